@@ -1,0 +1,35 @@
+/**
+ * The one error class of cria. `what` went wrong, `where` (file, tensor, row, option), and the `remedy`.
+ * The command line prints it as one sentence; the server maps it to a status.
+ */
+export class CriaError extends Error {
+  readonly what: string;
+  readonly where: string | undefined;
+  readonly remedy: string | undefined;
+  /** 'input': the user can mend it (exit code 2); 'failure': it could not be done (exit code 1). */
+  readonly kind: 'input' | 'failure';
+
+  constructor(
+    what: string,
+    details: { where?: string; remedy?: string; kind?: 'input' | 'failure'; cause?: unknown } = {},
+  ) {
+    super([details.where, what].filter(Boolean).join(': ') + (details.remedy ? ` (${details.remedy})` : ''), {
+      cause: details.cause,
+    });
+    this.name = 'CriaError';
+    this.what = what;
+    this.where = details.where;
+    this.remedy = details.remedy;
+    this.kind = details.kind ?? 'input';
+  }
+}
+
+/** Throws `signal`'s reason when it has been aborted: the one check that every long loop makes. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw signal.reason;
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

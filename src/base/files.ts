@@ -1,0 +1,87 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { CriaError, messageOf } from './errors.ts';
+
+/** Appends bytes to a file that is being written. */
+export type Append = (bytes: Uint8Array) => void;
+
+/**
+ * Writes a file under a temporary name beside its place, flushes it, then renames it: a reader sees the
+ * whole file or none. Whatever `fill` throws (a full disk too) removes the temporary file.
+ * @throws CriaError when the folder cannot be written.
+ */
+export async function writeFileAtomically(path: string, fill: (append: Append) => void | Promise<void>): Promise<void> {
+  const temporary = temporaryBeside(path);
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(temporary, 'wx');
+    const opened = descriptor;
+    await fill((bytes) => writeFully(opened, bytes));
+    fsyncSync(descriptor);
+    closeSync(descriptor);
+    descriptor = undefined;
+    renameSync(temporary, path);
+  } catch (error) {
+    if (descriptor !== undefined) closeSync(descriptor);
+    rmSync(temporary, { force: true });
+    throw asWriteError(error, path);
+  }
+}
+
+/**
+ * Makes a folder under a temporary name, lets `fill` write into it, then renames it into place.
+ * @throws CriaError when `path` exists and `force` is not set, or when it cannot be written.
+ */
+export async function writeFolderAtomically(
+  path: string,
+  force: boolean,
+  fill: (folder: string) => void | Promise<void>,
+): Promise<void> {
+  refuseExisting(path, force);
+  const temporary = temporaryBeside(path);
+  try {
+    mkdirSync(temporary, { recursive: true });
+    await fill(temporary);
+    if (force) rmSync(path, { recursive: true, force: true });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { recursive: true, force: true });
+    throw asWriteError(error, path);
+  }
+}
+
+/** @throws CriaError when something stands at `path` and `force` is not set: called before long work starts. */
+export function refuseExisting(path: string, force: boolean): void {
+  if (!force && existsSync(path)) {
+    throw new CriaError('already exists', { where: path, remedy: 'choose another output or give --force' });
+  }
+}
+
+const liveTemporaries = new Set<string>();
+
+/** Removes what interrupted writers left: called when the process is told to stop. */
+export function removeTemporaries(): void {
+  for (const path of liveTemporaries) rmSync(path, { recursive: true, force: true });
+}
+
+function temporaryBeside(path: string): string {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.partial`);
+  liveTemporaries.add(temporary);
+  return temporary;
+}
+
+function writeFully(descriptor: number, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written);
+}
+
+function asWriteError(error: unknown, path: string): unknown {
+  const code = (error as NodeJS.ErrnoException)?.code;
+  if (code === 'ENOSPC') {
+    return new CriaError('the disk is full', { where: path, remedy: 'free some space', kind: 'failure', cause: error });
+  }
+  if (code === 'EACCES' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EPERM') {
+    return new CriaError(`cannot be written: ${messageOf(error)}`, { where: path, cause: error });
+  }
+  return error;
+}

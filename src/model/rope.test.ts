@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { needs, shared } from '../../test/shared.ts';
+import { frequencies, ropeFrom, rotaryTables } from './rope.ts';
+
+interface Golden {
+  params: Record<string, unknown>;
+  head_dim: number;
+  theta: number;
+  seq_len: number | null;
+  max_position_embeddings: number;
+  inv_freq: number[];
+  attention_factor: number;
+}
+
+const file = shared('goldens', 'rope.json');
+const { skip, reason } = needs(file, 'the folder of golden values');
+
+describe.skipIf(skip)(`frequencies are those of transformers${reason}`, () => {
+  const { cases } = file ? (JSON.parse(readFileSync(file, 'utf8')) as { cases: Golden[] }) : { cases: [] };
+  test.each(cases.map((golden, i) => [i, golden.params.rope_type, golden] as const))('case %i: %s', (_, __, golden) => {
+    const rope = ropeFrom(
+      { rope_theta: golden.theta, rope_scaling: golden.params },
+      { headSize: golden.head_dim, context: golden.max_position_embeddings, where: 'golden' },
+    );
+    const { inverse, attentionFactor } = frequencies(rope, golden.seq_len ?? 0);
+    expect(inverse.length).toBe(golden.inv_freq.length);
+    for (const [i, f] of golden.inv_freq.entries()) {
+      expect(Math.abs((inverse[i] as number) / f - 1), `frequency ${i}`).toBeLessThan(1e-6);
+    }
+    expect(attentionFactor).toBeCloseTo(golden.attention_factor, 6);
+  });
+});
+
+test('position 0 is not turned and position p is turned by p times the frequency', () => {
+  const { cos, sin } = rotaryTables({ type: 'default', theta: 100, rotated: 4 }, 3);
+  expect([...cos.slice(0, 2), ...sin.slice(0, 2)]).toEqual([1, 1, 0, 0]);
+  expect(cos[4]).toBeCloseTo(Math.cos(2), 6);
+  expect(sin[5]).toBeCloseTo(Math.sin(0.2), 6);
+});
+
+test('an unknown scaling is refused by name', () => {
+  const json = { rope_scaling: { rope_type: 'spiral' } };
+  expect(() => ropeFrom(json, { headSize: 8, context: 10, where: 'config.json' })).toThrow('"spiral" is not supported');
+});

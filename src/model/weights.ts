@@ -1,0 +1,143 @@
+import {
+  add,
+  dequantized,
+  gather,
+  input,
+  linear,
+  type QuantizedMatrix,
+  quantizedLinear,
+  split,
+  type Tensor,
+} from '../tensor/index.ts';
+
+/** A linear map, however its weight is stored. */
+export type Linear = (x: Tensor) => Tensor;
+
+/**
+ * How named weights appear in a graph. The layers ask for maps and vectors and never learn whether a weight is
+ * float or quantized, adapted or plain.
+ */
+export interface Weights {
+  /** A norm or a bias, [size]. */
+  vector(name: string, size: number): Tensor;
+  /** The linear map of a weight [out, in]. */
+  linear(name: string, out: number, inner: number): Linear;
+  /** Several linear maps of one input, which may run as one. */
+  joint(parts: readonly LinearPart[]): (x: Tensor) => readonly Tensor[];
+  /** Rows of the embedding table for ids i64 [batch, seq] -> [batch, seq, width]. */
+  embedding(name: string, rows: number, width: number): (ids: Tensor) => Tensor;
+}
+
+export interface LinearPart {
+  readonly name: string;
+  readonly out: number;
+  readonly inner: number;
+}
+
+/** Weights in float32 under their own names. */
+export const floatWeights: Weights = {
+  vector: (name, size) => input(name, 'f32', [size]),
+  linear: (name, out, inner) => (x) => linear(x, input(name, 'f32', [out, inner])),
+  joint: (parts) => (x) => parts.map(({ name, out, inner }) => floatWeights.linear(name, out, inner)(x)),
+  embedding: (name, rows, width) => (ids) => gather(input(name, 'f32', [rows, width]), ids),
+};
+
+/** How a matrix is quantized for the runtime's kernels. */
+export interface Packing {
+  readonly bits: 4 | 8;
+  readonly block: number;
+  /** Blocks carry a minimum besides their scale (Q4_1). */
+  readonly minimums: boolean;
+}
+
+/** The inputs that a packed matrix adds to a graph. */
+export const packedNames = (name: string) => ({
+  codes: `${name}:codes`,
+  scales: `${name}:scales`,
+  minimums: `${name}:minimums`,
+});
+
+/** What a packed matrix of several weights, stacked along `out`, is called. */
+export const stackedName = (names: readonly string[]): string => names.join('|');
+
+/**
+ * Weights whose matrices are packed as `packingOf` says; undefined keeps one in float32. Parts of a joint map that
+ * are packed alike are stacked into one matrix.
+ */
+export function packedWeights(packingOf: (name: string) => Packing | undefined): Weights {
+  const matrix = (name: string, packing: Packing, out: number, inner: number): QuantizedMatrix => {
+    const { bits, block } = packing;
+    const blocks = Math.ceil(inner / block);
+    const names = packedNames(name);
+    return {
+      bits,
+      block,
+      codes: input(names.codes, 'u8', [out, blocks, (block * bits) / 8]),
+      scales: input(names.scales, 'f32', [out, blocks]),
+      ...(packing.minimums ? { minimums: input(names.minimums, 'f32', [blocks, out]) } : {}),
+    };
+  };
+  const weights: Weights = {
+    vector: floatWeights.vector,
+    linear(name, out, inner) {
+      const packing = packingOf(name);
+      if (!packing) return floatWeights.linear(name, out, inner);
+      return (x) => quantizedLinear(x, matrix(name, packing, out, inner));
+    },
+    joint(parts) {
+      const packings = parts.map((part) => packingOf(part.name));
+      const [first] = packings;
+      if (!first || packings.some((packing) => !samePacking(packing, first))) {
+        return (x) => parts.map((part) => weights.linear(part.name, part.out, part.inner)(x));
+      }
+      const outs = parts.map((part) => part.out);
+      const total = outs.reduce((a, b) => a + b);
+      const name = stackedName(parts.map((part) => part.name));
+      return (x) => split(quantizedLinear(x, matrix(name, first, total, x.shape.at(-1) as number)), -1, outs);
+    },
+    embedding(name, rows, width) {
+      const packing = packingOf(name);
+      if (!packing) return floatWeights.embedding(name, rows, width);
+      return (ids) => {
+        const { codes, scales, minimums, bits, block } = matrix(name, packing, rows, width);
+        const values = dequantized(gather(codes, ids), gather(scales, ids), bits);
+        if (!minimums) return values;
+        throw new Error(`embeddings with minimums (${block}) are packed at 8 bits`);
+      };
+    },
+  };
+  return weights;
+}
+
+export function samePacking(a: Packing | undefined, b: Packing | undefined): boolean {
+  return a?.bits === b?.bits && a?.block === b?.block && a?.minimums === b?.minimums;
+}
+
+/** A low-rank update of a linear map: scale * B A, with A [rank, in] and B [out, rank]. */
+export interface LowRank {
+  readonly rank: number;
+  readonly scale: number;
+}
+
+/** The inputs that an adapter's factors add to a graph. */
+export const adapterNames = (name: string) => ({ a: `${name}:lora_A`, b: `${name}:lora_B` });
+
+/** Weights with low-rank updates on the maps for which `adapterOf` gives one. (Hu et al. 2021) */
+export function adaptedWeights(base: Weights, adapterOf: (name: string) => LowRank | undefined): Weights {
+  const update = (name: string, out: number, inner: number, x: Tensor, y: Tensor): Tensor => {
+    const adapter = adapterOf(name);
+    if (!adapter) return y;
+    const { a, b } = adapterNames(name);
+    const low = linear(x, input(a, 'f32', [adapter.rank, inner]));
+    return add(y, linear(low, input(b, 'f32', [out, adapter.rank])));
+  };
+  return {
+    ...base,
+    linear: (name, out, inner) => (x) => update(name, out, inner, x, base.linear(name, out, inner)(x)),
+    joint: (parts) => (x) =>
+      base.joint(parts)(x).map((y, i) => {
+        const { name, out, inner } = parts[i] as LinearPart;
+        return update(name, out, inner, x, y);
+      }),
+  };
+}

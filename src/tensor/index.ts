@@ -1,0 +1,15 @@
+export { broadcast, type Dim, dimOf, plusDim, type Shape, showShape, sizeOf, timesDim } from './dims.ts';
+export { type Differentiated, differentiate } from './gradient.ts';
+export { byteSize, inputsOf, type LoweredGraph, lower, type Outputs } from './graph.ts';
+export { externalFile, type ExternalWeight } from './onnx/writer.ts';
+export * from './ops/attention.ts';
+export * from './ops/elementwise.ts';
+export * from './ops/leaves.ts';
+export * from './ops/likelihood.ts';
+export * from './ops/matmul.ts';
+export * from './ops/normalize.ts';
+export * from './ops/quantized.ts';
+export * from './ops/reduce.ts';
+export * from './ops/shape.ts';
+export type { Attributes, Dtype, Node, Op, Sample, Tensor, TensorType } from './tensor.ts';
+export { ops } from './tensor.ts';

@@ -1,0 +1,109 @@
+import { dimOf, sizeOf, type Shape } from '../dims.ts';
+import { apply1, declare, type Tensor } from '../tensor.ts';
+import { add } from './elementwise.ts';
+import { matmul } from './matmul.ts';
+import { sum } from './reduce.ts';
+import { reshape } from './shape.ts';
+
+/**
+ * A weight matrix [out, in] in blocks along `in`, as ONNX Runtime's MatMulNBits reads it: `codes` u8
+ * [out, in / block, block * bits / 8] (low nibble first), `scales` f32 [out, in / block]. An element is
+ * scale * (code - 2^(bits - 1)). `minimums` f32 [in / block, out], where present, are added to the elements of a block.
+ */
+export interface QuantizedMatrix {
+  readonly bits: 4 | 8;
+  readonly block: number;
+  readonly codes: Tensor;
+  readonly scales: Tensor;
+  readonly minimums?: Tensor;
+}
+
+/** x [..., in] times a quantized weight [out, in] transposed -> [..., out]; differentiable with respect to x only. */
+export function quantizedLinear(x: Tensor, weight: QuantizedMatrix): Tensor {
+  const { bits, block, codes, scales, minimums } = weight;
+  const product = apply1(quantizedLinearOp, [x, codes, scales], { bits, block });
+  if (!minimums) return product;
+  // sum over a block of x * (d q + m) = d sum(x q) + m sum(x): the minimum acts on block sums of x
+  const blocks = sizeOf(minimums, 0);
+  const sums = sum(reshape(x, [...x.shape.slice(0, -1), blocks, block]), [-1]);
+  return add(product, matmul(sums, minimums));
+}
+
+// int8 arithmetic on activations quantized per block: the kernels that are fast on a CPU
+const accuracyLevel = 4;
+
+const quantizedLinearOp = declare({
+  name: 'quantizedLinear',
+  infer: ([x, codes]) => [
+    { dtype: (x as Tensor).dtype, shape: [...(x as Tensor).shape.slice(0, -1), dimOf(codes as Tensor, 0)] },
+  ],
+  lower(onnx, [x, codes, scales], { inputs: [, weight], attributes: { bits, block } }) {
+    const [rows, blocks] = [sizeOf(weight as Tensor, 0), sizeOf(weight as Tensor, 1)];
+    return onnx.op('MatMulNBits@ms', [x as string, codes as string, scales as string], {
+      N: rows,
+      K: blocks * (block as number),
+      bits: bits as number,
+      block_size: block as number,
+      accuracy_level: accuracyLevel,
+    });
+  },
+  vjp: ([dy], { inputs: [, codes, scales], attributes }) => [
+    matmul(dy as Tensor, dequantized(codes as Tensor, scales as Tensor, attributes.bits as 4 | 8)),
+    undefined,
+    undefined,
+  ],
+  samples: [8, 4].map((bits) => ({
+    inputs: [
+      { shape: [3, 64] },
+      { shape: [5, 2, bits * 4], dtype: 'u8' as const, range: [0, 256] as const },
+      { shape: [5, 2], range: [0.001, 0.01] as const },
+    ],
+    attributes: { bits, block: 32 },
+  })),
+});
+
+/** The values of quantized rows: codes u8 [..., blocks, bytes], scales [..., blocks] -> f32 [..., in]. */
+export function dequantized(codes: Tensor, scales: Tensor, bits: 4 | 8): Tensor {
+  return apply1(dequantizedOp, [codes, scales], { bits });
+}
+
+const dequantizedOp = declare({
+  name: 'dequantized',
+  infer: ([codes, scales], { bits }) => {
+    const { shape } = codes as Tensor;
+    const lead = shape.slice(0, -2);
+    const elements = (sizeOf(codes as Tensor, -2) * sizeOf(codes as Tensor, -1) * 8) / (bits as number);
+    return [{ dtype: (scales as Tensor).dtype, shape: [...lead, elements] as Shape }];
+  },
+  lower(onnx, [codes, scales], { inputs: [, scale], outputs: [y], attributes: { bits } }) {
+    const { dtype, shape } = scale as Tensor;
+    const to = dtype === 'f64' ? 11 : 1;
+    let values = codes as string;
+    if (bits === 4) {
+      // two elements a byte, the low nibble first
+      const low = onnx.op('BitwiseAnd', [values, onnx.scalar(15, 'u8')]);
+      const high = onnx.op('BitShift', [values, onnx.scalar(4, 'u8')], { direction: 'RIGHT' });
+      const axis = onnx.ints([-1]);
+      const pairs = onnx.op('Concat', [onnx.op('Unsqueeze', [low, axis]), onnx.op('Unsqueeze', [high, axis])], {
+        axis: -1,
+      });
+      const keep = shape.map(() => 0);
+      values = onnx.op('Reshape', [pairs, onnx.ints([...keep, -1])]);
+    }
+    const centred = onnx.op('Sub', [
+      onnx.op('Cast', [values], { to }),
+      onnx.scalar(2 ** ((bits as number) - 1), dtype),
+    ]);
+    const scaled = onnx.op('Mul', [centred, onnx.op('Unsqueeze', [scales as string, onnx.ints([-1])])]);
+    const lead = (y as Tensor).shape.slice(0, -1).map(() => 0);
+    return onnx.op('Reshape', [scaled, onnx.ints([...lead, sizeOf(y as Tensor, -1)])]);
+  },
+  noGradient: 'quantized weights are not trained',
+  samples: [8, 4].map((bits) => ({
+    inputs: [
+      { shape: [5, 2, bits * 4], dtype: 'u8' as const, range: [0, 256] as const },
+      { shape: [5, 2], range: [0.1, 1] as const },
+    ],
+    attributes: { bits },
+  })),
+});

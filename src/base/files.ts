@@ -14,7 +14,7 @@ export async function writeFileAtomically(path: string, fill: (append: Append) =
   const temporary = temporaryBeside(path);
   let descriptor: number | undefined;
   try {
-    descriptor = openSync(temporary, 'wx');
+    descriptor = openSync(temporary, 'w');
     const opened = descriptor;
     await fill((bytes) => writeFully(opened, bytes));
     fsyncSync(descriptor);
@@ -71,8 +71,12 @@ function temporaryBeside(path: string): string {
   return temporary;
 }
 
+const atOnce = 2 ** 30; // one write call takes less than 2 GiB
+
 function writeFully(descriptor: number, bytes: Uint8Array): void {
-  for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written);
+  for (let written = 0; written < bytes.length; ) {
+    written += writeSync(descriptor, bytes, written, Math.min(atOnce, bytes.length - written));
+  }
 }
 
 function asWriteError(error: unknown, path: string): unknown {

@@ -1,5 +1,5 @@
-import { availableParallelism, freemem } from 'node:os';
 import { readFileSync } from 'node:fs';
+import { availableParallelism, freemem } from 'node:os';
 
 /** Where graphs run. The names are the runtime's; `cpu` is what is measured here. */
 export const devices = ['cpu', 'webgpu', 'cuda'] as const;

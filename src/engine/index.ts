@@ -1,3 +1,3 @@
-export { availableMemory, defaultThreads, type Device, devices } from './devices.ts';
+export { availableMemory, type Device, defaultThreads, devices } from './devices.ts';
 export { type CompileOptions, compile, type Program, type Values } from './program.ts';
 export { type ArrayOf, arrayTypes, integers, type NumericArray, type Value, value } from './values.ts';

@@ -69,7 +69,10 @@ export async function compile(outputs: Outputs, options: CompileOptions = {}): P
       externalData,
     });
   } catch (error) {
-    throw new CriaError(`the runtime could not compile a graph: ${firstLine(error)}`, { kind: 'failure', cause: error });
+    throw new CriaError(`the runtime could not compile a graph: ${firstLine(error)}`, {
+      kind: 'failure',
+      cause: error,
+    });
   }
   bound.clear();
   return program(runtime, session, graph);

@@ -43,7 +43,10 @@ export function value<D extends Dtype>(dtype: D, shape: readonly number[], data:
 }
 
 /** Integers as an i64 value of one axis, or of the given shape. */
-export function integers(numbers: readonly number[] | Int32Array, shape: readonly number[] = [numbers.length]): Value<'i64'> {
+export function integers(
+  numbers: readonly number[] | Int32Array,
+  shape: readonly number[] = [numbers.length],
+): Value<'i64'> {
   const data = new BigInt64Array(numbers.length);
   for (let i = 0; i < data.length; i++) data[i] = BigInt(numbers[i] as number);
   return value('i64', shape, data);

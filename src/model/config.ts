@@ -47,7 +47,10 @@ export function configFrom(json: Json, where: string): Config {
   const number = (key: string, otherwise?: number): number => {
     const given = json[key] ?? otherwise;
     if (typeof given !== 'number' || !Number.isFinite(given) || given <= 0) {
-      throw new CriaError(`config.json has no valid ${key}`, { where, remedy: 'take the checkpoint from its source again' });
+      throw new CriaError(`config.json has no valid ${key}`, {
+        where,
+        remedy: 'take the checkpoint from its source again',
+      });
     }
     return given;
   };

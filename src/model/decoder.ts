@@ -40,7 +40,13 @@ export function decoder(config: Config, weights: Weights): Decoder {
 }
 
 /** All blocks one after the other: the whole plan. */
-export function blocks(model: Decoder, config: Config, hidden: Tensor, positions: Positions, taps: Taps = noTaps): Tensor {
+export function blocks(
+  model: Decoder,
+  config: Config,
+  hidden: Tensor,
+  positions: Positions,
+  taps: Taps = noTaps,
+): Tensor {
   let x = hidden;
   for (let index = 0; index < config.layers; index++) x = model.layer(index, x, positions, taps);
   return x;

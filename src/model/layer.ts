@@ -72,13 +72,19 @@ function mlp(config: Config, weights: LayerWeights, x: Tensor, taps: Taps): Tens
 }
 
 /** The maps of block `index`; `prefix` replaces the block's name where one graph serves every block. */
-export function layerWeights(config: Config, weights: Weights, index: number, prefix = layerPrefix(index)): LayerWeights {
+export function layerWeights(
+  config: Config,
+  weights: Weights,
+  index: number,
+  prefix = layerPrefix(index),
+): LayerWeights {
   const shapes = linearShapes(config);
   const part = (name: keyof typeof shapes) => {
     const [out, inner] = shapes[name];
     return { name: `${prefix}${name}.weight`, out, inner };
   };
-  const biased = (y: Tensor, name: keyof typeof shapes) => add(y, weights.vector(`${prefix}${name}.bias`, shapes[name][0]));
+  const biased = (y: Tensor, name: keyof typeof shapes) =>
+    add(y, weights.vector(`${prefix}${name}.bias`, shapes[name][0]));
   const norm = (name: string) => (x: Tensor) =>
     rmsNorm(x, normWeight(config, weights, `${prefix}${name}.weight`, config.width), config.epsilon);
   const headNorm = (name: string, heads: number): Norm => {
@@ -96,7 +102,9 @@ export function layerWeights(config: Config, weights: Weights, index: number, pr
   return {
     inputNorm: norm('input_layernorm'),
     queryKeyValue: (x) =>
-      config.projectionBias ? queryKeyValue(x).map((y, i) => biased(y, projections[i] as 'self_attn.q_proj')) : queryKeyValue(x),
+      config.projectionBias
+        ? queryKeyValue(x).map((y, i) => biased(y, projections[i] as 'self_attn.q_proj'))
+        : queryKeyValue(x),
     queryNorm: headNorm('q_norm', config.heads),
     keyNorm: headNorm('k_norm', config.keyValueHeads),
     output: (x) => (config.outputBias ? biased(outputMap(x), 'self_attn.o_proj') : outputMap(x)),

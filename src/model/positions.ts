@@ -31,9 +31,7 @@ function rotation(config: Config, seq: Dim, batch: Dim): Positions['rotate'] {
   const windowCos = table(positionInputs.windowCos, config.windowRope.rotated);
   const windowSin = table(positionInputs.windowSin, config.windowRope.rotated);
   return (x, heads, layer) =>
-    config.windows[layer]
-      ? rotary(x, positions, windowCos, windowSin, heads)
-      : rotary(x, positions, cos, sin, heads);
+    config.windows[layer] ? rotary(x, positions, windowCos, windowSin, heads) : rotary(x, positions, cos, sin, heads);
 }
 
 /** A text from its start, without a cache: ids [batch, seq], shorter texts padded on the right. */

@@ -52,8 +52,7 @@ export interface Frequencies {
 /** The angle per position of each frequency, for a text of `length` positions (dynamic and longrope depend on it). */
 export function frequencies(rope: Rope, length = 0): Frequencies {
   const { rotated } = rope;
-  const plain = (theta: number) =>
-    Float64Array.from({ length: rotated / 2 }, (_, i) => theta ** ((-2 * i) / rotated));
+  const plain = (theta: number) => Float64Array.from({ length: rotated / 2 }, (_, i) => theta ** ((-2 * i) / rotated));
   const base = plain(rope.theta);
   switch (rope.type) {
     case 'default':
@@ -83,7 +82,11 @@ export function frequencies(rope: Rope, length = 0): Frequencies {
 }
 
 /** cos and sin [positions, rotated / 2] in float32, multiplied by the attention factor; angles are rounded as in float32. */
-export function rotaryTables(rope: Rope, positions: number, length = positions): { cos: Float32Array; sin: Float32Array } {
+export function rotaryTables(
+  rope: Rope,
+  positions: number,
+  length = positions,
+): { cos: Float32Array; sin: Float32Array } {
   const { inverse, attentionFactor } = frequencies(rope, length);
   const rounded = Float32Array.from(inverse);
   const half = rounded.length;
@@ -199,12 +202,14 @@ function yarnAttentionFactor(scaling: Json, factor: number): number {
   if (typeof scaling.attention_factor === 'number') return scaling.attention_factor;
   const correction = (mscale: number) => (factor <= 1 ? 1 : 0.1 * mscale * Math.log(factor) + 1);
   const { mscale, mscale_all_dim: all } = scaling;
-  if (typeof mscale === 'number' && typeof all === 'number' && mscale && all) return correction(mscale) / correction(all);
+  if (typeof mscale === 'number' && typeof all === 'number' && mscale && all)
+    return correction(mscale) / correction(all);
   return correction(1);
 }
 
 function factorList(given: unknown, length: number, where: string): number[] {
-  if (Array.isArray(given) && given.length === length && given.every((x) => typeof x === 'number' && x > 0)) return given;
+  if (Array.isArray(given) && given.length === length && given.every((x) => typeof x === 'number' && x > 0))
+    return given;
   throw new CriaError(`config.json: longrope needs lists of ${length} factors`, { where });
 }
 

@@ -135,9 +135,11 @@ export function adaptedWeights(base: Weights, adapterOf: (name: string) => LowRa
     ...base,
     linear: (name, out, inner) => (x) => update(name, out, inner, x, base.linear(name, out, inner)(x)),
     joint: (parts) => (x) =>
-      base.joint(parts)(x).map((y, i) => {
-        const { name, out, inner } = parts[i] as LinearPart;
-        return update(name, out, inner, x, y);
-      }),
+      base
+        .joint(parts)(x)
+        .map((y, i) => {
+          const { name, out, inner } = parts[i] as LinearPart;
+          return update(name, out, inner, x, y);
+        }),
   };
 }

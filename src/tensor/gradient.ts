@@ -18,8 +18,13 @@ export interface Differentiated {
  * parameter reaches cost nothing. (Griewank and Walther 2008, chapter 3)
  * @throws CriaError when the loss is no scalar, or an op on the way has no gradient; the path to it is named.
  */
-export function differentiate(loss: Tensor, parameters: readonly Tensor[], also: readonly Tensor[] = []): Differentiated {
-  if (loss.shape.length > 0) throw new CriaError(`a loss of shape ${showShape(loss.shape)} is no scalar`, { kind: 'failure' });
+export function differentiate(
+  loss: Tensor,
+  parameters: readonly Tensor[],
+  also: readonly Tensor[] = [],
+): Differentiated {
+  if (loss.shape.length > 0)
+    throw new CriaError(`a loss of shape ${showShape(loss.shape)} is no scalar`, { kind: 'failure' });
   const [root, ...others] = writeOut([loss, ...also], new Set(parameters.map((parameter) => parameter.node)));
   const start = root as Tensor;
   const order = topological([start]);

@@ -78,7 +78,8 @@ function writeOnce(
   written: Map<string, readonly string[]>,
 ): readonly string[] {
   const plain = !Object.values(node.attributes).some((value) => ArrayBuffer.isView(value));
-  const attributes = () => JSON.stringify(node.attributes, (_, value) => (typeof value === 'number' ? `${value}` : value));
+  const attributes = () =>
+    JSON.stringify(node.attributes, (_, value) => (typeof value === 'number' ? `${value}` : value));
   const key = plain ? `${node.op.name}(${from})${attributes()}${node.outputs.map((output) => output.shape)}` : '';
   const known = plain ? written.get(key) : undefined;
   if (known) return known;

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Random, randomFrom } from '../../src/base/index.ts';
 import { arrayTypes, compile, type NumericArray, type Value } from '../../src/engine/index.ts';
-import { differentiate, type Dtype, input, mul, ops, type Sample, sum, type Tensor } from '../../src/tensor/index.ts';
+import { type Dtype, differentiate, input, mul, ops, type Sample, sum, type Tensor } from '../../src/tensor/index.ts';
 import { apply } from '../../src/tensor/tensor.ts';
 
 const real = (dtype: Dtype) => dtype === 'f32' || dtype === 'f64';
@@ -33,12 +33,17 @@ function weighted(outputs: readonly Tensor[], feeds: Record<string, Value>, rand
       const shape = output.shape as number[];
       const data = Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random() - 0.3);
       feeds[`c${i}`] = { dtype: 'f64', shape, data };
-      return sum(mul(output, input(`c${i}`, 'f64', shape)), shape.map((_, axis) => axis));
+      return sum(
+        mul(output, input(`c${i}`, 'f64', shape)),
+        shape.map((_, axis) => axis),
+      );
     });
   return terms.reduce((a, b) => apply(ops.get('add')!, [a, b])[0] as Tensor);
 }
 
-const cases = [...ops.values()].flatMap((op) => op.samples.map((sample, i) => ({ title: `${op.name} ${i}`, op, sample })));
+const cases = [...ops.values()].flatMap((op) =>
+  op.samples.map((sample, i) => ({ title: `${op.name} ${i}`, op, sample })),
+);
 
 test('every op either has a gradient, expands to ops that have one, or says why not', () => {
   const silent = [...ops.values()].filter((op) => !op.vjp && !op.expand && !op.noGradient);
@@ -75,7 +80,9 @@ describe('gradients equal finite differences', () => {
         data[k] = x - h;
         const numeric = (above - (await lossAt())) / (2 * h);
         data[k] = x;
-        expect(Math.abs((gradient?.[k] ?? 0) - numeric), `d/d${i}[${k}]`).toBeLessThan(1e-6 * Math.max(1, Math.abs(numeric)));
+        expect(Math.abs((gradient?.[k] ?? 0) - numeric), `d/d${i}[${k}]`).toBeLessThan(
+          1e-6 * Math.max(1, Math.abs(numeric)),
+        );
         compared++;
       }
     }

@@ -4,15 +4,15 @@ import type { Dim, Shape } from '../dims.ts';
 import type { Dtype, Node, TensorType } from '../tensor.ts';
 import {
   type AttributeProto,
-  AttributeProto_AttributeType as AttributeType,
   AttributeProtoSchema,
+  AttributeProto_AttributeType as AttributeType,
+  TensorProto_DataType as DataType,
   GraphProtoSchema,
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
-  TensorProto_DataLocation,
-  TensorProto_DataType as DataType,
   type TensorProto,
+  TensorProto_DataLocation,
   TensorProtoSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
@@ -148,7 +148,13 @@ export function onnxModel() {
             { domain: '', version: BigInt(opset) },
             { domain: 'com.microsoft', version: 1n },
           ],
-          graph: create(GraphProtoSchema, { name: 'cria', node: nodes, initializer: initializers, input: inputs, output: outputs }),
+          graph: create(GraphProtoSchema, {
+            name: 'cria',
+            node: nodes,
+            initializer: initializers,
+            input: inputs,
+            output: outputs,
+          }),
         }),
       ) as Uint8Array<ArrayBuffer>,
   };
@@ -184,7 +190,8 @@ function attributeProto(name: string, value: AttributeValue): AttributeProto {
   if (typeof value === 'string') {
     return create(AttributeProtoSchema, { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) });
   }
-  if (typeof value === 'number') return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
+  if (typeof value === 'number')
+    return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
   if ('float' in value) return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: value.float });
   return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.map((item) => BigInt(item)) });
 }
@@ -212,4 +219,3 @@ function scalarBytes(value: number, dtype: Dtype): Uint8Array {
       throw new CriaError(`no scalar constants of type ${dtype}`, { kind: 'failure' });
   }
 }
-

@@ -163,10 +163,7 @@ export function cachedAttention(
   const now = matmulByPosition(queries, key, 'size', layout.scale);
   const weights = softmax(add(concat([before, now], 3), mask));
   const [onBefore, onNow] = split(weights, 3, [before, now]) as [Tensor, Tensor];
-  const mixed = add(
-    matmulByPosition(onBefore, past.value, 'positions'),
-    matmulByPosition(onNow, value, 'positions'),
-  );
+  const mixed = add(matmulByPosition(onBefore, past.value, 'positions'), matmulByPosition(onNow, value, 'positions'));
   return mergedHeads(mixed, query, layout);
 }
 

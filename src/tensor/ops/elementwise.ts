@@ -1,7 +1,7 @@
+import { broadcast } from '../dims.ts';
 import type { OnnxWriter } from '../onnx/writer.ts';
 import { dataTypeOf } from '../onnx/writer.ts';
-import { broadcast } from '../dims.ts';
-import { apply1, declare, type Dtype, type Sample, type SampleInput, type Tensor } from '../tensor.ts';
+import { apply1, type Dtype, declare, type Sample, type SampleInput, type Tensor } from '../tensor.ts';
 import { scalar } from './leaves.ts';
 import { sumTo } from './reduce.ts';
 

@@ -1,5 +1,5 @@
-import { type Shape } from '../dims.ts';
-import { apply1, declare, type Dtype, type Tensor } from '../tensor.ts';
+import type { Shape } from '../dims.ts';
+import { apply1, type Dtype, declare, type Tensor } from '../tensor.ts';
 
 const unlowered = () => {
   throw new Error('leaves are lowered by the graph itself');

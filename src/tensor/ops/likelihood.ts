@@ -23,7 +23,14 @@ const logLikelihoodOp = declare({
     apply1(logLikelihoodGradientOp, [dy as Tensor, logits as Tensor, ids as Tensor]),
     undefined,
   ],
-  samples: [{ inputs: [{ shape: [2, 3, 4], range: [-2, 2] }, { shape: [2, 3], dtype: 'i64', values: [1, 3, 0, 2, 2, 1] }] }],
+  samples: [
+    {
+      inputs: [
+        { shape: [2, 3, 4], range: [-2, 2] },
+        { shape: [2, 3], dtype: 'i64', values: [1, 3, 0, 2, 2, 1] },
+      ],
+    },
+  ],
 });
 
 /** dL/dlogits = dy (1[class = id] - softmax(logits)). */

@@ -1,4 +1,4 @@
-import { type Shape, broadcast, dimOf, timesDim } from '../dims.ts';
+import { broadcast, dimOf, type Shape, timesDim } from '../dims.ts';
 import { apply1, declare, type Tensor } from '../tensor.ts';
 import { sumTo } from './reduce.ts';
 import { reshape, transpose } from './shape.ts';
@@ -61,13 +61,9 @@ const matmulOp = declare({
       return [wanted[0] ? matmul(dy, b, { transB: !transB, scale }) : undefined, wanted[1] ? db() : undefined];
     }
     const da = () =>
-      transA
-        ? matmul(b, dy, { transA: transB, transB: true, scale })
-        : matmul(dy, b, { transB: !transB, scale });
+      transA ? matmul(b, dy, { transA: transB, transB: true, scale }) : matmul(dy, b, { transB: !transB, scale });
     const db = () =>
-      transB
-        ? matmul(dy, a, { transA: true, transB: transA, scale })
-        : matmul(a, dy, { transA: !transA, scale });
+      transB ? matmul(dy, a, { transA: true, transB: transA, scale }) : matmul(a, dy, { transA: !transA, scale });
     return [wanted[0] ? sumTo(da(), a.shape) : undefined, wanted[1] ? sumTo(db(), b.shape) : undefined];
   },
   samples: [
@@ -116,4 +112,3 @@ const matmulByPositionOp = declare({
     { inputs: [{ shape: [2, 3, 2, 5] }, { shape: [5, 2, 3, 4] }], attributes: { over: 'positions', scale: 1 } },
   ],
 });
-

@@ -1,4 +1,4 @@
-import { dimOf, sizeOf, type Shape } from '../dims.ts';
+import { dimOf, type Shape, sizeOf } from '../dims.ts';
 import { apply1, declare, type Tensor } from '../tensor.ts';
 import { add } from './elementwise.ts';
 import { matmul } from './matmul.ts';

@@ -1,4 +1,4 @@
-import { type Dim, type Shape } from '../dims.ts';
+import type { Dim, Shape } from '../dims.ts';
 import { apply1, declare, type Tensor } from '../tensor.ts';
 import { cast, div, equal, mul } from './elementwise.ts';
 import { scalar } from './leaves.ts';

@@ -1,6 +1,6 @@
 import { CriaError } from '../../base/index.ts';
+import { type Dim, dimOf, plusDim, type Shape, showShape } from '../dims.ts';
 import { reshapeTarget } from '../onnx/writer.ts';
-import { type Dim, type Shape, dimOf, plusDim, showShape } from '../dims.ts';
 import { apply, apply1, declare, type Tensor } from '../tensor.ts';
 import { constant, scalar } from './leaves.ts';
 import { sumTo } from './reduce.ts';
@@ -221,7 +221,11 @@ const scatterRowsOp = declare({
 export function positionsAlong(x: Tensor, axis: number): Tensor {
   const dim = dimOf(x, axis);
   if (typeof dim === 'number') {
-    return constant('i64', [dim], BigInt64Array.from({ length: dim }, (_, i) => BigInt(i)));
+    return constant(
+      'i64',
+      [dim],
+      BigInt64Array.from({ length: dim }, (_, i) => BigInt(i)),
+    );
   }
   return apply1(positionsOp, [x], { axis: axis < 0 ? x.shape.length + axis : axis });
 }
@@ -237,4 +241,3 @@ const positionsOp = declare({
   noGradient: 'positions',
   samples: [{ inputs: [{ shape: [2, 3] }], attributes: { axis: 1 } }],
 });
-

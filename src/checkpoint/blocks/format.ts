@@ -1,0 +1,48 @@
+/**
+ * A block quantization: `elements` consecutive weights of a row share `bytes` bytes. The layouts and the rounding
+ * are ggml's (ggml-common.h and the reference functions of ggml-quants.c), whose files everybody reads.
+ */
+export interface BlockFormat {
+  /** Weights in a block. */
+  readonly elements: number;
+  /** Bytes of a block. */
+  readonly bytes: number;
+  /** Whole blocks to weights; `into` holds `elements` values for each block. */
+  dequantize(bytes: Uint8Array, into: Float32Array): void;
+  /** Weights to whole blocks, by ggml's reference rounding; absent where cria only reads the format. */
+  quantize?(values: Float32Array, into: Uint8Array): void;
+}
+
+/** Decodes the block at byte `at` into the weights from `to` on. */
+export type DecodeBlock = (bytes: Uint8Array, at: number, into: Float32Array, to: number) => void;
+
+/** Encodes the weights from `from` on into the block at byte `at`, every byte of which it sets. */
+export type EncodeBlock = (values: Float32Array, from: number, into: Uint8Array, at: number) => void;
+
+/** A format from what it does to one block. */
+export function blockFormat(elements: number, bytes: number, decode: DecodeBlock, encode?: EncodeBlock): BlockFormat {
+  const format: BlockFormat = {
+    elements,
+    bytes,
+    dequantize(from, into) {
+      const blocks = blocksIn(from.length, into.length);
+      for (let block = 0; block < blocks; block++) decode(from, block * bytes, into, block * elements);
+    },
+  };
+  if (!encode) return format;
+  return {
+    ...format,
+    quantize(values, into) {
+      const blocks = blocksIn(into.length, values.length);
+      for (let block = 0; block < blocks; block++) encode(values, block * elements, into, block * bytes);
+    },
+  };
+
+  function blocksIn(byteCount: number, valueCount: number): number {
+    const blocks = byteCount / bytes;
+    if (!Number.isInteger(blocks) || valueCount !== blocks * elements) {
+      throw new RangeError(`${byteCount} bytes are not the blocks of ${valueCount} weights`);
+    }
+    return blocks;
+  }
+}

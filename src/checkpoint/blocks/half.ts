@@ -1,0 +1,19 @@
+import { float32ToPlain, plainToFloat32 } from '../plain.ts';
+
+/** Every half-precision number by its bits: blocks of 32 weights need one or two each, faster than by arithmetic. */
+const halves = new Float32Array(65_536);
+plainToFloat32('F16', new Uint8Array(Uint16Array.from(halves, (_, bits) => bits).buffer), halves);
+
+/** The half-precision number whose little-endian bits stand at `at`: a block's scale or minimum. */
+export function readHalf(bytes: Uint8Array, at: number): number {
+  return halves[(bytes[at] as number) | ((bytes[at + 1] as number) << 8)] as number;
+}
+
+const scratch = new Float32Array(1);
+
+/** Stores `value` at `at`, rounded to half precision (to the nearest, ties to even), and returns what was stored. */
+export function writeHalf(value: number, bytes: Uint8Array, at: number): number {
+  scratch[0] = value;
+  bytes.set(float32ToPlain('F16', scratch), at);
+  return readHalf(bytes, at);
+}

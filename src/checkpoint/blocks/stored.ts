@@ -1,0 +1,53 @@
+import { CriaError } from '../../base/index.ts';
+import { elementBytes, type FloatType, float32ToPlain, isPlainType, plainToFloat32 } from '../plain.ts';
+import type { StoredType } from '../types.ts';
+import { blocks } from './table.ts';
+
+/** How a type packs: `elements` consecutive values of a row in `bytes` bytes; one element where it is plain. */
+export function packingOf(type: StoredType): { readonly elements: number; readonly bytes: number } {
+  return isPlainType(type) ? { elements: 1, bytes: elementBytes[type] } : blocks[type];
+}
+
+/** Float32 values of stored bytes: `into` has one place for each of their elements. */
+export function decodeStored(type: StoredType, bytes: Uint8Array, into: Float32Array): void {
+  if (isPlainType(type)) plainToFloat32(type, bytes, into);
+  else blocks[type].dequantize(bytes, into);
+}
+
+/**
+ * Float32 values as bytes of `type`: rounded to the nearest, or by ggml's reference quantizer.
+ * @throws CriaError, about `where`, when cria does not write the type, or the values are not whole blocks.
+ */
+export function encodeStored(type: StoredType, values: Float32Array, where?: string): Uint8Array {
+  if (isPlainType(type)) {
+    if (!isFloatType(type)) throw new CriaError(`weights cannot be stored as ${type}`, { where, remedy: remedy() });
+    return float32ToPlain(type, values);
+  }
+  const { elements, bytes, quantize } = blocks[type];
+  if (!quantize) throw new CriaError(`${type} can be read but not written`, { where, remedy: remedy() });
+  if (values.length % elements !== 0) {
+    throw new CriaError(`${values.length} values are not whole ${type} blocks of ${elements}`, {
+      where,
+      remedy: remedy(),
+    });
+  }
+  const into = new Uint8Array((values.length / elements) * bytes);
+  quantize(values, into);
+  return into;
+}
+
+/** The types that `encodeStored` takes. */
+export const encodableTypes: readonly StoredType[] = [
+  'F32',
+  'F16',
+  'BF16',
+  ...(Object.keys(blocks) as (keyof typeof blocks)[]).filter((type) => blocks[type].quantize),
+];
+
+function isFloatType(type: StoredType): type is FloatType {
+  return type === 'F32' || type === 'F16' || type === 'BF16';
+}
+
+function remedy(): string {
+  return `choose one of ${encodableTypes.join(', ')}`;
+}

@@ -1,0 +1,26 @@
+import type { BlockType } from '../types.ts';
+import type { BlockFormat } from './format.ts';
+import { iq4_nl } from './iq4_nl.ts';
+import { q2_k } from './q2_k.ts';
+import { q3_k } from './q3_k.ts';
+import { q4_0, q4_1 } from './q4.ts';
+import { q4_k } from './q4_k.ts';
+import { q5_0, q5_1 } from './q5.ts';
+import { q5_k } from './q5_k.ts';
+import { q6_k } from './q6_k.ts';
+import { q8_0 } from './q8.ts';
+
+/** Every block quantization that cria reads; those with `quantize` it writes too. */
+export const blocks: Readonly<Record<BlockType, BlockFormat>> = {
+  Q4_0: q4_0,
+  Q4_1: q4_1,
+  Q5_0: q5_0,
+  Q5_1: q5_1,
+  Q8_0: q8_0,
+  Q2_K: q2_k,
+  Q3_K: q3_k,
+  Q4_K: q4_k,
+  Q5_K: q5_k,
+  Q6_K: q6_k,
+  IQ4_NL: iq4_nl,
+};

@@ -1,0 +1,126 @@
+import { CriaError } from '../../base/index.ts';
+import { allocate, checkedRows, decodeRows, type Rows, rowBytesOf } from '../blocks/rows.ts';
+import { encodeStored } from '../blocks/stored.ts';
+import { openRanges, type RangeFile } from '../ranges.ts';
+import { tensorNamed } from '../safetensors.ts';
+import { placeOf } from '../safetensors-header.ts';
+import type { Checkpoint, StoredTensor } from '../types.ts';
+import {
+  type Architecture,
+  architectureOfGguf,
+  interleavedRows,
+  isShifted,
+  toHuggingFaceName,
+} from './architecture.ts';
+import { configOf, generationOf } from './config.ts';
+import { type GgufHeader, readHeader } from './header.ts';
+import { deinterleave } from './interleave.ts';
+
+/** A tensor under its Hugging Face name, and how its bytes differ from that layout. */
+interface RenamedTensor extends StoredTensor {
+  /** Rows of each head, whose order in the file is interleaved. */
+  readonly headRows?: number;
+  /** Whether 1 has been added to its values. */
+  readonly shifted: boolean;
+}
+
+const factorTensors = ['rope_freqs.weight', 'rope_factors_long.weight', 'rope_factors_short.weight'];
+const mostFactorBytes = 2 ** 16;
+
+/**
+ * Opens a GGUF file as a checkpoint with Hugging Face's names, row order and configuration; its tensors are read
+ * when asked for.
+ * @throws CriaError when the header is not sound, or the architecture or one of its tensors is not known.
+ */
+export function openGguf(path: string): Checkpoint {
+  const file = openRanges(path);
+  try {
+    return checkpointOf(file, readHeader(file));
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+function checkpointOf(file: RangeFile, header: GgufHeader): Checkpoint {
+  const { path } = file;
+  const { values } = header;
+  const parts = values.get('split.count');
+  if (typeof parts === 'number' && parts > 1) {
+    const remedy = 'merge them with llama-gguf-split --merge';
+    throw new CriaError(`is one of ${parts} parts of a model`, { where: path, remedy });
+  }
+  const architecture = architectureOfGguf(values, path);
+  const factors = (name: string) => {
+    const tensor = header.tensors.get(name);
+    if (!tensor) return undefined;
+    if (tensor.bytes > mostFactorBytes) {
+      throw new CriaError(`its ${tensor.bytes} bytes are no RoPE factors`, { where: placeOf(path, name) });
+    }
+    return readFloat32(file, { ...tensor, shifted: false });
+  };
+  const config = configOf({ path, architecture, values, tensors: header.tensors, factors });
+  const tensors = renamed(header, architecture, config, path);
+  return {
+    path,
+    format: 'gguf',
+    config,
+    tensors,
+    tokenizer: { kind: 'gguf', metadata: values, path },
+    generation: generationOf(values),
+    readFloat32: (name, options) => readFloat32(file, tensorNamed(tensors, name, path), options),
+    readBytes: (name, { rows } = {}) => readBytes(file, tensorNamed(tensors, name, path), rows),
+    close: () => file.close(),
+  };
+}
+
+function renamed(
+  header: GgufHeader,
+  architecture: Architecture,
+  config: Record<string, unknown>,
+  path: string,
+): Map<string, RenamedTensor> {
+  const tensors = new Map<string, RenamedTensor>();
+  for (const tensor of header.tensors.values()) {
+    if (factorTensors.includes(tensor.name)) continue; // they are part of the configuration
+    const where = placeOf(path, tensor.name);
+    const name = toHuggingFaceName(architecture, tensor.name);
+    if (!name) {
+      throw new CriaError(`the architecture ${architecture.name} has no such tensor`, {
+        where,
+        remedy: 'mixtures of experts and adapters in GGUF are not supported',
+      });
+    }
+    const headRows = interleavedRows(architecture, { name, shape: tensor.shape }, config, where);
+    tensors.set(name, { ...tensor, name, headRows, shifted: isShifted(architecture, name) });
+  }
+  return tensors;
+}
+
+function readFloat32(
+  file: RangeFile,
+  tensor: RenamedTensor,
+  options: { rows?: Rows; into?: Float32Array } = {},
+): Float32Array {
+  const unit = tensor.headRows ?? 1; // so that whole heads are read once
+  const values = decodeRows(tensor, { ...options, unit }, (from, to) => storedRows(file, tensor, from, to));
+  if (tensor.shifted) for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) - 1;
+  return values;
+}
+
+function readBytes(file: RangeFile, tensor: RenamedTensor, rows: Rows | undefined): Uint8Array {
+  if (tensor.shifted)
+    return encodeStored(tensor.type, readFloat32(file, tensor, { rows }), placeOf(tensor.file, tensor.name));
+  return storedRows(file, tensor, ...checkedRows(tensor, rows));
+}
+
+/** The bytes of rows [from, to) of the Hugging Face order: whole heads are read and put in order. */
+function storedRows(file: RangeFile, tensor: RenamedTensor, from: number, to: number): Uint8Array {
+  const rowBytes = rowBytesOf(tensor);
+  const head = tensor.headRows ?? 1;
+  const first = Math.floor(from / head) * head;
+  const bytes = allocate(tensor, () => new Uint8Array((Math.ceil(to / head) * head - first) * rowBytes));
+  file.read(tensor.offset + first * rowBytes, bytes);
+  if (head === 1) return bytes;
+  return deinterleave(bytes, rowBytes, head).subarray((from - first) * rowBytes, (to - first) * rowBytes);
+}

@@ -1,0 +1,34 @@
+import { statSync } from 'node:fs';
+import { CriaError } from '../base/index.ts';
+import { openFolder } from './folder.ts';
+import { openGguf } from './gguf/open.ts';
+import type { Checkpoint } from './types.ts';
+
+/**
+ * Opens a folder in the Hugging Face layout or a GGUF file. Nothing but headers is read.
+ * @throws CriaError when there is nothing at `path` or it is not sound.
+ */
+export function openCheckpoint(path: string): Checkpoint {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found) throw new CriaError('does not exist', { where: path, remedy: 'give a folder or a .gguf file' });
+  return found.isDirectory() ? openFolder(path) : openGguf(path);
+}
+
+export { readHalf } from './blocks/half.ts';
+export { decodeStored, encodableTypes, encodeStored } from './blocks/stored.ts';
+export { ggufFromHuggingFace } from './gguf/export.ts';
+export { readGgufHeader } from './gguf/header.ts';
+export { writeGguf } from './gguf/write.ts';
+export { type PullOptions, pull } from './hub.ts';
+export { readJsonObject } from './json.ts';
+export { openSafetensors } from './safetensors.ts';
+export { type TensorToWrite, writeSafetensors, writeSharded } from './safetensors-write.ts';
+export type {
+  BlockType,
+  Checkpoint,
+  MetadataValue,
+  PlainType,
+  StoredTensor,
+  StoredType,
+  TokenizerSource,
+} from './types.ts';

@@ -1,0 +1,39 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { modelPath } from './model-path.ts';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cria-model-path-'));
+  vi.stubEnv('XDG_CACHE_HOME', folder);
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true });
+});
+
+test('a path that exists is the model', () => {
+  expect(modelPath(folder)).toBe(folder);
+});
+
+test('a hub id is the folder that pull has filled', () => {
+  const pulled = join(folder, 'cria', 'models', 'org', 'name');
+  mkdirSync(pulled, { recursive: true });
+  expect(modelPath('org/name')).toBe(pulled);
+});
+
+test('a hub id that was not pulled says how to bring it', () => {
+  expect(() => modelPath('org/other')).toThrow('org/other: is not on this machine (bring it with cria pull org/other)');
+});
+
+test.each(['nothing.gguf', 'org/..', '../name', 'a/b/c', ''])('%j is neither a path nor a hub id', (model) => {
+  expect(() => modelPath(model)).toThrow('does not exist');
+});
+
+test('cria-tiny is the model that ships with the package', () => {
+  expect(modelPath('cria-tiny')).toBe(join(import.meta.dirname, '..', '..', 'models', 'cria-tiny'));
+});

@@ -1,0 +1,129 @@
+import { CriaError } from '../base/index.ts';
+
+/** An option of a verb. Its flag is the key under which it is declared: `maxTokens` is `--max-tokens`. */
+export interface Option<T> {
+  readonly summary: string;
+  /** What stands for the value in the help. A flag has none. */
+  readonly placeholder?: string;
+  /** The value when the option is not given. */
+  readonly fallback: T;
+  /** The value of one given text; `previous` is what earlier occurrences gave, `where` names the option in errors. */
+  read(text: string, where: string, previous: T | undefined): T;
+}
+
+/** A positional argument of a verb, named by the key under which it is declared. */
+export interface Argument<T> {
+  readonly summary: string;
+  readonly count: 'one' | 'optional' | 'many';
+  /** Only a type: what the verb receives. */
+  readonly value?: T;
+}
+
+export type Options = Readonly<Record<string, Option<unknown>>>;
+export type Arguments = Readonly<Record<string, Argument<unknown>>>;
+export type OptionValues<O> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never };
+export type ArgumentValues<A> = { readonly [K in keyof A]: A[K] extends Argument<infer T> ? T : never };
+
+interface Range<D> {
+  readonly default?: D;
+  /** The least and the greatest value, both allowed. */
+  readonly min?: number;
+  readonly max?: number;
+}
+
+/** `--flag`, or `--no-flag` for what is on by default. */
+export function flag(summary: string, fallback = false): Option<boolean> {
+  return { summary, fallback, read: () => !fallback };
+}
+
+/** `--name TEXT`. */
+export function text<D extends string | undefined = undefined>(
+  summary: string,
+  { default: fallback, placeholder = 'text' }: { readonly default?: D; readonly placeholder?: string } = {},
+): Option<string | D> {
+  return { summary, placeholder, fallback: fallback as D, read: (given) => given };
+}
+
+/** `--name N`: a number within a range. */
+export function number<D extends number | undefined = undefined>(
+  summary: string,
+  range: Range<D> = {},
+): Option<number | D> {
+  return numeric(summary, 'x', 'number', range, Number.isFinite);
+}
+
+/** `--name N`: a whole number within a range. */
+export function integer<D extends number | undefined = undefined>(
+  summary: string,
+  range: Range<D> = {},
+): Option<number | D> {
+  return numeric(summary, 'n', 'whole number', range, Number.isSafeInteger);
+}
+
+/** `--name A`: one of a few words. */
+export function choice<const T extends string>(words: readonly T[], summary: string, fallback: T): Option<T> {
+  return {
+    summary,
+    placeholder: words.join('|'),
+    fallback,
+    read(given, where) {
+      const word = words.find((candidate) => candidate === given);
+      if (word === undefined) throw wrong(where, given, `one of ${words.join(', ')}`, words[0]);
+      return word;
+    },
+  };
+}
+
+/** The same option given any number of times: the list of its values. */
+export function repeated<T>(option: Option<T | undefined>): Option<readonly T[]> {
+  return {
+    ...option,
+    fallback: [],
+    read: (given, where, previous = []) => [...previous, option.read(given, where, undefined) as T],
+  };
+}
+
+export function argument(summary: string): Argument<string> {
+  return { summary, count: 'one' };
+}
+
+export function optionalArgument(summary: string): Argument<string | undefined> {
+  return { summary, count: 'optional' };
+}
+
+export function manyArguments(summary: string): Argument<readonly string[]> {
+  return { summary, count: 'many' };
+}
+
+function numeric<D extends number | undefined>(
+  summary: string,
+  placeholder: string,
+  kind: string,
+  { default: fallback, min = -Infinity, max = Infinity }: Range<D>,
+  isKind: (value: number) => boolean,
+): Option<number | D> {
+  return {
+    summary,
+    placeholder,
+    fallback: fallback as D,
+    read(given, where) {
+      const value = decimal.test(given) ? Number(given) : Number.NaN;
+      if (!isKind(value) || value < min || value > max) {
+        throw wrong(where, given, `a ${kind}${rangeText(min, max)}`, fallback ?? Math.min(Math.max(min, 1), max));
+      }
+      return value;
+    },
+  };
+}
+
+const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+function rangeText(min: number, max: number): string {
+  if (min > -Infinity && max < Infinity) return ` from ${min} to ${max}`;
+  if (min > -Infinity) return ` of ${min} or more`;
+  return max < Infinity ? ` of ${max} or less` : '';
+}
+
+function wrong(where: string, given: string, wanted: string, example: unknown): CriaError {
+  return new CriaError(`'${given}' is not ${wanted}`, { where, remedy: `give one, as in ${where} ${example}` });
+}

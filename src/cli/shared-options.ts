@@ -1,0 +1,19 @@
+import { argument, choice, flag, integer, repeated, text } from './options.ts';
+
+/** What every verb takes. */
+export const commonOptions = {
+  seed: integer('seed of everything random', { default: 0, min: 0 }),
+  threads: integer('processor threads (default: every core)', { min: 1, max: 1024 }),
+  json: flag('one JSON object on stdout instead of text'),
+  quiet: flag('no progress'),
+};
+
+export const modelArgument = argument(
+  'a folder in the Hugging Face layout, a .gguf file, a hub id (org/name) or cria-tiny',
+);
+
+export const adapterOption = repeated(text('a PEFT adapter put on the model; repeatable', { placeholder: 'folder' }));
+
+export const forceOption = flag('replace what stands at the output');
+
+export const weightsOption = choice(['auto', 'f32', 'q8', 'q4'], 'precision that the weights are held in', 'auto');

@@ -1,0 +1,74 @@
+import { CriaError } from '../../base/index.ts';
+import { readJson, readText } from '../input.ts';
+import { modelPath } from '../model-path.ts';
+import { flag, optionalArgument, text } from '../options.ts';
+import { modelArgument } from '../shared-options.ts';
+import { defineVerb } from '../verb.ts';
+
+export const verb = defineVerb({
+  arguments: { model: modelArgument, text: optionalArgument('the text; with --decode, ids such as "1 2 3"') },
+  options: {
+    file: text('read the text or the ids from a file', { placeholder: 'file' }),
+    batch: text('a JSON file: a list of texts, or of lists of ids', { placeholder: 'file' }),
+    decode: flag('from ids to text'),
+    special: flag('without the begin and end tokens that the model asks for', true),
+  },
+  examples: [
+    "tokenize cria-tiny 'the llama eats'",
+    "tokenize cria-tiny --decode '5 17 3'",
+    'tokenize org/name --file book.txt --json',
+  ],
+  async run({ args, options, print }) {
+    const tokenizer = await tokenizerOf(args.model);
+    const encode = (given: string) => tokenizer.encode(given, { special: options.special });
+    if (options.batch !== undefined) {
+      const rows = listIn(options.batch);
+      if (options.decode) {
+        const texts = rows.map((row) => tokenizer.decode(asIds(row)));
+        print(texts.map((decoded) => `${decoded}\n`).join(''));
+        return { texts };
+      }
+      const batch = rows.map((row) => encode(asText(row)));
+      print(batch.map((ids) => `${ids.join(' ')}\n`).join(''));
+      return { batch };
+    }
+    const given = options.file === undefined ? args.text : readText(options.file);
+    if (given === undefined) throw new CriaError('there is no text', { remedy: 'give TEXT, --file or --batch' });
+    const ids = options.decode ? asIds(given.match(/[^\s,[\]]+/g)?.map(Number) ?? []) : encode(given);
+    if (!options.decode) {
+      print(`${ids.join(' ')}\n`);
+      return { ids };
+    }
+    const decoded = tokenizer.decode(ids);
+    print(`${decoded}\n`);
+    return { ids, text: decoded };
+  },
+});
+
+async function tokenizerOf(model: string) {
+  const { openCheckpoint } = await import('../../checkpoint/index.ts');
+  const { openTokenizer } = await import('../../tokenizer/index.ts');
+  const checkpoint = openCheckpoint(modelPath(model));
+  try {
+    return openTokenizer(checkpoint.tokenizer, checkpoint.generation);
+  } finally {
+    checkpoint.close();
+  }
+}
+
+function listIn(path: string): readonly unknown[] {
+  const rows = readJson(path);
+  if (!Array.isArray(rows)) throw new CriaError('is not a list', { where: path, remedy: 'write it as ["…", "…"]' });
+  return rows;
+}
+
+function asText(row: unknown): string {
+  if (typeof row !== 'string')
+    throw new CriaError('a row of the batch is not a text', { remedy: 'give --decode for ids' });
+  return row;
+}
+
+function asIds(row: unknown): readonly number[] {
+  if (Array.isArray(row) && row.every((id) => Number.isSafeInteger(id) && id >= 0)) return row;
+  throw new CriaError('the ids are not whole numbers of 0 or more', { remedy: 'give them as in 5 17 3' });
+}

@@ -1,0 +1,96 @@
+import { CriaError } from '../base/index.ts';
+import type { Checkpoint } from '../checkpoint/index.ts';
+import { type Value, value } from '../engine/index.ts';
+import type { Config } from './config.ts';
+import { embeddingName, headName, linearShapes, weightShapes } from './names.ts';
+import { type Precision, packingFor, packMatrices } from './packing.ts';
+import { floatWeights, type Packing, packedNames, packedWeights, type Weights } from './weights.ts';
+
+/** A checkpoint's weights as a graph names them, and their values. */
+export interface BoundWeights {
+  readonly weights: Weights;
+  /** Whether matrices are packed for the runtime, which has to be given them when a graph is compiled. */
+  readonly packed: boolean;
+  /** The value of an input of the graph, or undefined when it is no weight. Float ones are read once and kept. */
+  value(name: string): Value | undefined;
+  /** Bytes that all values take. */
+  readonly bytes: number;
+  /** Forgets what has been read. */
+  release(): void;
+}
+
+/** @throws CriaError when a weight that the configuration asks for is missing or has another shape. */
+export function checkWeights(checkpoint: Checkpoint, config: Config): void {
+  for (const [name, shape] of weightShapes(config)) {
+    const stored = checkpoint.tensors.get(name);
+    if (!stored) {
+      throw new CriaError('the tensor is missing', {
+        where: `${checkpoint.path}: ${name}`,
+        remedy: 'is the download complete?',
+      });
+    }
+    if (String(stored.shape) !== String(shape)) {
+      const what = `has the shape [${stored.shape.join(', ')}] where the configuration asks for [${shape.join(', ')}]`;
+      throw new CriaError(what, {
+        where: `${checkpoint.path}: ${name}`,
+        remedy: 'config.json and weights do not belong together',
+      });
+    }
+  }
+}
+
+/** Binds a checkpoint at a precision. */
+export function bindWeights(checkpoint: Checkpoint, config: Config, precision: Precision): BoundWeights {
+  const matrices = new Set([embeddingName, headName(config)]);
+  const shapes = weightShapes(config);
+  for (const name of shapes.keys()) {
+    if (Object.keys(linearShapes(config)).some((linear) => name.endsWith(`${linear}.weight`))) matrices.add(name);
+  }
+  const packings = new Map<string, Packing>();
+  let bytes = 0;
+  for (const [name, shape] of shapes) {
+    const [out, inner] = shape as readonly [number, number];
+    const type = checkpoint.tensors.get(name)?.type ?? 'F32';
+    const isTable = name === embeddingName || name === headName(config);
+    const packing = matrices.has(name) ? packingFor(precision, type, inner, isTable) : undefined;
+    if (packing) packings.set(name, packing);
+    bytes += packing ? packedBytes(out * inner, packing) : shape.reduce((a, b) => a * b, 4);
+  }
+  const kept = new Map<string, Value>();
+  const keep = (name: string, made: Value): Value => {
+    kept.set(name, made);
+    return made;
+  };
+  return {
+    weights: packings.size > 0 ? packedWeights((name) => packings.get(name)) : floatWeights,
+    packed: packings.size > 0,
+    bytes,
+    release: () => kept.clear(),
+    value(name) {
+      const known = kept.get(name);
+      if (known) return known;
+      const shape = shapes.get(name);
+      if (shape) return keep(name, value('f32', shape, checkpoint.readFloat32(name)));
+      const [stack, part] = splitPackedName(name);
+      if (!part) return undefined;
+      const parts = stack.split('|').map((each) => ({ name: each, out: shapes.get(each)?.[0] as number }));
+      const first = (parts[0] as { name: string }).name;
+      const inner = shapes.get(first)?.[1] as number;
+      const values = packMatrices(checkpoint, parts, inner, packings.get(first) as Packing, stack);
+      for (const [each, packed] of Object.entries(values)) kept.set(each, packed);
+      return kept.get(name);
+    },
+  };
+}
+
+function packedBytes(elements: number, { bits, block, minimums }: Packing): number {
+  return (elements * bits) / 8 + (elements / block) * 4 * (minimums ? 2 : 1);
+}
+
+/** 'a|b:codes' -> ['a|b', 'codes']. */
+function splitPackedName(name: string): [string, string | undefined] {
+  const at = name.lastIndexOf(':');
+  const [stack, part] = [name.slice(0, at), name.slice(at + 1)];
+  const isPacked = at > 0 && part in packedNames('');
+  return [stack, isPacked ? part : undefined];
+}

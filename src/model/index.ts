@@ -1,0 +1,22 @@
+export { type BoundWeights, bindWeights } from './bind.ts';
+export { type Architecture, architectures, type Config, configFrom } from './config.ts';
+export { blocks, type Decoder, decoder } from './decoder.ts';
+export { type Activations, type Forward, type ForwardOptions, openForward, weightFeeds } from './forward.ts';
+export { headLayout, type Positions } from './layer.ts';
+export {
+  embeddingName,
+  headName,
+  type LinearName,
+  layerPrefix,
+  layerShapes,
+  linearNames,
+  linearShapes,
+  weightShapes,
+} from './names.ts';
+export { type LoadedModel, loadModel, type ModelOptions, type Plan } from './open.ts';
+export { type Precision, precisions } from './packing.ts';
+export { cachedPositions, cacheNames, freshPositions, maskInputs, positionInputs } from './positions.ts';
+export { type Frequencies, frequencies, type Rope, rotaryTables } from './rope.ts';
+export { rotaryFeeds } from './rope-feeds.ts';
+export { type Edit, noTaps, type Taps, tapsOf } from './taps.ts';
+export { adaptedWeights, floatWeights, type LowRank, packedWeights, type Weights } from './weights.ts';

@@ -1,0 +1,87 @@
+import { type Progress, silent } from '../base/index.ts';
+import { type Checkpoint, openCheckpoint } from '../checkpoint/index.ts';
+import { availableMemory, type Device, defaultThreads } from '../engine/index.ts';
+import { type BoundWeights, bindWeights, checkWeights } from './bind.ts';
+import { type Config, configFrom } from './config.ts';
+import type { Precision } from './packing.ts';
+
+export interface ModelOptions {
+  readonly device?: Device;
+  readonly threads?: number;
+  /** In which precision weights are held; `auto` by default. */
+  readonly precision?: Precision;
+  /** How the model is run; by default what fits into memory. */
+  readonly plan?: Plan;
+  readonly progress?: Progress;
+}
+
+/** One graph with all weights, or one block's graph for every block with the next block's weights read each time. */
+export type Plan = 'whole' | 'by-layer';
+
+/** An opened model: headers have been read and checked, weights are read when they are needed. */
+export interface LoadedModel {
+  readonly path: string;
+  readonly config: Config;
+  readonly checkpoint: Checkpoint;
+  readonly device: Device;
+  readonly threads: number;
+  readonly precision: Precision;
+  readonly progress: Progress;
+  /** The weights at a precision: bound once each. */
+  bound(precision?: Precision): BoundWeights;
+  /** The plan for a run that holds `extra` bytes besides the weights, said through `progress` when it is not `whole`. */
+  planFor(precision: Precision, extra: number): Plan;
+  close(): void;
+}
+
+const share = 0.85; // of the free memory that we dare to take
+
+/** Opens a checkpoint and checks that weights and configuration belong together. @throws CriaError when they do not. */
+export function loadModel(path: string, options: ModelOptions = {}): LoadedModel {
+  const checkpoint = openCheckpoint(path);
+  try {
+    const config = configFrom(checkpoint.config, path);
+    checkWeights(checkpoint, config);
+    return loaded(path, checkpoint, config, options);
+  } catch (error) {
+    checkpoint.close();
+    throw error;
+  }
+}
+
+function loaded(path: string, checkpoint: Checkpoint, config: Config, options: ModelOptions): LoadedModel {
+  const precision = options.precision ?? 'auto';
+  const progress = options.progress ?? silent;
+  const bindings = new Map<Precision, BoundWeights>();
+  const bound = (at: Precision = precision): BoundWeights => {
+    const known = bindings.get(at) ?? bindWeights(checkpoint, config, at);
+    bindings.set(at, known);
+    return known;
+  };
+  let said = false;
+  return {
+    path,
+    config,
+    checkpoint,
+    device: options.device ?? 'cpu',
+    threads: options.threads ?? defaultThreads(),
+    precision,
+    progress,
+    bound,
+    planFor(at, extra) {
+      if (options.plan) return options.plan;
+      const [need, free] = [bound(at).bytes + extra, availableMemory()];
+      if (need < free * share) return 'whole';
+      if (!said) {
+        const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+        progress.note(`The model needs ${gib(need)} and ${gib(free)} are free: running it layer by layer.`);
+        said = true;
+      }
+      return 'by-layer';
+    },
+    close() {
+      for (const each of bindings.values()) each.release();
+      checkpoint.close();
+    },
+  };
+}

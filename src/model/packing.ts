@@ -1,0 +1,167 @@
+import { type Checkpoint, readHalf, type StoredType } from '../checkpoint/index.ts';
+import { type Value, value } from '../engine/index.ts';
+import { type Packing, packedNames } from './weights.ts';
+
+/** In which precision weights are held: as the file suggests, or as asked. */
+export const precisions = ['auto', 'f32', 'q8', 'q4'] as const;
+export type Precision = (typeof precisions)[number];
+
+const block = 32; // of every 32-element type of GGUF, so that their scales carry over exactly
+
+const exact4: Packing = { bits: 4, block, minimums: false };
+const minimum4: Packing = { bits: 4, block, minimums: true };
+const exact8: Packing = { bits: 8, block, minimums: false };
+
+/**
+ * How a matrix is packed. `auto` keeps float weights in float32 and gives quantized ones the kernel that is fastest
+ * at their accuracy: 4 bits where the type is symmetric, else 8 bits, which lose a 17th of a 4-bit step at most and,
+ * measured, decode faster than 4 bits with minimums. A table that is looked up by rows is packed at 8 bits.
+ */
+export function packingFor(
+  precision: Precision,
+  type: StoredType,
+  inner: number,
+  isTable: boolean,
+): Packing | undefined {
+  if (precision === 'f32' || inner % block !== 0) return undefined;
+  if (precision === 'q8' || (precision === 'q4' && isTable)) return exact8;
+  if (precision === 'q4') return type === 'Q4_0' ? exact4 : minimum4;
+  if (type === 'F32' || type === 'F16' || type === 'BF16' || type === 'F64') return undefined;
+  return type === 'Q4_0' && !isTable ? exact4 : exact8;
+}
+
+const rowsAtOnce = 256; // keeps the unpacked rows in the cache
+
+/** The packed values of matrices [out, inner] of one inner size, stacked along `out`, under the inputs of `name`. */
+export function packMatrices(
+  checkpoint: Checkpoint,
+  parts: readonly { readonly name: string; readonly out: number }[],
+  inner: number,
+  packing: Packing,
+  name: string,
+): Record<string, Value> {
+  const total = parts.reduce((sum, part) => sum + part.out, 0);
+  const blocks = inner / packing.block;
+  const packed: PackedRows = {
+    codes: new Uint8Array((total * inner * packing.bits) / 8),
+    scales: new Float32Array(total * blocks),
+    minimums: packing.minimums ? new Float32Array(total * blocks) : undefined,
+  };
+  let row = 0;
+  for (const part of parts) {
+    const type = checkpoint.tensors.get(part.name)?.type;
+    for (let from = 0; from < part.out; from += rowsAtOnce) {
+      const rows = [from, Math.min(part.out, from + rowsAtOnce)] as const;
+      const first = (row + from) * blocks;
+      if (type === 'Q8_0' && packing.bits === 8) {
+        copyQ8(checkpoint.readBytes(part.name, { rows }), packed, first);
+      } else if (type === 'Q4_0' && packing.bits === 4) {
+        copyQ4(checkpoint.readBytes(part.name, { rows }), packed, first, 18);
+      } else if (type === 'Q4_1' && packing.minimums) {
+        copyQ4(checkpoint.readBytes(part.name, { rows }), packed, first, 20);
+      } else if (type === 'Q4_1' && packing.bits === 8) {
+        widenQ41(checkpoint.readBytes(part.name, { rows }), packed, first);
+      } else {
+        const values = checkpoint.readFloat32(part.name, { rows });
+        (packing.bits === 8 ? quantize8 : quantize4)(values, packed, first);
+      }
+    }
+    row += part.out;
+  }
+  const names = packedNames(name);
+  return {
+    [names.codes]: value('u8', [total, blocks, (packing.block * packing.bits) / 8], packed.codes),
+    [names.scales]: value('f32', [total, blocks], packed.scales),
+    ...(packed.minimums ? { [names.minimums]: value('f32', [blocks, total], transposed(packed.minimums, total)) } : {}),
+  };
+}
+
+interface PackedRows {
+  readonly codes: Uint8Array;
+  readonly scales: Float32Array;
+  /** Of each block of each row; the kernel reads them the other way round. */
+  readonly minimums: Float32Array | undefined;
+}
+
+/** Q8_0 as it is: its signed codes shifted to unsigned ones. */
+function copyQ8(bytes: Uint8Array, into: PackedRows, first: number): void {
+  for (let b = 0, at = 0; at < bytes.length; b++, at += 34) {
+    into.scales[first + b] = readHalf(bytes, at);
+    const to = (first + b) * 32;
+    for (let i = 0; i < 32; i++) into.codes[to + i] = (bytes[at + 2 + i] as number) ^ 0x80;
+  }
+}
+
+/** Q4_0 (18 bytes a block) or Q4_1 (20, with a minimum) as it is; GGUF pairs elements 16 apart, the kernel neighbours. */
+function copyQ4(bytes: Uint8Array, into: PackedRows, first: number, size: 18 | 20): void {
+  for (let b = 0, at = 0; at < bytes.length; b++, at += size) {
+    const scale = readHalf(bytes, at);
+    into.scales[first + b] = scale;
+    if (into.minimums) into.minimums[first + b] = size === 20 ? readHalf(bytes, at + 2) + 8 * scale : 0;
+    const [from, to] = [at + size - 16, (first + b) * 16];
+    for (let i = 0; i < 16; i += 2) {
+      const [x, y] = [bytes[from + i] as number, bytes[from + i + 1] as number];
+      into.codes[to + i / 2] = (x & 15) | ((y & 15) << 4);
+      into.codes[to + 8 + i / 2] = (x >> 4) | (y & 0xf0);
+    }
+  }
+}
+
+const levels = new Uint8Array(16);
+
+/** Q4_1 at 8 bits: each of a block's 16 levels is rounded once. */
+function widenQ41(bytes: Uint8Array, into: PackedRows, first: number): void {
+  for (let b = 0, at = 0; at < bytes.length; b++, at += 20) {
+    const [step, minimum] = [readHalf(bytes, at), readHalf(bytes, at + 2)];
+    const scale = Math.max(Math.abs(minimum), Math.abs(minimum + 15 * step)) / 127;
+    into.scales[first + b] = scale;
+    const inverse = scale === 0 ? 0 : 1 / scale;
+    for (let q = 0; q < 16; q++) levels[q] = Math.round((minimum + q * step) * inverse) + 128;
+    const to = (first + b) * 32;
+    for (let i = 0; i < 16; i++) {
+      const pair = bytes[at + 4 + i] as number;
+      into.codes[to + i] = levels[pair & 15] as number;
+      into.codes[to + 16 + i] = levels[pair >> 4] as number;
+    }
+  }
+}
+
+/** Rounds each block to 255 levels, symmetric about 0. */
+function quantize8(values: Float32Array, into: PackedRows, first: number): void {
+  for (let b = 0, at = 0; at < values.length; b++, at += 32) {
+    let largest = 0;
+    for (let i = at; i < at + 32; i++) largest = Math.max(largest, Math.abs(values[i] as number));
+    into.scales[first + b] = largest / 127;
+    const inverse = largest === 0 ? 0 : 127 / largest;
+    const to = (first + b) * 32;
+    for (let i = 0; i < 32; i++) into.codes[to + i] = Math.round((values[at + i] as number) * inverse) + 128;
+  }
+}
+
+/** Rounds each block to 16 levels between its extremes. */
+function quantize4(values: Float32Array, into: PackedRows, first: number): void {
+  for (let b = 0, at = 0; at < values.length; b++, at += 32) {
+    let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (let i = at; i < at + 32; i++) {
+      low = Math.min(low, values[i] as number);
+      high = Math.max(high, values[i] as number);
+    }
+    const step = (high - low) / 15;
+    const inverse = step === 0 ? 0 : 1 / step;
+    const code = (i: number) => Math.round(((values[at + i] as number) - low) * inverse);
+    into.scales[first + b] = step;
+    if (into.minimums) into.minimums[first + b] = low + 8 * step;
+    const to = (first + b) * 16;
+    for (let i = 0; i < 16; i++) into.codes[to + i] = code(2 * i) | (code(2 * i + 1) << 4);
+  }
+}
+
+/** [rows, blocks] -> [blocks, rows]. */
+function transposed(x: Float32Array, rows: number): Float32Array {
+  const columns = x.length / rows;
+  const turned = new Float32Array(x.length);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) turned[j * rows + i] = x[i * columns + j] as number;
+  }
+  return turned;
+}

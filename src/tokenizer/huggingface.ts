@@ -1,0 +1,145 @@
+import { join } from 'node:path';
+import { CriaError } from '../base/index.ts';
+import { type AddedToken, type Definition, idLimit, idsOf, type Merge, type Merging } from './definition.ts';
+import { inSequence, isIndex, isObject, type Json, objectsIn, readJson, readText } from './json.ts';
+import { readNormalizer, readPreTokenizer } from './steps.ts';
+import type { SpecialIds } from './types.ts';
+
+/**
+ * The tokenizer of a Hugging Face folder: tokenizer.json, and what tokenizer_config.json, special_tokens_map.json and
+ * chat_template.jinja add. `generation` is generation_config.json: its end-of-text ids end a generation too.
+ * @throws CriaError when a file is missing, broken, or describes a tokenizer that is not byte-pair encoding.
+ */
+export function readFolder(folder: string, generation: Json): Definition {
+  const where = join(folder, 'tokenizer.json');
+  const json = readJson(where);
+  if (!json) {
+    const remedy = 'save the tokenizer with transformers, which writes that file';
+    throw new CriaError('the folder has no tokenizer.json', { where: folder, remedy });
+  }
+  const model = isObject(json.model) ? json.model : {};
+  if ((model.type ?? 'BPE') !== 'BPE' || !isObject(model.vocab)) {
+    throw new CriaError(`a tokenizer of type '${String(model.type)}' is not supported, only BPE is`, { where });
+  }
+  const added = objectsIn(json.added_tokens, 'added_tokens', where).map((token) => addedToken(token, where));
+  const tokens = tokensOf(model.vocab, added, where);
+  const ids = idsOf(tokens);
+  const { byteLevel, steps } = readPreTokenizer(json.pre_tokenizer, where);
+  const config = readJson(join(folder, 'tokenizer_config.json')) ?? {};
+  const names = { ...readJson(join(folder, 'special_tokens_map.json')), ...config };
+  const unknown = idOf(model.unk_token, ids);
+  return {
+    where,
+    tokens,
+    ids,
+    alphabet: byteLevel ? 'bytes' : 'characters',
+    added,
+    normalizer: readNormalizer(json.normalizer, where),
+    preTokenizer: steps,
+    merging: mergingOf(model, where),
+    unknown: unknown === undefined ? undefined : { id: unknown, fused: model.fuse_unk === true },
+    ...postProcessor(json.post_processor, ids, where),
+    stripsSpace: stripsSpace(json.decoder),
+    special: specialIds(names, unknown, ids, generation),
+    chatTemplate: readText(join(folder, 'chat_template.jinja')) ?? templateOf(config.chat_template),
+  };
+}
+
+function addedToken(token: Json, where: string): AddedToken {
+  if (!isIndex(token.id, idLimit) || typeof token.content !== 'string') {
+    throw new CriaError('an added token has no valid id and content', { where });
+  }
+  return {
+    id: token.id,
+    content: token.content,
+    special: token.special === true,
+    leftStrip: token.lstrip === true,
+    rightStrip: token.rstrip === true,
+    singleWord: token.single_word === true,
+    normalized: token.normalized === true,
+  };
+}
+
+function tokensOf(vocab: Json, added: readonly AddedToken[], where: string): string[] {
+  const tokens: string[] = [];
+  for (const token in vocab) {
+    const id = vocab[token];
+    if (!isIndex(id, idLimit)) throw new CriaError(`the token '${token.slice(0, 80)}' has no valid id`, { where });
+    tokens[id] = token;
+  }
+  for (const { id, content } of added) tokens[id] = content;
+  return Array.from(tokens, (token) => token ?? '');
+}
+
+function mergingOf(model: Json, where: string): Merging {
+  const isMerge = (rule: unknown): rule is Merge =>
+    typeof rule === 'string' ||
+    (Array.isArray(rule) && rule.length === 2 && rule.every((side) => typeof side === 'string'));
+  if (!Array.isArray(model.merges) || !model.merges.every(isMerge)) {
+    throw new CriaError("'merges' is not a list of token pairs", { where });
+  }
+  return { by: 'rank', merges: model.merges, wholeWordsFirst: model.ignore_merges === true };
+}
+
+/** Ids before and after a text, from a TemplateProcessing post-processor. */
+function postProcessor(
+  value: unknown,
+  ids: ReadonlyMap<string, number>,
+  where: string,
+): { prefix: number[]; suffix: number[] } {
+  const [prefix, suffix]: [number[], number[]] = [[], []];
+  for (const processor of inSequence(value, 'processors', where)) {
+    if (processor.type === 'ByteLevel') continue; // it only moves offsets
+    if (processor.type !== 'TemplateProcessing') {
+      throw new CriaError(`the post-processor '${String(processor.type)}' is not supported`, { where });
+    }
+    let side = prefix;
+    for (const item of objectsIn(processor.single, 'single', where)) {
+      if (isObject(item.Sequence)) side = suffix;
+      const id = isObject(item.SpecialToken) ? idOf(item.SpecialToken.id, ids) : undefined;
+      if (id !== undefined) side.push(id);
+    }
+  }
+  return { prefix, suffix };
+}
+
+/** Decoders that take the leading space off. */
+function stripsSpace(decoder: unknown): boolean {
+  if (!isObject(decoder)) return false;
+  if (Array.isArray(decoder.decoders)) return decoder.decoders.some(stripsSpace);
+  if (decoder.type === 'Metaspace') return decoder.prepend_scheme !== 'never';
+  return decoder.type === 'Strip' && decoder.content === ' ' && Number(decoder.start) > 0;
+}
+
+function specialIds(
+  names: Json,
+  unknown: number | undefined,
+  ids: ReadonlyMap<string, number>,
+  generation: Json,
+): SpecialIds {
+  const named = (role: string): number | undefined => {
+    const token = names[`${role}_token`];
+    return idOf(isObject(token) ? token.content : token, ids);
+  };
+  const [bos, pad, unk] = [named('bos'), named('pad'), named('unk') ?? unknown];
+  const ends = [named('eos'), generation.eos_token_id].flat().filter((id) => isIndex(id, idLimit));
+  return {
+    ...(bos !== undefined && { bos }),
+    eos: [...new Set(ends)],
+    ...(pad !== undefined && { pad }),
+    ...(unk !== undefined && { unknown: unk }),
+  };
+}
+
+/** The id of a token, if that is what the value is: null is not the token 'null'. */
+function idOf(token: unknown, ids: ReadonlyMap<string, number>): number | undefined {
+  return typeof token === 'string' ? ids.get(token) : undefined;
+}
+
+/** The template itself, or the one called 'default' of several. */
+function templateOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (!Array.isArray(value)) return undefined;
+  const chosen: unknown = value.find((entry) => isObject(entry) && entry.name === 'default');
+  return isObject(chosen) && typeof chosen.template === 'string' ? chosen.template : undefined;
+}

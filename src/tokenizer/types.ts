@@ -1,0 +1,60 @@
+import type { MetadataValue } from '../checkpoint/index.ts';
+
+/** One turn of a conversation, as chat templates take it. */
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+}
+
+/** Turns ids into text as they come: what `push` and `finish` return, joined, is what `decode` returns. */
+export interface TextStream {
+  /** The text that is certain after this id: never half a character. */
+  push(id: number): string;
+  /** What is left: bytes that never became a character come out as U+FFFD. */
+  finish(): string;
+}
+
+/** Text to token ids and back, for one model. */
+export interface Tokenizer {
+  /** One more than the largest id that the tokenizer knows. */
+  readonly vocabularySize: number;
+  /**
+   * The ids of a text. `special` (default true) adds the begin and end tokens that the model's post-processor asks
+   * for; a rendered chat template has them already. `parseSpecial` (default true) turns '<|im_start|>' inside the text
+   * into its id: false for text that a stranger wrote. Lone surrogates count as U+FFFD.
+   */
+  encode(text: string, options?: { special?: boolean; parseSpecial?: boolean }): number[];
+  /**
+   * The text of ids, without any clean-up of spaces: for byte-level tokenizers `decode(encode(x)) === x`. Ids
+   * without a token decode to ''. `skipSpecial` (default false) leaves the special tokens out.
+   */
+  decode(ids: readonly number[], options?: { skipSpecial?: boolean }): string;
+  stream(options?: { skipSpecial?: boolean }): TextStream;
+  /** The token as the vocabulary spells it ('Ġthe', '▁the'); '' where an id has none. */
+  tokenOf(id: number): string;
+  /** The id of a token as the vocabulary spells it. */
+  idOf(token: string): number | undefined;
+  readonly special: SpecialIds;
+  /** The Jinja source of the model's chat template. */
+  readonly chatTemplate: string | undefined;
+  /**
+   * The conversation as the model's chat template writes it; encode the result with `special: false`.
+   * @throws CriaError when the model has no template, or its template refuses the conversation.
+   */
+  applyChatTemplate(messages: readonly ChatMessage[], options?: { addGenerationPrompt?: boolean }): string;
+  /**
+   * The `tokenizer.*` keys of a GGUF header.
+   * @throws CriaError when llama.cpp has no name for this pre-tokenizer.
+   */
+  ggufMetadata(): Map<string, MetadataValue>;
+  /** The texts of the tokenizer's files in a Hugging Face folder. */
+  huggingFaceFiles(): { 'tokenizer.json': string; 'tokenizer_config.json': string };
+}
+
+/** Ids with a role. `eos` are all that end a generation: end of text, of turn, of message. */
+export interface SpecialIds {
+  readonly bos?: number;
+  readonly eos: readonly number[];
+  readonly pad?: number;
+  readonly unknown?: number;
+}

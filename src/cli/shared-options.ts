@@ -17,3 +17,7 @@ export const adapterOption = repeated(text('a PEFT adapter put on the model; rep
 export const forceOption = flag('replace what stands at the output');
 
 export const weightsOption = choice(['auto', 'f32', 'q8', 'q4'], 'precision that the weights are held in', 'auto');
+
+export const columnsOption = text('columns of the data under other names, as in prompt=goal,completion=target', {
+  placeholder: 'pairs',
+});

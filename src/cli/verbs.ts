@@ -2,10 +2,27 @@ import type { VerbEntry } from './verb.ts';
 
 /** Every verb, in the order of the help. A verb is imported only when it is called. */
 export const verbs: readonly VerbEntry[] = [
+  { name: 'generate', summary: 'continue a text, or answer a question', load: () => import('./verbs/generate.ts') },
+  { name: 'chat', summary: 'a conversation on the terminal', load: () => import('./verbs/chat.ts') },
   {
     name: 'inspect',
     summary: 'what a model is: architecture, tensors, sizes, tokenizer',
     load: () => import('./verbs/inspect.ts'),
+  },
+  {
+    name: 'score',
+    summary: 'log-probabilities of the tokens of texts',
+    load: () => import('./verbs/score.ts'),
+  },
+  {
+    name: 'perplexity',
+    summary: 'how well a model predicts a text file',
+    load: () => import('./verbs/perplexity.ts'),
+  },
+  {
+    name: 'evaluate',
+    summary: 'the accuracy of a model on a task, with a confidence interval',
+    load: () => import('./verbs/evaluate.ts'),
   },
   { name: 'tokenize', summary: 'text to token ids, and back', load: () => import('./verbs/tokenize.ts') },
   {

@@ -1,9 +1,9 @@
 import { CriaError } from '../base/index.ts';
 import type { Checkpoint } from '../checkpoint/index.ts';
-import { type Value, value } from '../engine/index.ts';
+import { type Program, type Value, type Values, value } from '../engine/index.ts';
 import type { Config } from './config.ts';
 import { embeddingName, headName, linearShapes, weightShapes } from './names.ts';
-import { type Precision, packingFor, packMatrices } from './packing.ts';
+import { type Precision, packingFor, packMatrices, staysFloat } from './packing.ts';
 import { floatWeights, type Packing, packedNames, packedWeights, type Weights } from './weights.ts';
 
 /** A checkpoint's weights as a graph names them, and their values. */
@@ -52,7 +52,8 @@ export function bindWeights(checkpoint: Checkpoint, config: Config, precision: P
     const [out, inner] = shape as readonly [number, number];
     const type = checkpoint.tensors.get(name)?.type ?? 'F32';
     const isTable = name === embeddingName || name === headName(config);
-    const packing = matrices.has(name) ? packingFor(precision, type, inner, isTable) : undefined;
+    const packable = matrices.has(name) && !staysFloat(config, name);
+    const packing = packable ? packingFor(precision, type, inner, isTable) : undefined;
     if (packing) packings.set(name, packing);
     bytes += packing ? packedBytes(out * inner, packing) : shape.reduce((a, b) => a * b, 4);
   }
@@ -81,6 +82,16 @@ export function bindWeights(checkpoint: Checkpoint, config: Config, precision: P
       return kept.get(name);
     },
   };
+}
+
+/** The weights that a program reads as inputs. */
+export function weightFeeds(program: Program, lookUp: (name: string) => Value | undefined): Values {
+  const feeds: Record<string, Value> = {};
+  for (const name of program.inputs.keys()) {
+    const weight = lookUp(name);
+    if (weight) feeds[name] = weight;
+  }
+  return feeds;
 }
 
 function packedBytes(elements: number, { bits, block, minimums }: Packing): number {

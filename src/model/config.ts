@@ -1,5 +1,5 @@
 import { CriaError } from '../base/index.ts';
-import { type Rope, ropeFrom } from './rope.ts';
+import { contextOf, type Rope, ropeFrom } from './rope.ts';
 
 /** What makes one decoder differ from another: data where it can be. */
 export interface Config {
@@ -41,6 +41,8 @@ export type Architecture = (typeof architectures)[number];
 
 type Json = Readonly<Record<string, unknown>>;
 
+const mostLayers = 10_000; // lists of this length are made before a tensor is looked at
+
 /** Reads the configuration of a checkpoint (config.json). @throws CriaError naming the key that is missing or wrong. */
 export function configFrom(json: Json, where: string): Config {
   const architecture = architectureOf(json, where);
@@ -54,22 +56,27 @@ export function configFrom(json: Json, where: string): Config {
     }
     return given;
   };
-  const whole = (key: string, otherwise?: number): number => {
+  const whole = (key: string, otherwise?: number, most = 2 ** 31): number => {
     const given = number(key, otherwise);
-    if (!Number.isInteger(given) || given > 2 ** 31) throw new CriaError(`config.json: ${key} is ${given}`, { where });
+    if (!Number.isInteger(given) || given > most) throw new CriaError(`config.json: ${key} is ${given}`, { where });
     return given;
   };
   const gemma = architecture === 'gemma3_text';
   const width = whole('hidden_size');
   const heads = whole('num_attention_heads');
   const keyValueHeads = whole('num_key_value_heads', heads);
-  const headSize = whole('head_dim', gemma ? 256 : architecture === 'qwen3' ? 128 : width / heads);
+  const statedSize = json.head_dim ?? (gemma ? 256 : architecture === 'qwen3' ? 128 : undefined);
+  if (statedSize === undefined && width % heads !== 0) {
+    throw new CriaError(`config.json: ${heads} heads do not divide the hidden_size of ${width}`, { where });
+  }
+  const headSize = whole('head_dim', (statedSize as number | undefined) ?? width / heads);
   if (heads % keyValueHeads !== 0) {
     throw new CriaError(`config.json: ${heads} heads do not share ${keyValueHeads} key/value heads evenly`, { where });
   }
-  const layers = whole('num_hidden_layers');
-  const context = whole('max_position_embeddings', 2048);
-  const rope = ropeFrom(json, { headSize, context, where });
+  const layers = whole('num_hidden_layers', undefined, mostLayers);
+  const positions = whole('max_position_embeddings', 2048);
+  const rope = ropeFrom({ rope_theta: gemma ? 1e6 : 1e4, ...json }, { headSize, context: positions, where });
+  refuseUnread(json, where);
   return {
     architecture,
     layers,
@@ -79,7 +86,7 @@ export function configFrom(json: Json, where: string): Config {
     headSize,
     intermediate: whole('intermediate_size'),
     vocabulary: whole('vocab_size'),
-    context,
+    context: contextOf(rope, positions),
     epsilon: number('rms_norm_eps', 1e-6),
     tiedEmbeddings: json.tie_word_embeddings === undefined ? gemma : json.tie_word_embeddings === true,
     activation: activationOf(json, where),
@@ -90,7 +97,7 @@ export function configFrom(json: Json, where: string): Config {
     outputNorms: gemma,
     normOffset: gemma ? 1 : 0,
     embeddingScale: gemma ? Math.sqrt(width) : 1,
-    windows: windowsOf(json, architecture, layers),
+    windows: windowsOf(json, architecture, layers, where),
     rope,
     windowRope: gemma ? plainRope(json, headSize) : rope,
   };
@@ -113,12 +120,26 @@ function activationOf(json: Json, where: string): 'silu' | 'gelu' {
   throw new CriaError(`the activation ${JSON.stringify(name)} is not supported`, { where });
 }
 
-function windowsOf(json: Json, architecture: Architecture, layers: number): (number | undefined)[] {
-  const window = typeof json.sliding_window === 'number' ? json.sliding_window : undefined;
+/** Parts of other models of the same names would be left out without a word. */
+function refuseUnread(json: Json, where: string): void {
+  const part = ['mlp_bias', 'attn_logit_softcapping', 'final_logit_softcapping', 'use_bidirectional_attention'].find(
+    (key) => json[key] !== undefined && json[key] !== null && json[key] !== false,
+  );
+  if (part) throw new CriaError(`config.json: ${part} is not supported`, { where });
+}
+
+function windowsOf(json: Json, architecture: Architecture, layers: number, where: string): (number | undefined)[] {
+  const window = json.sliding_window ?? undefined;
   const all = Array.from({ length: layers }, (_, i) => i);
-  if (!window) return all.map(() => undefined);
+  if (window === undefined || json.use_sliding_window === false) return all.map(() => undefined);
+  if (typeof window !== 'number' || !Number.isInteger(window) || window < 1) {
+    throw new CriaError(`config.json: sliding_window is ${JSON.stringify(window)}`, { where });
+  }
   if (Array.isArray(json.layer_types)) {
     const types = json.layer_types;
+    if (types.length !== layers) {
+      throw new CriaError(`config.json: layer_types has ${types.length} entries for ${layers} layers`, { where });
+    }
     return all.map((i) => (types[i] === 'sliding_attention' ? window : undefined));
   }
   if (architecture === 'mistral') return all.map(() => window);

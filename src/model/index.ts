@@ -1,7 +1,9 @@
-export { type BoundWeights, bindWeights } from './bind.ts';
+export { type BoundWeights, bindWeights, weightFeeds } from './bind.ts';
+export { type Cache, emptyCache } from './cache.ts';
+export { type Cached, cacheBytes, openCached } from './cached.ts';
 export { type Architecture, architectures, type Config, configFrom } from './config.ts';
 export { blocks, type Decoder, decoder } from './decoder.ts';
-export { type Activations, type Forward, type ForwardOptions, openForward, weightFeeds } from './forward.ts';
+export { type Activations, type Forward, type ForwardOptions, openForward } from './forward.ts';
 export { headLayout, type Positions } from './layer.ts';
 export {
   embeddingName,
@@ -18,5 +20,5 @@ export { type Precision, precisions } from './packing.ts';
 export { cachedPositions, cacheNames, freshPositions, maskInputs, positionInputs } from './positions.ts';
 export { type Frequencies, frequencies, type Rope, rotaryTables } from './rope.ts';
 export { rotaryFeeds } from './rope-feeds.ts';
-export { type Edit, noTaps, type Taps, tapsOf } from './taps.ts';
+export { activationPaths, type Edit, noTaps, type Taps, tapsOf } from './taps.ts';
 export { adaptedWeights, floatWeights, type LowRank, packedWeights, type Weights } from './weights.ts';

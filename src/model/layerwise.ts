@@ -1,17 +1,19 @@
 import { throwIfAborted } from '../base/index.ts';
 import { compile, type Program, type Value, type Values, value } from '../engine/index.ts';
-import { input } from '../tensor/index.ts';
+import { input, type Outputs } from '../tensor/index.ts';
 import type { Config } from './config.ts';
 import { decoder } from './decoder.ts';
-import { checkFound, type ForwardOptions, type Trunk, textFeeds } from './forward.ts';
+import { allFinite, nonFinite } from './finite.ts';
+import type { ForwardOptions, Trunk } from './forward.ts';
 import { embeddingName, finalNormName, layerPrefix, layerShapes } from './names.ts';
 import type { LoadedModel } from './open.ts';
 import { freshPositions } from './positions.ts';
-import { rotaryFeeds } from './rope-feeds.ts';
 import { tapsOf } from './taps.ts';
+import { type Texts, textFeeds } from './texts.ts';
 import { floatWeights } from './weights.ts';
 
-const anyLayer = 'layer.'; // the prefix under which one graph reads every block's weights
+/** The prefix under which one graph reads every block's weights. */
+export const anyLayer = 'layer.';
 
 /**
  * The by-layer plan: one block's graph is compiled for each kind of block (window, taps, edits) and run for all of
@@ -20,65 +22,63 @@ const anyLayer = 'layer.'; // the prefix under which one graph reads every block
 export async function layerTrunk(model: LoadedModel, options: ForwardOptions): Promise<Trunk> {
   const { config, checkpoint, device, threads } = model;
   const parts = decoder(config, floatWeights);
-  const rope = rotaryFeeds(config);
+  const feedsOf = textFeeds(config);
   const buffers = blockBuffers(config);
   const wanted = options.read ?? [];
   const programs = new Map<string, Program>();
   const hidden = input('hidden', 'f32', ['batch', 'seq', config.width]);
 
-  const graphOf = (layer: number) => {
+  const graphOf = (layer: number): Outputs => {
     const taps = tapsOf(wanted, options.edits);
     const output = parts.layer(layer, hidden, freshPositions(config), taps, anyLayer);
-    return { taps, outputs: { output, ...Object.fromEntries(taps.found) } };
+    return { output, ...Object.fromEntries(taps.found) };
   };
   const programFor = async (layer: number): Promise<Program> => {
     const own = `layers.${layer}.`;
     const touched = [...wanted, ...Object.keys(options.edits ?? {})].some((path) => path.startsWith(own));
     const kind = touched ? own : `window ${config.windows[layer]}`;
-    const known = programs.get(kind) ?? (await compile(graphOf(layer).outputs, { device, threads }));
+    const known = programs.get(kind) ?? (await compile(graphOf(layer), { device, threads }));
     programs.set(kind, known);
     return known;
   };
-  const ends = tapsOf(wanted, options.edits);
+  const ends = tapsOf([], options.edits);
+  const bottom = ends.wants('embedding')
+    ? await compile({ edited: ends.at('embedding', hidden) }, { device, threads })
+    : undefined;
   const top = await compile({ normed: parts.norm(hidden, ends) }, { device, threads });
-  const found = new Map([...ends.found]);
-  for (let layer = 0; layer < config.layers; layer++)
-    for (const [path, x] of graphOf(layer).taps.found) found.set(path, x);
-  checkFound(wanted, found);
 
   return {
     async run(texts, signal) {
-      const { feeds, seq } = textFeeds(texts);
-      const where: Values = { ...feeds, ...rope(seq) };
+      const { feeds, seq } = feedsOf(texts);
       const read: Record<string, Value<'f32'>> = {};
-      let x = embed(model, texts, seq);
+      let x = embedRows(model, texts, seq);
+      if (!allFinite(x.data)) throw nonFinite(checkpoint, 'the embedding', { [embeddingName]: x });
+      if (bottom) x = (await bottom.run({ hidden: x })).edited as Value<'f32'>;
       if (wanted.includes('embedding')) read.embedding = x;
       for (let layer = 0; layer < config.layers; layer++) {
         throwIfAborted(signal);
-        const weights: Record<string, Value> = {};
-        for (const [name, { shape, data }] of buffers) {
-          checkpoint.readFloat32(layerPrefix(layer) + name, { into: data });
-          weights[anyLayer + name] = value('f32', shape, data);
-        }
+        const weights = readBlock(model, layer, buffers);
         const program = await programFor(layer);
-        const { output, ...taken } = await program.run({ ...where, ...weights, hidden: x });
+        const { output, ...taken } = await program.run({ ...feeds, ...weights, hidden: x });
         Object.assign(read, taken);
         x = output as Value<'f32'>;
+        if (!allFinite(x.data)) throw nonFinite(checkpoint, `layer ${layer}`, ownNames(weights, layer));
         model.progress.step('layers', layer + 1, config.layers, 'layers');
       }
       const gain = value('f32', [config.width], checkpoint.readFloat32(finalNormName));
-      const { normed } = await top.run({ hidden: x, [finalNormName]: gain });
-      if (wanted.includes('norm')) read.norm = normed as Value<'f32'>;
-      return { normed: normed as Value<'f32'>, read };
+      const normed = (await top.run({ hidden: x, [finalNormName]: gain })).normed as Value<'f32'>;
+      if (!allFinite(normed.data)) throw nonFinite(checkpoint, 'the final norm', { [finalNormName]: gain });
+      if (wanted.includes('norm')) read.norm = normed;
+      return { normed, read };
     },
     async dispose() {
-      for (const program of [top, ...programs.values()]) await program.dispose();
+      for (const program of [bottom, top, ...programs.values()]) await program?.dispose();
     },
   };
 }
 
 /** The rows of the embedding table that the texts name, read one by one: the table itself is never held. */
-function embed(model: LoadedModel, texts: readonly (readonly number[])[], seq: number): Value<'f32'> {
+export function embedRows(model: LoadedModel, texts: Texts, seq: number): Value<'f32'> {
   const { width, embeddingScale } = model.config;
   const scale = Math.fround(embeddingScale);
   const data = new Float32Array(texts.length * seq * width);
@@ -94,10 +94,27 @@ function embed(model: LoadedModel, texts: readonly (readonly number[])[], seq: n
   return value('f32', [texts.length, seq, width], data);
 }
 
-function blockBuffers(config: Config): Map<string, { shape: readonly number[]; data: Float32Array }> {
+/** Room for one block's weights. */
+export function blockBuffers(config: Config): Map<string, { shape: readonly number[]; data: Float32Array }> {
   const buffers = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   for (const [name, shape] of layerShapes(config)) {
     buffers.set(name, { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) });
   }
   return buffers;
+}
+
+/** Reads a block's weights over the last one's, under the names that every block has. */
+export function readBlock(model: LoadedModel, layer: number, buffers: ReturnType<typeof blockBuffers>): Values {
+  const weights: Record<string, Value> = {};
+  for (const [name, { shape, data }] of buffers) {
+    model.checkpoint.readFloat32(layerPrefix(layer) + name, { into: data });
+    weights[anyLayer + name] = value('f32', shape, data);
+  }
+  return weights;
+}
+
+/** A block's weights under their names in the checkpoint. */
+function ownNames(weights: Values, layer: number): Values {
+  const rename = ([name, each]: [string, Value]) => [layerPrefix(layer) + name.slice(anyLayer.length), each];
+  return Object.fromEntries(Object.entries(weights).map(rename));
 }

@@ -1,5 +1,7 @@
 import { type Checkpoint, readHalf, type StoredType } from '../checkpoint/index.ts';
 import { type Value, value } from '../engine/index.ts';
+import type { Config } from './config.ts';
+import { layerPrefix } from './names.ts';
 import { type Packing, packedNames } from './weights.ts';
 
 /** In which precision weights are held: as the file suggests, or as asked. */
@@ -13,9 +15,9 @@ const minimum4: Packing = { bits: 4, block, minimums: true };
 const exact8: Packing = { bits: 8, block, minimums: false };
 
 /**
- * How a matrix is packed. `auto` keeps float weights in float32 and gives quantized ones the kernel that is fastest
- * at their accuracy: 4 bits where the type is symmetric, else 8 bits, which lose a 17th of a 4-bit step at most and,
- * measured, decode faster than 4 bits with minimums. A table that is looked up by rows is packed at 8 bits.
+ * How a matrix is packed. `auto` keeps float weights in float32 and quantized ones in as many bits as hold them: 4
+ * for Q4_0 and Q4_1, which are kept exactly, 8 for the others, of which Q8_0 is exact. A table that is looked up by
+ * rows is packed at 8 bits.
  */
 export function packingFor(
   precision: Precision,
@@ -24,10 +26,21 @@ export function packingFor(
   isTable: boolean,
 ): Packing | undefined {
   if (precision === 'f32' || inner % block !== 0) return undefined;
-  if (precision === 'q8' || (precision === 'q4' && isTable)) return exact8;
-  if (precision === 'q4') return type === 'Q4_0' ? exact4 : minimum4;
-  if (type === 'F32' || type === 'F16' || type === 'BF16' || type === 'F64') return undefined;
-  return type === 'Q4_0' && !isTable ? exact4 : exact8;
+  if (precision === 'q8') return exact8;
+  if (precision === 'auto' && (type === 'F32' || type === 'F16' || type === 'BF16' || type === 'F64')) return undefined;
+  if (isTable) return exact8;
+  if (type === 'Q4_0') return exact4;
+  return precision === 'q4' || type === 'Q4_1' ? minimum4 : exact8;
+}
+
+/**
+ * Whether a matrix stays in float32 in a packed model. The kernels round activations to 8 bits a block; on SmolLM2
+ * the value projections carry a quarter of what that costs in accuracy, and the last block a fifth, for a fortieth
+ * and a thirtieth of the weights (docs/log.md). Where values are as wide as queries, they would cost too much.
+ */
+export function staysFloat(config: Config, name: string): boolean {
+  if (name.startsWith(layerPrefix(config.layers - 1))) return config.layers >= 16;
+  return name.endsWith('self_attn.v_proj.weight') && config.heads >= 2 * config.keyValueHeads;
 }
 
 const rowsAtOnce = 256; // keeps the unpacked rows in the cache

@@ -1,4 +1,4 @@
-import { type Value, type Values, value } from '../engine/index.ts';
+import { integers, type Value, type Values, value } from '../engine/index.ts';
 import type { Config } from './config.ts';
 import { positionInputs } from './positions.ts';
 import { lengthMatters, rotaryTables } from './rope.ts';
@@ -30,4 +30,34 @@ export function rotaryFeeds(config: Config): (positions: number, length?: number
     }
     return feeds;
   };
+}
+
+/**
+ * The positions [batch, count] of a run and the tables that they point into, for texts of the given lengths. Where the
+ * rotation depends on the length of a text, texts of unequal lengths have a table each, one after the other.
+ */
+export function rotations(
+  config: Config,
+): (positions: readonly (readonly number[])[], lengths: readonly number[]) => Values {
+  const common = rotaryFeeds(config);
+  return (positions, lengths) => {
+    const longest = Math.max(...lengths);
+    const apart = lengthMatters(config.rope) && lengths.some((length) => length !== longest);
+    const tables = apart ? stacked(lengths.map((length) => rotaryFeeds(config)(longest, length))) : common(longest);
+    const shifted = positions.flatMap((row, text) => (apart ? row.map((p) => text * longest + p) : row));
+    const shape = [positions.length, positions[0]?.length ?? 0];
+    return { ...tables, [positionInputs.positions]: integers(shifted, shape) };
+  };
+}
+
+/** Tables of the same names and sizes, one after the other. */
+function stacked(tables: readonly Values[]): Values {
+  const join = (name: string): Value => {
+    const parts = tables.map((each) => each[name] as Value<'f32'>);
+    const [rows, columns] = (parts[0] as Value).shape as [number, number];
+    const data = new Float32Array(parts.length * rows * columns);
+    for (const [i, part] of parts.entries()) data.set(part.data, i * rows * columns);
+    return value('f32', [parts.length * rows, columns], data);
+  };
+  return Object.fromEntries(Object.keys(tables[0] ?? {}).map((name) => [name, join(name)]));
 }

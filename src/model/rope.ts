@@ -107,6 +107,16 @@ export function lengthMatters(rope: Rope): boolean {
   return rope.type === 'dynamic' || rope.type === 'longrope';
 }
 
+/**
+ * The longest text that a rope serves, for a checkpoint whose max_position_embeddings is `positions`: dynamic scaling
+ * leaves the trained length there, and YaRN often does (Qwen2.5).
+ */
+export function contextOf(rope: Rope, positions: number): number {
+  if (rope.type === 'dynamic') return Math.floor(rope.factor * rope.original);
+  if (rope.type === 'yarn') return Math.max(positions, Math.floor(rope.factor * rope.original));
+  return positions;
+}
+
 /** Between which frequency indices YaRN's ramp lies: where a wavelength turns betaFast and betaSlow times in the original length. */
 function yarnRange(rope: Rope & { type: 'yarn' }): { low: number; high: number } {
   const index = (turns: number) =>

@@ -1,4 +1,5 @@
 import type { Tensor } from '../tensor/index.ts';
+import type { Config } from './config.ts';
 
 /**
  * Reading and editing activations is one idea: a function from (path, tensor) to tensor. It returns the tensor as it
@@ -9,7 +10,7 @@ import type { Tensor } from '../tensor/index.ts';
  *   layers.N.residual.mid
  *   layers.N.mlp.input | gate | up | hidden | output
  *   layers.N.residual.post
- *   norm, logits
+ *   norm, and logits where they are part of the graph
  *
  * query, key and value are the projections before rotation; pattern is the attention pattern [batch, heads, seq,
  * total]; heads is what the output projection reads; hidden is what the down projection reads.
@@ -21,6 +22,19 @@ export interface Taps {
 }
 
 export const noTaps: Taps = { at: (_, x) => x, wants: () => false };
+
+const perLayer = [
+  ...['input', 'query', 'key', 'value', 'pattern', 'heads', 'output'].map((part) => `attention.${part}`),
+  'residual.mid',
+  ...['input', 'gate', 'up', 'hidden', 'output'].map((part) => `mlp.${part}`),
+  'residual.post',
+];
+
+/** Every path below the logits, in the order of the computation. */
+export function activationPaths({ layers }: Config): string[] {
+  const ofLayer = (_: unknown, layer: number) => perLayer.map((path) => `layers.${layer}.${path}`);
+  return ['embedding', ...Array.from({ length: layers }, ofLayer).flat(), 'norm'];
+}
 
 /** The same taps inside a part of the model. */
 export function within(taps: Taps, prefix: string): Taps {

@@ -85,15 +85,19 @@ export function packedWeights(packingOf: (name: string) => Packing | undefined):
       return (x) => quantizedLinear(x, matrix(name, packing, out, inner));
     },
     joint(parts) {
-      const packings = parts.map((part) => packingOf(part.name));
-      const [first] = packings;
-      if (!first || packings.some((packing) => !samePacking(packing, first))) {
-        return (x) => parts.map((part) => weights.linear(part.name, part.out, part.inner)(x));
-      }
-      const outs = parts.map((part) => part.out);
-      const total = outs.reduce((a, b) => a + b);
-      const name = stackedName(parts.map((part) => part.name));
-      return (x) => split(quantizedLinear(x, matrix(name, first, total, x.shape.at(-1) as number)), -1, outs);
+      const stacks = alike(parts, packingOf);
+      return (x) =>
+        stacks.flatMap((stack) => {
+          const [first] = stack as unknown as readonly [LinearPart];
+          const packing = packingOf(first.name);
+          if (!packing || stack.length === 1) {
+            return stack.map((part) => weights.linear(part.name, part.out, part.inner)(x));
+          }
+          const outs = stack.map((part) => part.out);
+          const total = outs.reduce((a, b) => a + b);
+          const name = stackedName(stack.map((part) => part.name));
+          return split(quantizedLinear(x, matrix(name, packing, total, first.inner)), -1, outs);
+        });
     },
     embedding(name, rows, width) {
       const packing = packingOf(name);
@@ -109,7 +113,18 @@ export function packedWeights(packingOf: (name: string) => Packing | undefined):
   return weights;
 }
 
-export function samePacking(a: Packing | undefined, b: Packing | undefined): boolean {
+/** Neighbours that are packed alike, together. */
+function alike(parts: readonly LinearPart[], packingOf: (name: string) => Packing | undefined): LinearPart[][] {
+  const stacks: LinearPart[][] = [];
+  for (const part of parts) {
+    const last = stacks.at(-1);
+    if (last?.[0] && samePacking(packingOf(last[0].name), packingOf(part.name))) last.push(part);
+    else stacks.push([part]);
+  }
+  return stacks;
+}
+
+function samePacking(a: Packing | undefined, b: Packing | undefined): boolean {
   return a?.bits === b?.bits && a?.block === b?.block && a?.minimums === b?.minimums;
 }
 

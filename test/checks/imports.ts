@@ -3,7 +3,7 @@ import ts from 'typescript';
 
 const base = ['base'];
 const engine = [...base, 'tensor', 'engine'];
-const belowModel = [...engine, 'linalg', 'checkpoint', 'tokenizer'];
+const belowModel = [...engine, 'linalg', 'data', 'checkpoint', 'tokenizer', 'artifact'];
 const belowMethods = [...belowModel, 'model', 'generate', 'evaluate', 'train', 'report'];
 const belowRecipe = [...belowMethods, 'methods', 'methods/*'];
 const everything = [...belowRecipe, 'recipe', 'sweep', 'serve', 'api'];
@@ -14,8 +14,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   tensor: base,
   engine: [...base, 'tensor'],
   linalg: engine,
+  data: base,
   checkpoint: base,
   tokenizer: [...base, 'checkpoint'],
+  artifact: [...base, 'checkpoint', 'tokenizer'],
   model: belowModel,
   generate: [...belowModel, 'model'],
   evaluate: [...belowModel, 'model', 'generate'],

@@ -1,0 +1,45 @@
+import { createInterface } from 'node:readline/promises';
+import { generateOptions, generationOptions } from '../generation-options.ts';
+import { modelPath } from '../model-path.ts';
+import { text } from '../options.ts';
+import { modelArgument, weightsOption } from '../shared-options.ts';
+import { defineVerb } from '../verb.ts';
+import { speeds } from './generate.ts';
+
+export const verb = defineVerb({
+  arguments: { model: modelArgument },
+  options: { ...generationOptions, system: text('the system message'), weights: weightsOption },
+  examples: ['chat cria-tiny', "chat model.gguf --system 'Answer in Spanish.' --temperature 0.7"],
+  async run({ args, options, progress, signal, print }) {
+    const { open } = await import('../../index.ts');
+    const { weights: precision, threads } = options;
+    const model = await open(modelPath(args.model), { precision, threads, progress });
+    const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: process.stdin.isTTY });
+    try {
+      let chat = model.chat(options.system);
+      progress.note('Say something. /reset begins anew, /exit or Ctrl-D ends.');
+      lines.setPrompt('> ');
+      lines.prompt();
+      for await (const line of lines) {
+        const said = line.trim();
+        if (said === '/exit') break;
+        if (said === '/reset') chat = model.chat(options.system);
+        else if (said !== '') {
+          const pieces = chat.say(said, generateOptions(options, signal));
+          let next = await pieces.next();
+          while (!next.done) {
+            print(next.value);
+            next = await pieces.next();
+          }
+          print('\n');
+          progress.note(speeds(next.value));
+        }
+        lines.prompt();
+      }
+      return { messages: chat.messages };
+    } finally {
+      lines.close();
+      await model.close();
+    }
+  },
+});

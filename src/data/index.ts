@@ -1,0 +1,3 @@
+export { linesOf } from './lines.ts';
+export { type Columns, columnsFrom, type Row, readRows, textIn } from './rows.ts';
+export { readJson, readText } from './text.ts';

@@ -1,0 +1,126 @@
+import { createReadStream } from 'node:fs';
+import { extname } from 'node:path';
+import { pipeline } from 'node:stream';
+import { CriaError, messageOf } from '../base/index.ts';
+import { linesOf, readError } from './lines.ts';
+import { readJson, readText } from './text.ts';
+
+/** One example of a data file. */
+export interface Row {
+  readonly values: Readonly<Record<string, unknown>>;
+  /** The file and the row in it, counted from 1, for messages. */
+  readonly where: string;
+}
+
+/** Names of columns in a file, by the names that cria gives them: `prompt` is the file's `goal`. */
+export type Columns = ReadonlyMap<string, string>;
+
+/**
+ * The rows of a data file, one after the other: the objects of `.jsonl` (one a line) and `.json` (one list), the
+ * records of `.csv` under its header, or the whole of a `.txt` as one row `{text}`. JSON lines and CSV are streamed.
+ * @throws CriaError, about the file and the row, when it cannot be read or a row is not sound.
+ */
+export async function* readRows(path: string, columns: Columns = new Map()): AsyncGenerator<Row> {
+  const read = readers[extname(path).toLowerCase()];
+  if (!read) {
+    const remedy = `give ${Object.keys(readers).join(', ')}`;
+    throw new CriaError('is not a data file by its name', { where: path, remedy });
+  }
+  for await (const row of read(path)) yield columns.size > 0 ? renamed(row, columns) : row;
+}
+
+/** Reads `prompt=goal,completion=target`. @throws CriaError when it is something else. */
+export function columnsFrom(text: string): Columns {
+  return new Map(
+    text.split(',').map((pair) => {
+      const [name, column, ...more] = pair.split('=');
+      if (name && column && more.length === 0) return [name, column];
+      const remedy = 'write it as prompt=goal,completion=target';
+      throw new CriaError(`'${pair}' does not rename a column`, { where: '--columns', remedy });
+    }),
+  );
+}
+
+/** The text in a column. @throws CriaError when the row has none. */
+export function textIn({ values, where }: Row, column: string): string {
+  const value = values[column];
+  if (typeof value === 'string') return value;
+  if (value !== undefined) throw new CriaError(`its ${column} is not a text`, { where });
+  const has = Object.keys(values).slice(0, 8).join(', ');
+  throw new CriaError(`has no column ${column}`, { where, remedy: `its columns are ${has || 'none'}` });
+}
+
+const readers: Readonly<Record<string, (path: string) => AsyncIterable<Row> | Iterable<Row>>> = {
+  '.jsonl': jsonLines,
+  '.json': jsonList,
+  '.csv': csvRecords,
+  '.txt': (path) => [{ values: { text: readText(path) }, where: path }],
+};
+
+async function* jsonLines(path: string): AsyncGenerator<Row> {
+  let number = 0;
+  for await (const line of linesOf(path)) {
+    const where = rowPlace(path, ++number);
+    if (line.trim() === '') continue;
+    yield { values: objectOf(parsed(line, where), where), where };
+  }
+}
+
+function* jsonList(path: string): Generator<Row> {
+  const list = readJson(path);
+  if (!Array.isArray(list)) throw new CriaError('is not a list of rows', { where: path, remedy: 'write it as [{…}]' });
+  for (const [i, item] of list.entries()) {
+    const where = rowPlace(path, i + 1);
+    yield { values: objectOf(item, where), where };
+  }
+}
+
+const longestRecord = 16 * 2 ** 20; // characters
+
+async function* csvRecords(path: string): AsyncGenerator<Row> {
+  const { parse } = await import('csv-parse');
+  const parser = parse({ bom: true, skip_empty_lines: true, max_record_size: longestRecord });
+  pipeline(createReadStream(path), parser, () => {}); // an error of the file ends the parser, which tells it below
+  let header: readonly string[] | undefined;
+  let number = 0;
+  try {
+    for await (const record of parser as AsyncIterable<string[]>) {
+      if (header) {
+        const entries = header.map((name, i) => [name, record[i]]);
+        yield { values: Object.fromEntries(entries), where: rowPlace(path, ++number) };
+      }
+      header ??= record;
+    }
+  } catch (error) {
+    const isSyntax = String((error as NodeJS.ErrnoException)?.code).startsWith('CSV_');
+    if (!isSyntax) throw readError(error, path);
+    throw new CriaError(`is not CSV: ${messageOf(error)}`, { where: path, cause: error });
+  }
+}
+
+function rowPlace(path: string, number: number): string {
+  return `${path}: row ${number}`;
+}
+
+function parsed(line: string, where: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (error) {
+    throw new CriaError(`is not JSON: ${messageOf(error)}`, { where, cause: error });
+  }
+}
+
+function objectOf(value: unknown, where: string): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new CriaError('is not an object', { where, remedy: 'write rows as {"text": "…"}' });
+}
+
+/** The row with its columns under cria's names besides their own. */
+function renamed(row: Row, columns: Columns): Row {
+  const values = { ...row.values };
+  for (const [name, column] of columns) {
+    if (!Object.hasOwn(row.values, column)) textIn(row, column);
+    values[name] = row.values[column];
+  }
+  return { ...row, values };
+}

@@ -1,0 +1,34 @@
+import { readFileSync, statSync } from 'node:fs';
+import { CriaError, messageOf } from '../base/index.ts';
+import { readError } from './lines.ts';
+
+const mostBytes = 256 * 2 ** 20;
+
+/**
+ * The text of a file.
+ * @throws CriaError when it cannot be read, is not UTF-8, or is larger than a string may be.
+ */
+export function readText(path: string): string {
+  try {
+    const { size } = statSync(path);
+    if (size > mostBytes) {
+      throw new CriaError(`has ${size} bytes, more than ${mostBytes}`, { where: path, remedy: 'split it' });
+    }
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(path));
+  } catch (error) {
+    throw readError(error, path);
+  }
+}
+
+/**
+ * The value in a JSON file.
+ * @throws CriaError as readText, and when it is not JSON.
+ */
+export function readJson(path: string): unknown {
+  const text = readText(path);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new CriaError(`is not JSON: ${messageOf(error)}`, { where: path, cause: error });
+  }
+}

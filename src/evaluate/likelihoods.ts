@@ -1,0 +1,112 @@
+import { type Progress, silent, throwIfAborted } from '../base/index.ts';
+import type { Forward } from '../model/index.ts';
+import { batchesOf } from './batches.ts';
+
+/** What every evaluation tells and listens to. */
+export interface Watch {
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+}
+
+/** A text of which the tokens from index `from` (1 or more) on are predicted, each given all before it. */
+export interface Predicted {
+  readonly ids: readonly number[];
+  readonly from: number;
+}
+
+/** Log-probabilities (natural) of the predicted tokens of every text: [i] belongs to ids[from + i]. */
+export async function logLikelihoods(
+  forward: Forward,
+  texts: readonly Predicted[],
+  watch: Watch = {},
+): Promise<Float32Array[]> {
+  const results: Float32Array[] = [];
+  await forBatches(forward, texts, watch, async (batch) => {
+    const likelihoods = await batchLikelihoods(forward, batch);
+    for (const [i, { index }] of batch.entries()) results[index] = likelihoods[i] as Float32Array;
+  });
+  return results;
+}
+
+/** Log-probabilities of the predicted tokens of each text of a batch. */
+export async function batchLikelihoods(forward: Forward, batch: readonly Read[]): Promise<Float32Array[]> {
+  const normed = joined(batch.map((read) => read.normed));
+  const targets = batch.flatMap(({ text }) => text.ids.slice(text.from));
+  const all = await forward.likelihoods(normed, targets);
+  let end = 0;
+  return batch.map(({ text }) => {
+    const begin = end;
+    end += text.ids.length - text.from;
+    return all.slice(begin, end);
+  });
+}
+
+/** A text of a batch with its final hidden states, below the head. */
+export interface Read {
+  readonly index: number;
+  readonly text: Predicted;
+  /** Those that predict the tokens `from` on: [ids.length - from, width]. */
+  readonly normed: Float32Array;
+  /** The one of the last position, [width]. */
+  readonly last: Float32Array;
+}
+
+/** Runs texts of like lengths together and hands on what was read, a batch at a time; tells progress in tokens. */
+export async function forBatches(
+  forward: Forward,
+  texts: readonly Predicted[],
+  { progress = silent, signal }: Watch,
+  visit: (batch: readonly Read[]) => Promise<void>,
+): Promise<void> {
+  const total = texts.reduce((sum, { ids }) => sum + ids.length, 0);
+  let done = 0;
+  progress.step('reading', 0, total, 'tokens');
+  for (const batch of batchesOf(texts.map(({ ids }) => ids.length))) {
+    throwIfAborted(signal);
+    const members = batch.map((index) => ({ index, text: texts[index] as Predicted }));
+    const { normed } = await forward.run(
+      members.map(({ text }) => text.ids),
+      signal,
+    );
+    const [, seq, width] = normed.shape as readonly [number, number, number];
+    await visit(
+      members.map(({ index, text }, row) => {
+        const rows = (from: number, to: number) =>
+          normed.data.subarray((row * seq + from) * width, (row * seq + to) * width);
+        const { length } = text.ids;
+        return { index, text, normed: rows(text.from - 1, length - 1), last: rows(length - 1, length) };
+      }),
+    );
+    done += members.reduce((sum, { text }) => sum + text.ids.length, 0);
+    progress.step('reading', done, total, 'tokens');
+  }
+}
+
+/** Arrays one after the other. */
+export function joined(arrays: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const array of arrays) {
+    all.set(array, at);
+    at += array.length;
+  }
+  return all;
+}
+
+const rowsAtOnce = 64; // logits of 64 rows of a vocabulary of 262,144 take 67 MB
+
+/** Calls `visit` with the logits [vocabulary] of each row of hidden states [rows, width]; a few rows' are held at once. */
+export async function forLogits(
+  forward: Forward,
+  normed: Float32Array,
+  width: number,
+  visit: (row: number, logits: Float32Array) => void,
+): Promise<void> {
+  const rows = normed.length / width;
+  for (let from = 0; from < rows; from += rowsAtOnce) {
+    const count = Math.min(rowsAtOnce, rows - from);
+    const logits = await forward.logits(normed.subarray(from * width, (from + count) * width));
+    const vocabulary = logits.length / count;
+    for (let i = 0; i < count; i++) visit(from + i, logits.subarray(i * vocabulary, (i + 1) * vocabulary));
+  }
+}

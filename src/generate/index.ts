@@ -1,0 +1,12 @@
+export { type BatchResult, generateBatch } from './batch.ts';
+export {
+  type FinishReason,
+  type Generated,
+  type GenerateOptions,
+  generate,
+  newSession,
+  type Observer,
+  type Partial,
+  type Session,
+} from './generate.ts';
+export { greedy, pick, type Sampling } from './sampling.ts';

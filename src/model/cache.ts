@@ -1,0 +1,81 @@
+import { type Value, value } from '../engine/index.ts';
+import type { Config } from './config.ts';
+
+/**
+ * Keys and values of the positions that have been read, position by position: [positions, batch, heads, size] for
+ * each layer. What is appended is written behind the rest, so nothing is copied but when a bucket is full.
+ */
+export interface Cache {
+  readonly batch: number;
+  /** Positions held. */
+  readonly length: number;
+  /** By row of the batch: positions at the start that pad it. */
+  readonly padding: readonly number[];
+  /** What is held of a layer's keys or values. */
+  past(layer: number, part: CachePart): Value<'f32'>;
+  /** Room for `count` positions behind what is held, to be written to. */
+  room(layer: number, part: CachePart, count: number): Value<'f32'>;
+  /** Makes room for `count` further positions in all layers. */
+  reserve(count: number): void;
+  /** Counts `count` positions as held: their room has been written. */
+  advance(count: number): void;
+  /** Forgets all but the first `length` positions. */
+  truncate(length: number): void;
+  /** Marks the padding of the rows: only for an empty cache. */
+  pad(padding: readonly number[]): void;
+  readonly bytes: number;
+}
+
+export type CachePart = 'key' | 'value';
+
+const bucket = 256; // positions; buckets double
+
+/** An empty cache for `batch` rows. */
+export function emptyCache(config: Config, batch: number): Cache {
+  const { layers, keyValueHeads, headSize } = config;
+  const row = batch * keyValueHeads * headSize;
+  const shape = (positions: number) => [positions, batch, keyValueHeads, headSize];
+  let capacity = 0;
+  let length = 0;
+  let padding: readonly number[] = Array<number>(batch).fill(0);
+  let buffers = new Map<string, Float32Array>();
+  const buffer = (layer: number, part: CachePart) => buffers.get(`${layer}.${part}`) as Float32Array;
+  return {
+    batch,
+    get length() {
+      return length;
+    },
+    get padding() {
+      return padding;
+    },
+    get bytes() {
+      return capacity * row * layers * 2 * 4;
+    },
+    past: (layer, part) => value('f32', shape(length), buffer(layer, part).subarray(0, length * row)),
+    room: (layer, part, count) =>
+      value('f32', shape(count), buffer(layer, part).subarray(length * row, (length + count) * row)),
+    reserve(count) {
+      if (length + count <= capacity) return;
+      capacity = bucket * 2 ** Math.ceil(Math.log2(Math.max(1, (length + count) / bucket)));
+      const grown = new Map<string, Float32Array>();
+      for (let layer = 0; layer < layers; layer++) {
+        for (const part of ['key', 'value'] as const) {
+          const larger = new Float32Array(capacity * row);
+          const old = buffers.get(`${layer}.${part}`);
+          if (old) larger.set(old.subarray(0, length * row));
+          grown.set(`${layer}.${part}`, larger);
+        }
+      }
+      buffers = grown;
+    },
+    advance(count) {
+      length += count;
+    },
+    truncate(to) {
+      length = Math.min(length, to);
+    },
+    pad(rows) {
+      padding = rows;
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import { compile, type Program, type Value, value } from '../engine/index.ts';
+import { input, type Tensor } from '../tensor/index.ts';
+import type { Cache } from './cache.ts';
+import { freshNames, layerCacheFeeds, type Stepper } from './cached.ts';
+import { decoder } from './decoder.ts';
+import { openHead } from './head.ts';
+import { anyLayer, blockBuffers, embedRows, readBlock } from './layerwise.ts';
+import { finalNormName } from './names.ts';
+import type { LoadedModel } from './open.ts';
+import { cachedPositions } from './positions.ts';
+import { floatWeights } from './weights.ts';
+
+/** The by-layer plan with a cache: every piece of text costs one reading of the checkpoint, whatever its length. */
+export function layerStepper(model: LoadedModel): Stepper {
+  const { config, device, threads } = model;
+  const parts = decoder(config, floatWeights);
+  const buffers = blockBuffers(config);
+  const head = openHead(model, 'f32');
+  const programs = new Map<string, Promise<Program>>();
+  const hidden = input('hidden', 'f32', ['batch', 'seq', config.width]);
+  const programFor = (layer: number): { named: number; program: Promise<Program> } => {
+    const named = config.windows.indexOf(config.windows[layer]);
+    const known = programs.get(String(named)) ?? compile(graphOf(named), { device, threads });
+    programs.set(String(named), known);
+    return { named, program: known };
+  };
+  const graphOf = (layer: number): Record<string, Tensor> => {
+    const positions = cachedPositions(config);
+    const output = parts.layer(layer, hidden, positions, undefined, anyLayer);
+    const fresh = positions.fresh[0] as { key: Tensor; value: Tensor };
+    return { output, [freshNames(layer).key]: fresh.key, [freshNames(layer).value]: fresh.value };
+  };
+  const norm = compile({ normed: parts.norm(hidden) }, { device, threads });
+  return {
+    async step(cache: Cache, ids, where) {
+      const count = (ids[0] as readonly number[]).length;
+      let x = embedRows(model, ids, count);
+      for (let layer = 0; layer < config.layers; layer++) {
+        const { named, program } = programFor(layer);
+        const feeds: Record<string, Value> = { ...where, ...readBlock(model, layer, buffers), hidden: x };
+        const into: Record<string, Value> = {};
+        layerCacheFeeds(config, cache, count, layer, named, feeds, into);
+        x = (await (await program).run(feeds, into)).output as Value<'f32'>;
+        model.progress.step('layers', layer + 1, config.layers, 'layers');
+      }
+      const last = new Float32Array(cache.batch * config.width);
+      for (let b = 0; b < cache.batch; b++) {
+        const at = (b * count + count - 1) * config.width;
+        last.set(x.data.subarray(at, at + config.width), b * config.width);
+      }
+      const gain = value('f32', [config.width], model.checkpoint.readFloat32(finalNormName));
+      const rows = value('f32', [cache.batch, 1, config.width], last);
+      const { normed } = await (await norm).run({ hidden: rows, [finalNormName]: gain });
+      return head.logits((normed as Value<'f32'>).data);
+    },
+    async dispose() {
+      for (const program of [norm, ...programs.values()]) await (await program).dispose();
+      await head.dispose();
+    },
+  };
+}

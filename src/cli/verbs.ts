@@ -10,6 +10,11 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import('./verbs/inspect.ts'),
   },
   {
+    name: 'convert',
+    summary: 'a model in another format or in other types',
+    load: () => import('./verbs/convert.ts'),
+  },
+  {
     name: 'score',
     summary: 'log-probabilities of the tokens of texts',
     load: () => import('./verbs/score.ts'),

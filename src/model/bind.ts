@@ -32,7 +32,7 @@ export function checkWeights(checkpoint: Checkpoint, config: Config): void {
     if (String(stored.shape) !== String(shape)) {
       const what = `has the shape [${stored.shape.join(', ')}] where the configuration asks for [${shape.join(', ')}]`;
       throw new CriaError(what, {
-        where: `${checkpoint.path}: ${name}`,
+        where: `${stored.file}: ${name}`,
         remedy: 'config.json and weights do not belong together',
       });
     }

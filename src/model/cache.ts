@@ -2,8 +2,8 @@ import { type Value, value } from '../engine/index.ts';
 import type { Config } from './config.ts';
 
 /**
- * Keys and values of the positions that have been read, position by position: [positions, batch, heads, size] for
- * each layer. What is appended is written behind the rest, so nothing is copied but when a bucket is full.
+ * Keys and values of the positions that have been read, position by position: [positions, batch, heads, 1,
+ * size] for each layer. What is appended is written behind the rest, so nothing is copied but when a bucket is full.
  */
 export interface Cache {
   readonly batch: number;
@@ -11,10 +11,8 @@ export interface Cache {
   readonly length: number;
   /** By row of the batch: positions at the start that pad it. */
   readonly padding: readonly number[];
-  /** What is held of a layer's keys or values. */
-  past(layer: number, part: CachePart): Value<'f32'>;
-  /** Room for `count` positions behind what is held, to be written to. */
-  room(layer: number, part: CachePart, count: number): Value<'f32'>;
+  /** Keys or values of a layer from one position to another: the array is the cache's own. */
+  part(layer: number, part: CachePart, from: number, to: number): Value<'f32'>;
   /** Makes room for `count` further positions in all layers. */
   reserve(count: number): void;
   /** Counts `count` positions as held: their room has been written. */
@@ -34,7 +32,7 @@ const bucket = 256; // positions; buckets double
 export function emptyCache(config: Config, batch: number): Cache {
   const { layers, keyValueHeads, headSize } = config;
   const row = batch * keyValueHeads * headSize;
-  const shape = (positions: number) => [positions, batch, keyValueHeads, headSize];
+  const shape = (positions: number) => [positions, batch, keyValueHeads, 1, headSize];
   let capacity = 0;
   let length = 0;
   let padding: readonly number[] = Array<number>(batch).fill(0);
@@ -51,9 +49,7 @@ export function emptyCache(config: Config, batch: number): Cache {
     get bytes() {
       return capacity * row * layers * 2 * 4;
     },
-    past: (layer, part) => value('f32', shape(length), buffer(layer, part).subarray(0, length * row)),
-    room: (layer, part, count) =>
-      value('f32', shape(count), buffer(layer, part).subarray(length * row, (length + count) * row)),
+    part: (layer, part, from, to) => value('f32', shape(to - from), buffer(layer, part).subarray(from * row, to * row)),
     reserve(count) {
       if (length + count <= capacity) return;
       capacity = bucket * 2 ** Math.ceil(Math.log2(Math.max(1, (length + count) / bucket)));

@@ -1,12 +1,12 @@
 import { CriaError, throwIfAborted } from '../base/index.ts';
-import { compile, integers, type Value, type Values, value } from '../engine/index.ts';
-import { input, slice, type Tensor, toEnd } from '../tensor/index.ts';
+import { compile, type Device, integers, type Value, type Values, value } from '../engine/index.ts';
+import { input, slice, toEnd } from '../tensor/index.ts';
 import { type Cache, emptyCache } from './cache.ts';
 import type { Config } from './config.ts';
 import { blocks, decoder } from './decoder.ts';
 import { layerStepper } from './layerwise-cached.ts';
 import type { LoadedModel, Plan } from './open.ts';
-import { cachedPositions, cacheNames, maskInputs, positionInputs } from './positions.ts';
+import { cachedPositions, freshNames, maskInputs, pastNames, positionInputs } from './positions.ts';
 import { rotaryFeeds } from './rope-feeds.ts';
 
 /** A model that reads texts piece by piece, keeping what it has read in a cache. */
@@ -70,20 +70,15 @@ async function wholeStepper(model: LoadedModel, batch: number): Promise<Stepper>
   const { config, device, threads } = model;
   const bound = model.bound();
   const parts = decoder(config, bound.weights);
-  const positions = cachedPositions(config, batch);
+  const positions = cachedPositions(config, batch, inPlaceOn(device));
   const hidden = blocks(parts, config, parts.embed(input('ids', 'i64', [batch, 'seq'])), positions);
   const logits = parts.logits(parts.norm(slice(hidden, 1, -1, toEnd)));
-  const outputs: Record<string, Tensor> = { logits };
-  for (const [layer, fresh] of positions.fresh.entries()) {
-    outputs[freshNames(layer).key] = fresh.key;
-    outputs[freshNames(layer).value] = fresh.value;
-  }
-  const program = await compile(outputs, { device, threads, weights: bound.value });
+  const program = await compile({ logits, ...positions.fresh }, { device, threads, weights: bound.value });
   bound.release();
   return {
     async step(cache, ids, where) {
       const count = (ids[0] as readonly number[]).length;
-      const { feeds, into } = cacheFeeds(config, cache, count);
+      const { feeds, into } = cacheFeeds(model, cache, count);
       const results = await program.run({ ...feeds, ...where, ids: integers(ids.flat(), [batch, count]) }, into);
       return (results.logits as Value<'f32'>).data;
     },
@@ -91,20 +86,19 @@ async function wholeStepper(model: LoadedModel, batch: number): Promise<Stepper>
   };
 }
 
-/** The names of a layer's new keys and values as results. */
-export const freshNames = (layer: number) => ({ key: `fresh.${layer}.key`, value: `fresh.${layer}.value` });
-
-/** A cache as inputs, and the room behind it as the place of the results, under the names of `layers`. */
-function cacheFeeds(config: Config, cache: Cache, count: number): { feeds: Values; into: Values } {
+/** A cache as inputs, and the room behind it as the place of the results. */
+function cacheFeeds(model: LoadedModel, cache: Cache, count: number): { feeds: Values; into: Values } {
   const feeds: Record<string, Value> = {};
   const into: Record<string, Value> = {};
-  for (let layer = 0; layer < config.layers; layer++) layerCacheFeeds(config, cache, count, layer, layer, feeds, into);
+  for (let layer = 0; layer < model.config.layers; layer++) {
+    layerCacheFeeds(model, cache, count, layer, layer, feeds, into);
+  }
   return { feeds, into };
 }
 
 /** The part of one layer, under the names that the graph of `named` has. */
 export function layerCacheFeeds(
-  config: Config,
+  { device }: LoadedModel,
   cache: Cache,
   count: number,
   layer: number,
@@ -112,17 +106,20 @@ export function layerCacheFeeds(
   feeds: Record<string, Value>,
   into: Record<string, Value>,
 ): void {
+  const { length } = cache;
   for (const part of ['key', 'value'] as const) {
-    feeds[cacheNames(named)[part]] = cache.length > 0 ? cache.past(layer, part) : nothing(config, cache.batch);
-    into[freshNames(named)[part]] = cache.room(layer, part, count);
+    feeds[pastNames(named)[part]] = cache.part(layer, part, 0, inPlaceOn(device) ? length + count : length);
+    const room = cache.part(layer, part, length, length + count);
+    into[freshNames(named)[part]] = value(
+      'f32',
+      [count, cache.batch, room.data.length / (count * cache.batch)],
+      room.data,
+    );
   }
 }
 
-/** The runtime's product over no positions divides by zero: an empty cache is one position that the mask hides. */
-function nothing({ keyValueHeads, headSize }: Config, batch: number): Value<'f32'> {
-  const size = batch * keyValueHeads * headSize;
-  return value('f32', [1, batch, keyValueHeads, headSize], new Float32Array(size));
-}
+/** Whether a device computes in the program's own memory, so that a run may read what it has written to an input. */
+export const inPlaceOn = (device: Device): boolean => device === 'cpu';
 
 function positionFeeds(cache: Cache, count: number): Values {
   const positions = cache.padding.flatMap((pad) =>
@@ -131,7 +128,7 @@ function positionFeeds(cache: Cache, count: number): Values {
   return { [positionInputs.positions]: integers(positions, [cache.batch, count]) };
 }
 
-/** Additive masks [batch, 1, seq, past + seq]: 0 where a position may look, -infinity where it may not. */
+/** Additive masks [batch, 1, 1, seq, total]: 0 where a position may look, -infinity where it may not. */
 function maskFeeds(config: Config, cache: Cache, count: number): Values {
   const windows = [...new Set(config.windows)];
   const feeds: Record<string, Value> = {};
@@ -143,8 +140,7 @@ function maskFeeds(config: Config, cache: Cache, count: number): Values {
 
 function mask(cache: Cache, count: number, window: number): Value<'f32'> {
   const { batch, length, padding } = cache;
-  const shift = length === 0 ? 1 : 0; // the hidden position of an empty cache
-  const total = length + shift + count;
+  const total = length + count;
   const data = new Float32Array(batch * count * total);
   for (let b = 0; b < batch; b++) {
     const pad = padding[b] as number;
@@ -153,11 +149,11 @@ function mask(cache: Cache, count: number, window: number): Value<'f32'> {
       const own = length + i;
       // a row that is padding itself looks at itself: no position may be left without anything to see
       const from = own < pad ? own : Math.max(pad, own - window + 1);
-      row.fill(Number.NEGATIVE_INFINITY, 0, from + shift);
-      row.fill(Number.NEGATIVE_INFINITY, own + shift + 1);
+      row.fill(Number.NEGATIVE_INFINITY, 0, from);
+      row.fill(Number.NEGATIVE_INFINITY, own + 1);
     }
   }
-  return value('f32', [batch, 1, count, total], data);
+  return value('f32', [batch, 1, 1, count, total], data);
 }
 
 /** Rows of one length: where the cache is empty the shorter ones are padded on the left, and the cache told so. */

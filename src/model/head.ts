@@ -2,6 +2,8 @@ import { compile, integers, type Program, type Value, type Values, value } from 
 import { input, logLikelihood, type Tensor } from '../tensor/index.ts';
 import { weightFeeds } from './bind.ts';
 import { decoder } from './decoder.ts';
+import { allFinite, nonFinite } from './finite.ts';
+import { headName } from './names.ts';
 import type { LoadedModel } from './open.ts';
 import type { Precision } from './packing.ts';
 
@@ -36,6 +38,7 @@ export function openHead(model: LoadedModel, precision: Precision) {
       const result = Object.values(results)[0] as Value<'f32'>;
       into.set(result.data, (from * into.length) / count);
     }
+    if (!allFinite(into)) throw nonFinite(model.checkpoint, 'the head', [headName(config)]);
     return into;
   };
   return {

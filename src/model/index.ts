@@ -17,7 +17,7 @@ export {
 } from './names.ts';
 export { type LoadedModel, loadModel, type ModelOptions, type Plan } from './open.ts';
 export { type Precision, precisions } from './packing.ts';
-export { cachedPositions, cacheNames, freshPositions, maskInputs, positionInputs } from './positions.ts';
+export { cachedPositions, freshPositions, maskInputs, pastNames, positionInputs } from './positions.ts';
 export { type Frequencies, frequencies, type Rope, rotaryTables } from './rope.ts';
 export { rotaryFeeds } from './rope-feeds.ts';
 export { activationPaths, type Edit, noTaps, type Taps, tapsOf } from './taps.ts';

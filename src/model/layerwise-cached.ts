@@ -1,7 +1,7 @@
 import { compile, type Program, type Value, value } from '../engine/index.ts';
 import { input, type Tensor } from '../tensor/index.ts';
 import type { Cache } from './cache.ts';
-import { freshNames, layerCacheFeeds, type Stepper } from './cached.ts';
+import { inPlaceOn, layerCacheFeeds, type Stepper } from './cached.ts';
 import { decoder } from './decoder.ts';
 import { openHead } from './head.ts';
 import { anyLayer, blockBuffers, embedRows, readBlock } from './layerwise.ts';
@@ -25,10 +25,9 @@ export function layerStepper(model: LoadedModel): Stepper {
     return { named, program: known };
   };
   const graphOf = (layer: number): Record<string, Tensor> => {
-    const positions = cachedPositions(config);
+    const positions = cachedPositions(config, 'batch', inPlaceOn(device));
     const output = parts.layer(layer, hidden, positions, undefined, anyLayer);
-    const fresh = positions.fresh[0] as { key: Tensor; value: Tensor };
-    return { output, [freshNames(layer).key]: fresh.key, [freshNames(layer).value]: fresh.value };
+    return { output, ...positions.fresh };
   };
   const norm = compile({ normed: parts.norm(hidden) }, { device, threads });
   return {
@@ -39,7 +38,7 @@ export function layerStepper(model: LoadedModel): Stepper {
         const { named, program } = programFor(layer);
         const feeds: Record<string, Value> = { ...where, ...readBlock(model, layer, buffers), hidden: x };
         const into: Record<string, Value> = {};
-        layerCacheFeeds(config, cache, count, layer, named, feeds, into);
+        layerCacheFeeds(model, cache, count, layer, named, feeds, into);
         x = (await (await program).run(feeds, into)).output as Value<'f32'>;
         model.progress.step('layers', layer + 1, config.layers, 'layers');
       }

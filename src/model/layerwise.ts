@@ -52,7 +52,7 @@ export async function layerTrunk(model: LoadedModel, options: ForwardOptions): P
       const { feeds, seq } = feedsOf(texts);
       const read: Record<string, Value<'f32'>> = {};
       let x = embedRows(model, texts, seq);
-      if (!allFinite(x.data)) throw nonFinite(checkpoint, 'the embedding', { [embeddingName]: x });
+      if (!allFinite(x.data)) throw nonFinite(checkpoint, 'the embedding', [embeddingName]);
       if (bottom) x = (await bottom.run({ hidden: x })).edited as Value<'f32'>;
       if (wanted.includes('embedding')) read.embedding = x;
       for (let layer = 0; layer < config.layers; layer++) {
@@ -62,12 +62,12 @@ export async function layerTrunk(model: LoadedModel, options: ForwardOptions): P
         const { output, ...taken } = await program.run({ ...feeds, ...weights, hidden: x });
         Object.assign(read, taken);
         x = output as Value<'f32'>;
-        if (!allFinite(x.data)) throw nonFinite(checkpoint, `layer ${layer}`, ownNames(weights, layer));
+        if (!allFinite(x.data)) throw nonFinite(checkpoint, `layer ${layer}`, blockNames(config, layer));
         model.progress.step('layers', layer + 1, config.layers, 'layers');
       }
       const gain = value('f32', [config.width], checkpoint.readFloat32(finalNormName));
       const normed = (await top.run({ hidden: x, [finalNormName]: gain })).normed as Value<'f32'>;
-      if (!allFinite(normed.data)) throw nonFinite(checkpoint, 'the final norm', { [finalNormName]: gain });
+      if (!allFinite(normed.data)) throw nonFinite(checkpoint, 'the final norm', [finalNormName]);
       if (wanted.includes('norm')) read.norm = normed;
       return { normed, read };
     },
@@ -103,6 +103,9 @@ export function blockBuffers(config: Config): Map<string, { shape: readonly numb
   return buffers;
 }
 
+const blockNames = (config: Config, layer: number): string[] =>
+  [...layerShapes(config).keys()].map((name) => layerPrefix(layer) + name);
+
 /** Reads a block's weights over the last one's, under the names that every block has. */
 export function readBlock(model: LoadedModel, layer: number, buffers: ReturnType<typeof blockBuffers>): Values {
   const weights: Record<string, Value> = {};
@@ -111,10 +114,4 @@ export function readBlock(model: LoadedModel, layer: number, buffers: ReturnType
     weights[anyLayer + name] = value('f32', shape, data);
   }
   return weights;
-}
-
-/** A block's weights under their names in the checkpoint. */
-function ownNames(weights: Values, layer: number): Values {
-  const rename = ([name, each]: [string, Value]) => [layerPrefix(layer) + name.slice(anyLayer.length), each];
-  return Object.fromEntries(Object.entries(weights).map(rename));
 }

@@ -1,8 +1,9 @@
 import { type Checkpoint, readHalf, type StoredType } from '../checkpoint/index.ts';
 import { type Value, value } from '../engine/index.ts';
 import type { Config } from './config.ts';
+import { allFinite, nonFinite } from './finite.ts';
 import { layerPrefix } from './names.ts';
-import { type Packing, packedNames } from './weights.ts';
+import { type Packing, packedNames, stackedName } from './weights.ts';
 
 /** In which precision weights are held: as the file suggests, or as asked. */
 export const precisions = ['auto', 'f32', 'q8', 'q4'] as const;
@@ -45,7 +46,10 @@ export function staysFloat(config: Config, name: string): boolean {
 
 const rowsAtOnce = 256; // keeps the unpacked rows in the cache
 
-/** The packed values of matrices [out, inner] of one inner size, stacked along `out`, under the inputs of `name`. */
+/**
+ * The packed values of matrices [out, inner] of one inner size, stacked along `out`, under the inputs of `name`.
+ * @throws CriaError naming a matrix that holds values that are not finite.
+ */
 export function packMatrices(
   checkpoint: Checkpoint,
   parts: readonly { readonly name: string; readonly out: number }[],
@@ -80,6 +84,11 @@ export function packMatrices(
       }
     }
     row += part.out;
+  }
+  // seen here, because the kernels lose a NaN where they round activations
+  if (![packed.scales, packed.minimums].every((each) => !each || allFinite(each))) {
+    const names = parts.map((part) => part.name);
+    throw nonFinite(checkpoint, stackedName(names), names);
   }
   const names = packedNames(name);
   return {

@@ -1,13 +1,17 @@
 import {
   byPosition,
-  cachedAttention,
   causalAttention,
   causalMask,
+  concat,
   type Dim,
+  dimOf,
   input,
   maskedAttention,
-  repeatRows,
+  memoryAttention,
+  reshape,
   rotary,
+  sizeOf,
+  split,
   type Tensor,
 } from '../tensor/index.ts';
 import type { Config } from './config.ts';
@@ -48,35 +52,54 @@ export function freshPositions(config: Config, batch: Dim = 'batch', seq: Dim = 
   };
 }
 
-/** The names of a layer's keys and values: of the cache as inputs, of the new positions as results. */
-export const cacheNames = (layer: number) => ({ key: `past.${layer}.key`, value: `past.${layer}.value` });
+/** The names of a layer's keys and values: those that are there as inputs, those of the new positions as results. */
+export const pastNames = (layer: number) => ({ key: `past.${layer}.key`, value: `past.${layer}.value` });
+export const freshNames = (layer: number) => ({ key: `fresh.${layer}.key`, value: `fresh.${layer}.value` });
 export const maskInputs = { full: 'mask', window: 'mask:window' } as const;
 
+/** Positions that follow a cache, and the keys and values of the new ones as results by name. */
+export interface CachedPositions extends Positions {
+  readonly fresh: Readonly<Record<string, Tensor>>;
+}
+
 /**
- * Positions that follow a cache: past keys and values [past, batch, heads, size] a layer, an additive mask
- * [batch, 1, seq, past+seq] (and one for layers with a window). `fresh` collects the keys and values of the new
- * positions, [seq, batch, heads, size], to be appended to the cache.
+ * Positions that follow a cache. Its keys and values are [positions, batch, heads, 1, size] a layer; the additive
+ * mask is [batch, 1, 1, seq, total] (and one for layers with a window). New keys and values are results,
+ * [seq, batch, heads * size].
+ *
+ * `inPlace` is for devices that compute in the memory of the program: the input is then the cache with the room for
+ * the new positions, which the run fills in as results before it reads them. Nothing is copied. They are split
+ * from one tensor together with the queries, so that no product can run before they are in place. Elsewhere the
+ * input is the cache alone, and new positions are joined to it.
  */
-export function cachedPositions(
-  config: Config,
-  batch: Dim = 'batch',
-): Positions & { readonly fresh: readonly { readonly key: Tensor; readonly value: Tensor }[] } {
+export function cachedPositions(config: Config, batch: Dim, inPlace: boolean): CachedPositions {
+  const { keyValueHeads, headSize } = config;
   const layout = headLayout(config);
-  const group = config.heads / config.keyValueHeads;
-  const mask = (name: string) => repeatRows(input(name, 'f32', [batch, 1, 'seq', 'past+seq']), group);
+  const mask = (name: string) => input(name, 'f32', [batch, 1, 1, 'seq', inPlace ? 'total' : 'past+seq']);
   const masks = { full: mask(maskInputs.full), window: mask(maskInputs.window) };
-  const fresh: { key: Tensor; value: Tensor }[] = [];
+  const fresh: Record<string, Tensor> = {};
   return {
     fresh,
     rotate: rotation(config, 'seq', batch),
     attend(query, key, value, layer) {
-      const names = cacheNames(layer);
-      const cache = (name: string) => input(name, 'f32', ['past', batch, config.keyValueHeads, config.headSize]);
-      const past = { key: cache(names.key), value: cache(names.value) };
-      const now = { key: byPosition(key, layout), value: byPosition(value, layout) };
-      fresh.push(now);
-      const chosen = config.windows[layer] ? masks.window : masks.full;
-      return cachedAttention(query, now.key, now.value, past, chosen, layout);
+      const turned = [byPosition(query), byPosition(key), byPosition(value)] as const;
+      const [q, k, v] = inPlace ? fromOne(turned) : turned;
+      const [names, results] = [pastNames(layer), freshNames(layer)];
+      fresh[results.key] = k;
+      fresh[results.value] = v;
+      const memory = { key: memoryOf(names.key, k), value: memoryOf(names.value, v) };
+      return memoryAttention(q, memory, config.windows[layer] ? masks.window : masks.full, layout);
     },
   };
+
+  function memoryOf(name: string, now: Tensor): Tensor {
+    const held = input(name, 'f32', [inPlace ? 'total' : 'past', batch, keyValueHeads, 1, headSize]);
+    return inPlace ? held : concat([held, reshape(now, [dimOf(now, 0), batch, keyValueHeads, 1, headSize])], 0);
+  }
+}
+
+/** The same tensors as pieces of one: what reads any of them runs after all of them are there. */
+function fromOne(tensors: readonly [Tensor, Tensor, Tensor]): readonly [Tensor, Tensor, Tensor] {
+  const sizes = tensors.map((tensor) => sizeOf(tensor, -1));
+  return split(concat(tensors, -1), -1, sizes) as unknown as [Tensor, Tensor, Tensor];
 }

@@ -1,21 +1,42 @@
+import { CriaError } from '../../base/index.ts';
 import type { Checkpoint, StoredTensor } from '../../checkpoint/index.ts';
+import type { Tokenizer } from '../../tokenizer/index.ts';
 import { byteSize } from '../format.ts';
 import { modelPath } from '../model-path.ts';
+import { integer } from '../options.ts';
 import { modelArgument } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
+import { type Memory, memoryOf } from './inspect-memory.ts';
 
 export const verb = defineVerb({
   arguments: { model: modelArgument },
-  options: {},
-  examples: ['inspect cria-tiny', 'inspect model.gguf --json'],
-  async run({ args, print }) {
+  options: {
+    context: integer('tokens that memory is told for (default: 4096, or what the model takes)', { min: 1 }),
+  },
+  examples: ['inspect cria-tiny', 'inspect model.gguf --context 8192 --json'],
+  async run({ args, options, print }) {
     const { openCheckpoint } = await import('../../checkpoint/index.ts');
     const { openTokenizer } = await import('../../tokenizer/index.ts');
     const checkpoint = openCheckpoint(modelPath(args.model));
     try {
-      const { vocabularySize, special, chatTemplate } = openTokenizer(checkpoint.tokenizer, checkpoint.generation);
-      const tokenizer = { vocabularySize, special, chatTemplate: chatTemplate !== undefined };
-      const result = { ...described(checkpoint), tokenizer };
+      const notes: string[] = []; // what cannot be told, and why
+      const attempt = async <T>(what: string, tell: () => T | Promise<T>): Promise<T | undefined> => {
+        try {
+          return await tell();
+        } catch (error) {
+          if (!(error instanceof CriaError)) throw error;
+          notes.push(`${what}: ${error.message}`);
+          return undefined;
+        }
+      };
+      const result = {
+        ...described(checkpoint),
+        tokenizer: await attempt('no tokenizer', () =>
+          summary(openTokenizer(checkpoint.tokenizer, checkpoint.generation)),
+        ),
+        memory: await attempt('no memory estimate', () => memoryOf(checkpoint, options.context)),
+        notes,
+      };
       print(`${lines(result).join('\n')}\n`);
       return result;
     } finally {
@@ -40,25 +61,48 @@ function described({ path, format, config, tensors }: Checkpoint) {
   };
 }
 
+function summary({ vocabularySize, special, chatTemplate }: Tokenizer) {
+  return { vocabularySize, special, chatTemplate: chatTemplate !== undefined };
+}
+
 function bytesByType(tensors: readonly Pick<StoredTensor, 'type' | 'bytes'>[]): Record<string, number> {
   const totals: Record<string, number> = {};
   for (const { type, bytes } of tensors) totals[type] = (totals[type] ?? 0) + bytes;
   return totals;
 }
 
-function lines(model: ReturnType<typeof described> & { tokenizer: { vocabularySize: number } }): string[] {
+interface Told extends ReturnType<typeof described> {
+  readonly tokenizer: ReturnType<typeof summary> | undefined;
+  readonly memory: Memory | undefined;
+  readonly notes: readonly string[];
+}
+
+function lines(model: Told): string[] {
   const width = Math.max(0, ...model.tensors.map(({ name }) => name.length));
+  const tokens = model.tokenizer ? [`${model.tokenizer.vocabularySize} tokens`] : [];
+  const figures = [`${model.parameters} parameters`, `${model.layers} layers`, `${model.context} positions`, ...tokens];
+  const types = Object.entries(model.types).map(([type, bytes]) => `${type} ${byteSize(bytes)}`);
   return [
     `${model.architecture} in ${model.path} (${model.format})`,
-    `${model.parameters} parameters, ${model.layers} layers, ${model.context} positions, ${model.tokenizer.vocabularySize} tokens`,
-    `${byteSize(model.bytes)}: ${Object.entries(model.types)
-      .map(([type, bytes]) => `${type} ${byteSize(bytes)}`)
-      .join(', ')}`,
+    figures.join(', '),
+    `${byteSize(model.bytes)}: ${types.join(', ')}`,
+    ...model.notes,
     '',
+    ...(model.memory ? [...memoryLines(model.memory), ''] : []),
     ...model.tensors.map(
       ({ name, type, shape, bytes }) =>
         `${name.padEnd(width)}  ${type.padEnd(6)} ${byteSize(bytes).padStart(8)}  ${shape.join(' x ')}`,
     ),
+  ];
+}
+
+function memoryLines({ context, available, needs }: Memory): string[] {
+  return [
+    `memory for ${context} tokens, of ${byteSize(available)} that are free:`,
+    ...needs.map(({ verb, weights, plan, bytes, fits }) => {
+      const how = `${verb} --weights ${weights}`.padEnd(24);
+      return `  ${how} ${byteSize(bytes).padStart(8)}  ${plan}${fits ? '' : ', does not fit'}`;
+    }),
   ];
 }
 

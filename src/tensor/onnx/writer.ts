@@ -71,6 +71,8 @@ export function onnxModel() {
   const inputs: ValueInfoProto[] = [];
   const outputs: ValueInfoProto[] = [];
   const shared = new Map<string, string>();
+  const computed = new Set<string>();
+  const renamed = new Map<string, string>();
   let counter = 0;
 
   const once = (key: string, make: () => string): string => {
@@ -84,6 +86,7 @@ export function onnxModel() {
     ops(type, from, count, attributes = {}) {
       const [opType = type, domain] = type.split('@');
       const names = Array.from({ length: count }, () => `%${counter++}`);
+      for (const name of names) computed.add(name);
       nodes.push(
         create(NodeProtoSchema, {
           opType,
@@ -117,10 +120,14 @@ export function onnxModel() {
   return {
     writer,
     input: (name: string, type: TensorType) => void inputs.push(valueInfo(name, type)),
-    /** Renames a value to `name` and makes it an output. */
+    /**
+     * Makes a value the output `name`. The node that computes it is told to call it so: a result is then written
+     * straight into the array that a run gives for it.
+     */
     output(value: string, name: string, type: TensorType) {
-      nodes.push(create(NodeProtoSchema, { opType: 'Identity', input: [value], output: [name] }));
       outputs.push(valueInfo(name, type));
+      if (computed.has(value) && !renamed.has(value)) renamed.set(value, name);
+      else nodes.push(create(NodeProtoSchema, { opType: 'Identity', input: [value], output: [name] }));
     },
     external(weight: ExternalWeight) {
       const entry = (key: string, value: string) => ({ key, value });
@@ -138,8 +145,13 @@ export function onnxModel() {
         }),
       );
     },
-    bytes: (): Uint8Array<ArrayBuffer> =>
-      toBinary(
+    bytes(): Uint8Array<ArrayBuffer> {
+      const nameOf = (value: string) => renamed.get(value) ?? value;
+      for (const node of nodes) {
+        node.input = node.input.map(nameOf);
+        node.output = node.output.map(nameOf);
+      }
+      return toBinary(
         ModelProtoSchema,
         create(ModelProtoSchema, {
           irVersion,
@@ -156,7 +168,8 @@ export function onnxModel() {
             output: outputs,
           }),
         }),
-      ) as Uint8Array<ArrayBuffer>,
+      ) as Uint8Array<ArrayBuffer>;
+    },
   };
 }
 

@@ -1,10 +1,10 @@
-import { dimOf, type Shape, sizeOf, timesDim } from '../dims.ts';
+import { dimOf, sizeOf, timesDim } from '../dims.ts';
 import { apply1, declare, type Tensor } from '../tensor.ts';
 import { add, greater, less, mul, sub, where } from './elementwise.ts';
 import { scalar } from './leaves.ts';
 import { matmul, matmulByPosition } from './matmul.ts';
 import { softmax } from './normalize.ts';
-import { concat, gather, positionsAlong, reshape, slice, split, toEnd, transpose } from './shape.ts';
+import { concat, gather, positionsAlong, reshape, slice, toEnd, transpose } from './shape.ts';
 
 /**
  * Rotary position embedding of halves: x [batch, seq, heads * size], positions i64 [batch, seq], tables cos and sin
@@ -144,40 +144,35 @@ export function maskedAttention(
   return mergedHeads(matmul(weights, perHead(value)), query, layout);
 }
 
+/** Keys and values of all positions that may be seen, position by position: [total, batch, keyValueHeads, 1, size]. */
+export interface Memory {
+  readonly key: Tensor;
+  readonly value: Tensor;
+}
+
 /**
- * Attention of new positions over a cache and themselves. query [batch, seq, heads * size]; key and value of the new
- * positions and of the cache, position by position: [seq or past, batch, keyValueHeads, size]; additive mask
- * [batch or 1, 1, group * seq, past + seq] (see `repeatRows`) -> as query. The cache is only read: nothing of its
- * size is copied.
+ * Attention over a memory of earlier positions and the own ones. query [seq, batch, heads * size], additive mask
+ * broadcast to [batch, 1, 1, seq, total] -> [batch, seq, heads * size]. The memory is only read: nothing of its size
+ * is copied.
  */
-export function cachedAttention(
-  query: Tensor,
-  key: Tensor,
-  value: Tensor,
-  past: { readonly key: Tensor; readonly value: Tensor },
-  mask: Tensor,
-  layout: HeadLayout,
-): Tensor {
-  const queries = groupedQueries(query, layout);
-  const before = matmulByPosition(queries, past.key, 'size', layout.scale);
-  const now = matmulByPosition(queries, key, 'size', layout.scale);
-  const weights = softmax(add(concat([before, now], 3), mask));
-  const [onBefore, onNow] = split(weights, 3, [before, now]) as [Tensor, Tensor];
-  const mixed = add(matmulByPosition(onBefore, past.value, 'positions'), matmulByPosition(onNow, value, 'positions'));
-  return mergedHeads(mixed, query, layout);
+export function memoryAttention(query: Tensor, memory: Memory, mask: Tensor, layout: HeadLayout): Tensor {
+  const { heads, keyValueHeads, headSize, scale } = layout;
+  const [seq, batch, group] = [dimOf(query, 0), dimOf(query, 1), heads / keyValueHeads];
+  const queries = reshape(mul(query, scale), [seq, batch, keyValueHeads, group, headSize]);
+  const weights = softmax(add(matmulByPosition(queries, memory.key, 'size'), mask));
+  const mixed = matmulByPosition(weights, memory.value, 'positions');
+  return reshape(transpose(mixed, [0, 3, 1, 2, 4]), [batch, seq, heads * headSize]);
+}
+
+/** [batch, seq, size] -> [seq, batch, size]: the order in which a memory grows. */
+export function byPosition(x: Tensor): Tensor {
+  const [batch, seq, size] = [dimOf(x, 0), dimOf(x, 1), dimOf(x, 2)];
+  return batch === 1 ? reshape(x, [seq, 1, size]) : transpose(x, [1, 0, 2]);
 }
 
 /** Repeats the rows of a mask for each query of a group: [..., seq, total] -> [..., group * seq, total]. */
-export function repeatRows(mask: Tensor, group: number): Tensor {
+function repeatRows(mask: Tensor, group: number): Tensor {
   return group === 1 ? mask : concat(Array<Tensor>(group).fill(mask), mask.shape.length - 2);
-}
-
-/** Keys or values as a cache holds them: [batch, seq, heads * size] -> [seq, batch, heads, size]. */
-export function byPosition(x: Tensor, layout: HeadLayout): Tensor {
-  const [batch, seq] = [dimOf(x, 0), dimOf(x, 1)];
-  const perHead: Shape = [layout.keyValueHeads, layout.headSize];
-  if (batch === 1) return reshape(x, [seq, 1, ...perHead]);
-  return transpose(reshape(x, [batch, seq, ...perHead]), [1, 0, 2, 3]);
 }
 
 /** [batch, seq, heads * size] -> [batch, keyValueHeads, group * seq, size]: the queries that share a key in one matrix. */

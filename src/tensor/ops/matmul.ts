@@ -1,4 +1,4 @@
-import { broadcast, dimOf, type Shape, timesDim } from '../dims.ts';
+import { broadcast, type Dim, dimOf, timesDim } from '../dims.ts';
 import { apply1, declare, type Tensor } from '../tensor.ts';
 import { sumTo } from './reduce.ts';
 import { reshape, transpose } from './shape.ts';
@@ -83,32 +83,38 @@ export function linear(x: Tensor, weight: Tensor): Tensor {
 }
 
 /**
- * Products per head of grouped queries with keys, or of their weights with values, where the second factor is laid
- * out position by position, as a cache grows: x [batch, heads, m, k] with y [positions, batch, heads, size].
- * `over` 'size' contracts y's size (scores, m x positions); 'positions' contracts its positions (m x size).
+ * The two products of attention over keys or values that are laid out position by position, as a cache grows:
+ * y [total, batch, keyValueHeads, 1, size].
+ * 'size': queries x [seq, batch, keyValueHeads, group, size] -> scores [batch, keyValueHeads, group, seq, total].
+ * 'positions': weights x [batch, keyValueHeads, group, seq, total] -> [batch, keyValueHeads, group, seq, size].
  */
-export function matmulByPosition(x: Tensor, y: Tensor, over: 'size' | 'positions', scale = 1): Tensor {
-  return apply1(matmulByPositionOp, [x, y], { over, scale });
+export function matmulByPosition(x: Tensor, y: Tensor, over: 'size' | 'positions'): Tensor {
+  return apply1(matmulByPositionOp, [x, y], { over });
 }
 
 const matmulByPositionOp = declare({
   name: 'matmulByPosition',
   infer([x, y], { over }) {
-    const [positions, batch, heads, size] = (y as Tensor).shape as Shape & [number, number, number, number];
-    const columns = over === 'size' ? positions : size;
-    return [{ dtype: (x as Tensor).dtype, shape: [batch, heads, dimOf(x as Tensor, 2), columns] }];
+    const { dtype, shape } = x as Tensor;
+    const [total, size] = [dimOf(y as Tensor, 0), dimOf(y as Tensor, 4)];
+    if (over === 'positions') return [{ dtype, shape: [...shape.slice(0, 4), size] }];
+    const [seq, ...heads] = shape as [Dim, Dim, Dim, Dim];
+    return [{ dtype, shape: [...heads.slice(0, 3), seq, total] }];
   },
-  lower: (onnx, names, { attributes: { over, scale } }) =>
+  lower: (onnx, names, { attributes: { over } }) =>
     onnx.op('FusedMatMul@ms', names, {
+      transBatchA: over === 'size' ? 1 : 0,
       transBatchB: 1,
       transB: over === 'size' ? 1 : 0,
-      alpha: { float: scale as number },
     }),
-  expand: ([x, y], { over, scale }) => [
-    matmul(x as Tensor, transpose(y as Tensor, [1, 2, 0, 3]), { transB: over === 'size', scale: scale as number }),
-  ],
+  expand: ([x, y], { over }) => {
+    const perHead = transpose(y as Tensor, [1, 2, 3, 0, 4]);
+    if (over === 'positions') return [matmul(x as Tensor, perHead)];
+    return [matmul(transpose(x as Tensor, [1, 2, 3, 0, 4]), perHead, { transB: true })];
+  },
   samples: [
-    { inputs: [{ shape: [1, 2, 3, 4] }, { shape: [5, 1, 2, 4] }], attributes: { over: 'size', scale: 0.5 } },
-    { inputs: [{ shape: [2, 3, 2, 5] }, { shape: [5, 2, 3, 4] }], attributes: { over: 'positions', scale: 1 } },
+    { inputs: [{ shape: [3, 2, 2, 3, 4] }, { shape: [5, 2, 2, 1, 4] }], attributes: { over: 'size' } },
+    { inputs: [{ shape: [1, 1, 2, 3, 4] }, { shape: [5, 1, 2, 1, 4] }], attributes: { over: 'size' } },
+    { inputs: [{ shape: [2, 2, 3, 2, 5] }, { shape: [5, 2, 2, 1, 4] }], attributes: { over: 'positions' } },
   ],
 });

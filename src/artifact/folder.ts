@@ -1,0 +1,49 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeFileAtomically, writeFolderAtomically } from '../base/index.ts';
+import { type TensorToWrite, writeSharded } from '../checkpoint/index.ts';
+import type { Tokenizer } from '../tokenizer/index.ts';
+import type { FloatType } from './dtypes.ts';
+import type { Origin } from './origin.ts';
+
+/** A model as a folder in the Hugging Face layout. */
+export interface ModelFolder {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly generation: Readonly<Record<string, unknown>>;
+  readonly tensors: Iterable<TensorToWrite>;
+  /** The type that config.json names. */
+  readonly type: FloatType;
+  /** Undefined for a model without one. */
+  readonly tokenizer: Tokenizer | undefined;
+  readonly origin: Origin;
+}
+
+const torchTypes: Readonly<Record<FloatType, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
+
+/**
+ * Writes a model that transformers and vLLM load, whole or not at all: weights, configuration, tokenizer, and
+ * cria.json, which tells what made it. Returns the bytes of its files.
+ * @throws CriaError when something stands at `path` and `force` is not set, or it cannot be written.
+ */
+export async function writeModelFolder(path: string, model: ModelFolder, force: boolean): Promise<number> {
+  const { dtype: _, torch_dtype: __, ...config } = model.config;
+  const files: Record<string, string> = {
+    'config.json': json({ ...config, torch_dtype: torchTypes[model.type] }), // every version of transformers reads it
+    ...(Object.keys(model.generation).length > 0 && { 'generation_config.json': json(model.generation) }),
+    ...model.tokenizer?.huggingFaceFiles(),
+    'cria.json': json(model.origin),
+  };
+  await writeFolderAtomically(path, force, async (folder) => {
+    for (const [name, text] of Object.entries(files)) await writeText(join(folder, name), text);
+    await writeSharded(folder, model.tensors);
+  });
+  return readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).size, 0);
+}
+
+function json(value: object): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+function writeText(path: string, text: string): Promise<void> {
+  return writeFileAtomically(path, (append) => append(new TextEncoder().encode(text)));
+}

@@ -1,0 +1,4 @@
+export { type Conversion, convert } from './convert.ts';
+export { dtypes } from './dtypes.ts';
+export { type ModelFolder, writeModelFolder } from './folder.ts';
+export { type Origin, originOf } from './origin.ts';

@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+
+/** What made an artifact: written into it as cria.json. */
+export interface Origin {
+  /** The version of cria. */
+  readonly cria: string;
+  readonly command: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  /** The model that it was made from, as it was given. */
+  readonly source: string;
+  readonly versions: { readonly node: string };
+}
+
+/** The origin of what a command makes of `source`. */
+export function originOf(
+  command: string,
+  source: string,
+  options: Readonly<Record<string, unknown>>,
+  seed: number,
+): Origin {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const { version } = JSON.parse(manifest) as { version: string };
+  return { cria: version, command, options, seed, source, versions: { node: process.versions.node } };
+}

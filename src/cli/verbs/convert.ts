@@ -1,0 +1,57 @@
+import { realpathSync } from 'node:fs';
+import { relative } from 'node:path';
+import { CriaError } from '../../base/index.ts';
+import type { StoredType } from '../../checkpoint/index.ts';
+import { byteSize } from '../format.ts';
+import { modelPath } from '../model-path.ts';
+import { argument, choice } from '../options.ts';
+import { forceOption, modelArgument } from '../shared-options.ts';
+import { defineVerb } from '../verb.ts';
+
+const types = ['auto', 'f32', 'f16', 'bf16', 'q4_0', 'q4_1', 'q8_0', 'q4_k', 'q6_k'] as const;
+
+export const verb = defineVerb({
+  arguments: { model: modelArgument, out: argument('the folder or the .gguf file to write') },
+  options: {
+    to: choice(['safetensors', 'gguf'], 'the format', 'safetensors'),
+    dtype: choice(types, "the type of the weights (auto: the source's)", 'auto'),
+    force: forceOption,
+  },
+  examples: ['convert model.gguf model --dtype f16', 'convert org/name model.gguf --to gguf --dtype q8_0'],
+  async run({ args, options, progress, signal, print }) {
+    const { to, dtype, force, seed } = options;
+    const { out: path } = args;
+    const { convert, originOf } = await import('../../artifact/index.ts');
+    const { openCheckpoint } = await import('../../checkpoint/index.ts');
+
+    if (to === 'safetensors' && path.endsWith('.gguf')) {
+      throw new CriaError('is named like a GGUF file, but is to be a folder', {
+        where: path,
+        remedy: 'give --to gguf',
+      });
+    }
+    const source = modelPath(args.model);
+    if (force) refuseAround(path, source);
+    const checkpoint = openCheckpoint(source);
+    try {
+      const type = dtype === 'auto' ? undefined : (dtype.toUpperCase() as StoredType);
+      const origin = originOf('convert', args.model, { to, dtype }, seed);
+      const bytes = await convert(checkpoint, path, { to, type, force, origin, progress, signal });
+      print(`${path}: ${byteSize(bytes)}\n`);
+      return { path, bytes };
+    } finally {
+      checkpoint.close();
+    }
+  },
+});
+
+/** @throws CriaError when replacing `path` would remove the source with it. */
+function refuseAround(path: string, source: string): void {
+  try {
+    const inside = relative(realpathSync(path), realpathSync(source));
+    if (inside === '' || inside.startsWith('..')) return;
+  } catch {
+    return; // nothing is there
+  }
+  throw new CriaError('holds the model that is to be converted', { where: path, remedy: 'choose another output' });
+}

@@ -65,7 +65,8 @@ test('an answer is right by its tokens: the likeliest of them are read behind th
 });
 
 test('the choice with the highest mean log-probability of its tokens is taken', async () => {
-  // `bcd` has the lower sum of the two, three tokens against two, but the higher mean
+  // ' bcd' is less likely as a whole than ' e' (-5.54 against -4.13), and likelier a token (-1.39 against -2.06)
+  const reader = pairModel({ ' ': { b: 1, e: 0.5 }, b: { c: 3, ' ': 2 }, c: { d: 1 } });
   const { rows } = await choiceAccuracy(reader, [ask('a', 'bcd', ['e', 'bcd']), ask('a', 'e', ['e', 'b'])]);
   expect(rows.map(({ got, correct }) => [got, correct])).toEqual([
     ['bcd', true],

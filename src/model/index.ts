@@ -15,6 +15,7 @@ export {
   linearShapes,
   weightShapes,
 } from './names.ts';
+export { type OnnxModel, onnxModel } from './onnx.ts';
 export { type LoadedModel, loadModel, type ModelOptions, type Plan } from './open.ts';
 export { type Precision, precisions } from './packing.ts';
 export { cachedPositions, freshPositions, maskInputs, pastNames, positionInputs } from './positions.ts';

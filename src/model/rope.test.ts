@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { needs, shared } from '../../test/shared.ts';
-import { frequencies, ropeFrom, rotaryTables } from './rope.ts';
+import { contextOf, frequencies, type Rope, ropeFrom, rotaryTables } from './rope.ts';
 
 interface Golden {
   params: Record<string, unknown>;
@@ -42,4 +42,24 @@ test('position 0 is not turned and position p is turned by p times the frequency
 test('an unknown scaling is refused by name', () => {
   const json = { rope_scaling: { rope_type: 'spiral' } };
   expect(() => ropeFrom(json, { headSize: 8, context: 10, where: 'config.json' })).toThrow('"spiral" is not supported');
+});
+
+test.each<[string, number, Rope]>([
+  [
+    'dynamic scaling stretches the trained length',
+    64,
+    { type: 'dynamic', theta: 100, rotated: 4, factor: 4, original: 16 },
+  ],
+  ['no scaling keeps it', 16, { type: 'default', theta: 100, rotated: 4 }],
+])('%s', (_, reach, rope) => {
+  expect(contextOf(rope, 16)).toBe(reach);
+});
+
+test.each([
+  [32_768, 131_072], // as Qwen2.5 asks for YaRN: the trained length stays in max_position_embeddings
+  [131_072, 131_072], // as transformers writes it
+])('YaRN by 4 from 32,768 positions reaches 131,072 where the configuration says %i', (positions, reach) => {
+  const json = { rope_scaling: { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 32_768 } };
+  const rope = ropeFrom(json, { headSize: 8, context: positions, where: 'config.json' });
+  expect(contextOf(rope, positions)).toBe(reach);
 });

@@ -3,7 +3,7 @@ import { showShape } from './dims.ts';
 import { add } from './ops/elementwise.ts';
 import { inputName, scalar } from './ops/leaves.ts';
 import { expandTo } from './ops/shape.ts';
-import { apply, type Node, type Tensor, topological } from './tensor.ts';
+import { type Node, rewrite, type Tensor, topological } from './tensor.ts';
 
 export interface Differentiated {
   /** The loss and the `also` tensors of the graph in which fused ops were written out where gradients pass. */
@@ -54,18 +54,12 @@ export function differentiate(
 
 /** Copies the graph with every fused op that has no gradient of its own, and needs one, written in primitive ops. */
 function writeOut(roots: readonly Tensor[], parameters: ReadonlySet<Node>): Tensor[] {
-  const replaced = new Map<Tensor, Tensor>();
   const depends = new Set<Node>(parameters);
-  const now = (tensor: Tensor) => replaced.get(tensor) ?? tensor;
-  for (const node of topological(roots)) {
-    const inputs = node.inputs.map(now);
+  return rewrite(roots, (node, inputs) => {
     if (node.inputs.some((input) => depends.has(input.node))) depends.add(node);
     const fused = depends.has(node) && !node.op.vjp && node.op.expand;
-    if (!fused && inputs.every((input, i) => input === node.inputs[i])) continue;
-    const outputs = fused ? fused(inputs, node.attributes) : apply(node.op, inputs, node.attributes);
-    for (const [i, output] of node.outputs.entries()) replaced.set(output, outputs[i] as Tensor);
-  }
-  return roots.map(now);
+    return fused ? fused(inputs, node.attributes) : undefined;
+  });
 }
 
 /** The nodes on which a parameter has an influence. */

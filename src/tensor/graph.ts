@@ -1,6 +1,6 @@
-import { type ExternalWeight, type OnnxWriter, onnxModel } from './onnx/writer.ts';
+import { type ExternalWeight, externalFile, type OnnxWriter, onnxModel, type Place } from './onnx/writer.ts';
 import { inputName } from './ops/leaves.ts';
-import { type Node, type Tensor, type TensorType, topological } from './tensor.ts';
+import { type Node, rewrite, type Tensor, type TensorType, topological } from './tensor.ts';
 
 /** Named results of a computation: the graph is what they reach. */
 export type Outputs = Readonly<Record<string, Tensor>>;
@@ -31,11 +31,24 @@ export function inputsOf(outputs: Outputs): ReadonlyMap<string, Tensor> {
   return found;
 }
 
+/** The same computation with inputs replaced, by name, by other tensors. */
+export function substitute(root: Tensor, replacements: ReadonlyMap<string, Tensor>): Tensor {
+  const [copy] = rewrite([root], (node) => {
+    const replacement = replacements.get(inputName(node.outputs[0] as Tensor) ?? '');
+    return replacement && [replacement];
+  });
+  return copy as Tensor;
+}
+
 /**
- * Lowers a graph to ONNX. Inputs that `isWeight` names become external initializers, of `bytes` each; equal subgraphs
- * are written once.
+ * Lowers a graph to ONNX; equal subgraphs are written once. Inputs that `isWeight` names become external initializers.
+ * `placeOf` says where their bytes will be; without it each has a file of its own.
  */
-export function lower(outputs: Outputs, isWeight: (name: string) => boolean = () => false): LoweredGraph {
+export function lower(
+  outputs: Outputs,
+  isWeight: (name: string) => boolean = () => false,
+  placeOf: (weight: ExternalWeight) => Place = ({ name }) => ({ file: externalFile(name), offset: 0 }),
+): LoweredGraph {
   const model = onnxModel();
   const inputs = new Map<string, TensorType>();
   const weights = new Map<string, ExternalWeight>();
@@ -47,7 +60,7 @@ export function lower(outputs: Outputs, isWeight: (name: string) => boolean = ()
       const shape = tensor.shape as readonly number[];
       const weight = { name, dtype: tensor.dtype, shape, bytes: byteSize(tensor.dtype, shape) };
       weights.set(name, weight);
-      model.external(weight);
+      model.external(weight, placeOf(weight));
     } else {
       inputs.set(name, tensor);
       model.input(name, tensor);

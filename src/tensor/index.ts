@@ -1,6 +1,6 @@
 export { broadcast, type Dim, dimOf, plusDim, type Shape, showShape, sizeOf, timesDim } from './dims.ts';
 export { type Differentiated, differentiate } from './gradient.ts';
-export { byteSize, inputsOf, type LoweredGraph, lower, type Outputs } from './graph.ts';
+export { byteSize, inputsOf, type LoweredGraph, lower, type Outputs, substitute } from './graph.ts';
 export { type ExternalWeight, externalFile } from './onnx/writer.ts';
 export * from './ops/attention.ts';
 export * from './ops/elementwise.ts';

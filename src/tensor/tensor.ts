@@ -111,3 +111,22 @@ export function topological(outputs: readonly Tensor[]): Node[] {
   }
   return order;
 }
+
+/**
+ * Copies a graph, asking for each node, with its inputs already replaced, what its outputs become; undefined keeps
+ * it. Nodes of which nothing changes are shared with the old graph.
+ */
+export function rewrite(
+  roots: readonly Tensor[],
+  outputsFor: (node: Node, inputs: readonly Tensor[]) => readonly Tensor[] | undefined,
+): Tensor[] {
+  const replaced = new Map<Tensor, Tensor>();
+  const now = (tensor: Tensor) => replaced.get(tensor) ?? tensor;
+  for (const node of topological(roots)) {
+    const inputs = node.inputs.map(now);
+    const changed = inputs.some((input, i) => input !== node.inputs[i]);
+    const outputs = outputsFor(node, inputs) ?? (changed ? apply(node.op, inputs, node.attributes) : undefined);
+    if (outputs) for (const [i, output] of node.outputs.entries()) replaced.set(output, outputs[i] as Tensor);
+  }
+  return roots.map(now);
+}

@@ -20,7 +20,9 @@ const golden = shared('goldens', 'logits.json');
 const { skip, reason } = needs(file && golden, 'SmolLM2 with its golden values');
 
 describe.skipIf(skip)(`SmolLM2 in float32 is what torch computes${reason}`, () => {
-  const read = golden ? (JSON.parse(readFileSync(golden, 'utf8')) as { completions: Text[]; chats: Text[] }) : undefined;
+  const read = golden
+    ? (JSON.parse(readFileSync(golden, 'utf8')) as { completions: Text[]; chats: Text[] })
+    : undefined;
   const texts = read ? [...read.completions, ...read.chats] : [];
   const ids = texts.map((text) => text.ids);
 

@@ -13,7 +13,7 @@ const types = ['auto', 'f32', 'f16', 'bf16', 'q4_0', 'q4_1', 'q8_0', 'q4_k', 'q6
 export const verb = defineVerb({
   arguments: { model: modelArgument, out: argument('the folder or the .gguf file to write') },
   options: {
-    to: choice(['safetensors', 'gguf'], 'the format', 'safetensors'),
+    to: choice(['safetensors', 'gguf', 'onnx'], 'the format', 'safetensors'),
     dtype: choice(types, "the type of the weights (auto: the source's)", 'auto'),
     force: forceOption,
   },
@@ -24,7 +24,7 @@ export const verb = defineVerb({
     const { convert, originOf } = await import('../../artifact/index.ts');
     const { openCheckpoint } = await import('../../checkpoint/index.ts');
 
-    if (to === 'safetensors' && path.endsWith('.gguf')) {
+    if (to !== 'gguf' && path.endsWith('.gguf')) {
       throw new CriaError('is named like a GGUF file, but is to be a folder', {
         where: path,
         remedy: 'give --to gguf',
@@ -32,10 +32,29 @@ export const verb = defineVerb({
     }
     const source = modelPath(args.model);
     if (force) refuseAround(path, source);
+    const origin = originOf('convert', args.model, { to, dtype }, seed);
+    if (to === 'onnx') {
+      if (dtype !== 'auto' && dtype !== 'f32') {
+        throw new CriaError(`an ONNX folder holds f32, not ${dtype}`, { where: '--dtype', remedy: 'leave it out' });
+      }
+      const { loadModel, onnxModel } = await import('../../model/index.ts');
+      const { openTokenizer } = await import('../../tokenizer/index.ts');
+      const { writeOnnxFolder } = await import('../../artifact/index.ts');
+      const model = loadModel(source, { progress });
+      try {
+        const { checkpoint } = model;
+        const tokenizer = openTokenizer(checkpoint.tokenizer, checkpoint.generation);
+        const parts = { ...onnxModel(model, 'model.onnx.data'), config: checkpoint.config, tokenizer, origin };
+        const bytes = await writeOnnxFolder(path, parts, { force, progress, signal });
+        print(`${path}: ${byteSize(bytes)}\n`);
+        return { path, bytes };
+      } finally {
+        model.close();
+      }
+    }
     const checkpoint = openCheckpoint(source);
     try {
       const type = dtype === 'auto' ? undefined : (dtype.toUpperCase() as StoredType);
-      const origin = originOf('convert', args.model, { to, dtype }, seed);
       const bytes = await convert(checkpoint, path, { to, type, force, origin, progress, signal });
       print(`${path}: ${byteSize(bytes)}\n`);
       return { path, bytes };

@@ -61,7 +61,13 @@ export interface ExternalWeight extends TensorType {
   readonly bytes: number;
 }
 
-/** Every external weight has a file name of its own: ONNX Runtime looks its bytes up by it. */
+/** Where a weight's bytes are, as the graph says it. */
+export interface Place {
+  readonly file: string;
+  readonly offset: number;
+}
+
+/** Given from memory, every weight has a file name of its own: ONNX Runtime looks its bytes up by it. */
 export const externalFile = (name: string): string => `${name}.bin`;
 
 /** Accumulates the parts of one model and serialises them. */
@@ -129,7 +135,7 @@ export function onnxModel() {
       if (computed.has(value) && !renamed.has(value)) renamed.set(value, name);
       else nodes.push(create(NodeProtoSchema, { opType: 'Identity', input: [value], output: [name] }));
     },
-    external(weight: ExternalWeight) {
+    external(weight: ExternalWeight, place: Place) {
       const entry = (key: string, value: string) => ({ key, value });
       initializers.push(
         create(TensorProtoSchema, {
@@ -138,8 +144,8 @@ export function onnxModel() {
           dims: weight.shape.map((dim) => BigInt(dim)),
           dataLocation: TensorProto_DataLocation.EXTERNAL,
           externalData: [
-            entry('location', externalFile(weight.name)),
-            entry('offset', '0'),
+            entry('location', place.file),
+            entry('offset', String(place.offset)),
             entry('length', String(weight.bytes)),
           ],
         }),

@@ -1,0 +1,50 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Progress, throwIfAborted, writeFileAtomically, writeFolderAtomically } from '../base/index.ts';
+import type { Tokenizer } from '../tokenizer/index.ts';
+import type { Origin } from './origin.ts';
+
+/** A model as an ONNX graph, its weights in the order in which they lie in the data file. */
+export interface OnnxFolder {
+  readonly graph: Uint8Array;
+  readonly weights: readonly { readonly offset: number; read(): { readonly data: ArrayBufferView } }[];
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly tokenizer: Tokenizer;
+  readonly origin: Origin;
+}
+
+interface Writing {
+  readonly force: boolean;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Writes model.onnx, model.onnx.data, configuration, tokenizer and cria.json, whole or not at all; one weight is in
+ * memory at a time. Returns the bytes of the files.
+ */
+export async function writeOnnxFolder(path: string, model: OnnxFolder, writing: Writing): Promise<number> {
+  const texts: Record<string, string> = {
+    'config.json': `${JSON.stringify(model.config, undefined, 2)}\n`,
+    ...model.tokenizer.huggingFaceFiles(),
+    'cria.json': `${JSON.stringify(model.origin, undefined, 2)}\n`,
+  };
+  await writeFolderAtomically(path, writing.force, async (folder) => {
+    for (const [name, text] of Object.entries(texts)) {
+      await writeFileAtomically(join(folder, name), (append) => append(new TextEncoder().encode(text)));
+    }
+    await writeFileAtomically(join(folder, 'model.onnx'), (append) => append(model.graph));
+    await writeFileAtomically(join(folder, 'model.onnx.data'), (append) => {
+      let end = 0;
+      for (const [i, weight] of model.weights.entries()) {
+        throwIfAborted(writing.signal);
+        append(new Uint8Array(weight.offset - end));
+        const { buffer, byteOffset, byteLength } = weight.read().data;
+        append(new Uint8Array(buffer, byteOffset, byteLength));
+        end = weight.offset + byteLength;
+        writing.progress.step('writing', i + 1, model.weights.length, 'tensors');
+      }
+    });
+  });
+  return readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).size, 0);
+}

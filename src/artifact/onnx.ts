@@ -34,13 +34,13 @@ export async function writeOnnxFolder(path: string, model: OnnxFolder, writing: 
       await writeFileAtomically(join(folder, name), (append) => append(new TextEncoder().encode(text)));
     }
     await writeFileAtomically(join(folder, 'model.onnx'), (append) => append(model.graph));
-    await writeFileAtomically(join(folder, 'model.onnx.data'), (append) => {
+    await writeFileAtomically(join(folder, 'model.onnx.data'), async (append) => {
       let end = 0;
       for (const [i, weight] of model.weights.entries()) {
         throwIfAborted(writing.signal);
-        append(new Uint8Array(weight.offset - end));
+        await append(new Uint8Array(weight.offset - end));
         const { buffer, byteOffset, byteLength } = weight.read().data;
-        append(new Uint8Array(buffer, byteOffset, byteLength));
+        await append(new Uint8Array(buffer, byteOffset, byteLength));
         end = weight.offset + byteLength;
         writing.progress.step('writing', i + 1, model.weights.length, 'tensors');
       }

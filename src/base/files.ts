@@ -1,9 +1,10 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { CriaError, messageOf } from './errors.ts';
 
-/** Appends bytes to a file that is being written. */
-export type Append = (bytes: Uint8Array) => void;
+/** Appends bytes to a file that is being written; lets waiting events (Ctrl-C) happen now and then. */
+export type Append = (bytes: Uint8Array) => Promise<void>;
 
 /**
  * Writes a file under a temporary name beside its place, flushes it, then renames it: a reader sees the
@@ -16,7 +17,13 @@ export async function writeFileAtomically(path: string, fill: (append: Append) =
   try {
     descriptor = openSync(temporary, 'w');
     const opened = descriptor;
-    await fill((bytes) => writeFully(opened, bytes));
+    let breathed = performance.now();
+    await fill(async (bytes) => {
+      writeFully(opened, bytes);
+      if (performance.now() - breathed < breathEveryMs) return;
+      await setImmediate();
+      breathed = performance.now();
+    });
     fsyncSync(descriptor);
     closeSync(descriptor);
     descriptor = undefined;
@@ -65,12 +72,17 @@ export function removeTemporaries(): void {
 }
 
 function temporaryBeside(path: string): string {
-  mkdirSync(dirname(path), { recursive: true });
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+  } catch (error) {
+    throw new CriaError(`cannot be written: ${messageOf(error)}`, { where: path, cause: error });
+  }
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.partial`);
   liveTemporaries.add(temporary);
   return temporary;
 }
 
+const breathEveryMs = 20;
 const atOnce = 2 ** 30; // one write call takes less than 2 GiB
 
 function writeFully(descriptor: number, bytes: Uint8Array): void {

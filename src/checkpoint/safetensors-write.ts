@@ -30,12 +30,12 @@ export async function writeSafetensors(
 ): Promise<void> {
   const ordered = [...tensors].sort((a, b) => elementBytes[b.type] - elementBytes[a.type]);
   const header = headerBytes(path, ordered, metadata);
-  await writeFileAtomically(path, (append) => {
-    append(header);
+  await writeFileAtomically(path, async (append) => {
+    await append(header);
     for (const tensor of ordered) {
       let written = 0;
       for (const piece of piecesOf(tensor)) {
-        append(piece);
+        await append(piece);
         written += piece.length;
       }
       if (written !== sizeOf(path, tensor)) {

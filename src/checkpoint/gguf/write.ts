@@ -41,8 +41,8 @@ export async function writeGguf(path: string, contents: GgufContents): Promise<v
   else metadata.set('general.alignment', alignment);
 
   const header = headerOf(path, metadata, contents.types ?? new Map(), tensors, alignment);
-  await writeFileAtomically(path, (append) => {
-    append(header);
+  await writeFileAtomically(path, async (append) => {
+    await append(header);
     for (const tensor of tensors) {
       const bytes = tensor.bytes();
       const size = sizeOf(path, tensor);
@@ -53,8 +53,8 @@ export async function writeGguf(path: string, contents: GgufContents): Promise<v
           kind: 'failure',
         });
       }
-      for (let at = 0; at < size; at += longestWrite) append(bytes.subarray(at, at + longestWrite));
-      append(new Uint8Array(padded(size, alignment) - size));
+      for (let at = 0; at < size; at += longestWrite) await append(bytes.subarray(at, at + longestWrite));
+      await append(new Uint8Array(padded(size, alignment) - size));
     }
   });
 }

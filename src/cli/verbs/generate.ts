@@ -1,8 +1,8 @@
 import { CriaError } from '../../base/index.ts';
+import { readJson } from '../../data/index.ts';
 import type { Generated } from '../../generate/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import { generateOptions, generationOptions } from '../generation-options.ts';
-import { readJson } from '../input.ts';
 import { modelPath } from '../model-path.ts';
 import { flag, optionalArgument, text } from '../options.ts';
 import { modelArgument, weightsOption } from '../shared-options.ts';

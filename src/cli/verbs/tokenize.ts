@@ -1,5 +1,5 @@
 import { CriaError } from '../../base/index.ts';
-import { readJson, readText } from '../input.ts';
+import { readJson, readText } from '../../data/index.ts';
 import { modelPath } from '../model-path.ts';
 import { flag, optionalArgument, text } from '../options.ts';
 import { modelArgument } from '../shared-options.ts';

@@ -6,7 +6,7 @@ export const verbs: readonly VerbEntry[] = [
   { name: 'chat', summary: 'a conversation on the terminal', load: () => import('./verbs/chat.ts') },
   {
     name: 'inspect',
-    summary: 'what a model is: architecture, tensors, sizes, tokenizer',
+    summary: 'what a model is, and the memory that it needs',
     load: () => import('./verbs/inspect.ts'),
   },
   {

@@ -2,12 +2,16 @@ import { CriaError, throwIfAborted } from '../base/index.ts';
 import { compile, type Device, integers, type Value, type Values, value } from '../engine/index.ts';
 import { input, slice, toEnd } from '../tensor/index.ts';
 import { type Cache, emptyCache } from './cache.ts';
+import { maskFeeds, positionsIn } from './cache-feeds.ts';
 import type { Config } from './config.ts';
 import { blocks, decoder } from './decoder.ts';
+import { allFinite } from './finite.ts';
+import { openForward } from './forward.ts';
 import { layerStepper } from './layerwise-cached.ts';
 import type { LoadedModel, Plan } from './open.ts';
-import { cachedPositions, freshNames, maskInputs, pastNames, positionInputs } from './positions.ts';
-import { rotaryFeeds } from './rope-feeds.ts';
+import { cachedPositions, freshNames, pastNames } from './positions.ts';
+import { rotations } from './rope-feeds.ts';
+import { checkTexts, type Texts } from './texts.ts';
 
 /** A model that reads texts piece by piece, keeping what it has read in a cache. */
 export interface Cached {
@@ -19,13 +23,13 @@ export interface Cached {
    * The rows may have unequal lengths only where the cache is empty: the shorter ones are padded on the left.
    * @throws CriaError when an id is not in the vocabulary or the context is full.
    */
-  extend(cache: Cache, texts: readonly (readonly number[])[], signal?: AbortSignal): Promise<Float32Array>;
+  extend(cache: Cache, texts: Texts, signal?: AbortSignal): Promise<Float32Array>;
   dispose(): Promise<void>;
 }
 
 /** Reads one piece [batch, count] whose positions are known; keys and values go into the cache's room. */
 export interface Stepper {
-  step(cache: Cache, ids: readonly (readonly number[])[], where: Values): Promise<Float32Array>;
+  step(cache: Cache, ids: Texts, where: Values): Promise<Float32Array>;
   dispose(): Promise<void>;
 }
 
@@ -36,29 +40,42 @@ export async function openCached(model: LoadedModel, batch = 1): Promise<Cached>
   const { config } = model;
   const plan = model.planFor(model.precision, cacheBytes(config, Math.min(config.context, 4096)));
   const stepper = plan === 'whole' ? await wholeStepper(model, batch) : layerStepper(model);
-  const rope = rotaryFeeds(config);
+  const rotation = rotations(config);
   return {
     plan,
     cache: () => emptyCache(config, batch),
     dispose: stepper.dispose,
     async extend(cache, texts, signal) {
+      checkTexts(texts, model, cache.length);
       const rows = padded(cache, texts);
       const total = (rows[0] as readonly number[]).length;
-      check(model, texts, cache.length + total);
+      const lengths = cache.padding.map((pad) => cache.length + total - pad);
       let logits: Float32Array = new Float32Array();
       for (let from = 0; from < total; from += chunk) {
         throwIfAborted(signal);
         const count = Math.min(chunk, total - from);
         const ids = rows.map((row) => row.slice(from, from + count));
         cache.reserve(count);
-        const length = cache.length + count;
-        const where = { ...positionFeeds(cache, count), ...rope(length), ...maskFeeds(config, cache, count) };
+        const where = { ...rotation(positionsIn(cache, count), lengths), ...maskFeeds(config, cache, count) };
         logits = await stepper.step(cache, ids, where);
         cache.advance(count);
       }
+      if (!allFinite(logits)) await explain(model, texts);
       return logits;
     },
   };
+}
+
+/** Throws the sentence that names the tensor or the block to which numbers that are not finite go back. */
+async function explain(model: LoadedModel, texts: Texts): Promise<never> {
+  const forward = await openForward(model, { precision: 'f32' });
+  try {
+    const { normed } = await forward.run(texts);
+    await forward.logits(normed.data);
+  } finally {
+    await forward.dispose();
+  }
+  throw new CriaError('the logits are not finite numbers', { where: model.path, kind: 'failure' });
 }
 
 /** Bytes of keys and values of `positions` positions of one text. */
@@ -121,43 +138,8 @@ export function layerCacheFeeds(
 /** Whether a device computes in the program's own memory, so that a run may read what it has written to an input. */
 export const inPlaceOn = (device: Device): boolean => device === 'cpu';
 
-function positionFeeds(cache: Cache, count: number): Values {
-  const positions = cache.padding.flatMap((pad) =>
-    Array.from({ length: count }, (_, i) => Math.max(0, cache.length + i - pad)),
-  );
-  return { [positionInputs.positions]: integers(positions, [cache.batch, count]) };
-}
-
-/** Additive masks [batch, 1, 1, seq, total]: 0 where a position may look, -infinity where it may not. */
-function maskFeeds(config: Config, cache: Cache, count: number): Values {
-  const windows = [...new Set(config.windows)];
-  const feeds: Record<string, Value> = {};
-  for (const window of windows) {
-    feeds[window ? maskInputs.window : maskInputs.full] = mask(cache, count, window ?? Number.POSITIVE_INFINITY);
-  }
-  return feeds;
-}
-
-function mask(cache: Cache, count: number, window: number): Value<'f32'> {
-  const { batch, length, padding } = cache;
-  const total = length + count;
-  const data = new Float32Array(batch * count * total);
-  for (let b = 0; b < batch; b++) {
-    const pad = padding[b] as number;
-    for (let i = 0; i < count; i++) {
-      const row = data.subarray((b * count + i) * total, (b * count + i + 1) * total);
-      const own = length + i;
-      // a row that is padding itself looks at itself: no position may be left without anything to see
-      const from = own < pad ? own : Math.max(pad, own - window + 1);
-      row.fill(Number.NEGATIVE_INFINITY, 0, from);
-      row.fill(Number.NEGATIVE_INFINITY, own + 1);
-    }
-  }
-  return value('f32', [batch, 1, 1, count, total], data);
-}
-
 /** Rows of one length: where the cache is empty the shorter ones are padded on the left, and the cache told so. */
-function padded(cache: Cache, texts: readonly (readonly number[])[]): readonly (readonly number[])[] {
+function padded(cache: Cache, texts: Texts): Texts {
   if (texts.length !== cache.batch) {
     throw new CriaError(`${texts.length} texts for a cache of ${cache.batch}`, { kind: 'failure' });
   }
@@ -167,18 +149,4 @@ function padded(cache: Cache, texts: readonly (readonly number[])[]): readonly (
     throw new CriaError('texts of unequal lengths cannot continue a cache', { kind: 'failure' });
   }
   return texts.map((ids) => [...Array<number>(longest - ids.length).fill(ids[0] ?? 0), ...ids]);
-}
-
-function check({ config, path }: LoadedModel, texts: readonly (readonly number[])[], length: number): void {
-  if (texts.some((ids) => ids.length === 0)) throw new CriaError('a text has no tokens', { where: path });
-  if (length > config.context) {
-    const what = `${length} tokens do not fit into the context of ${config.context}`;
-    throw new CriaError(what, { where: path, remedy: 'shorten the text' });
-  }
-  for (const ids of texts) {
-    const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= config.vocabulary);
-    if (wrong !== undefined) {
-      throw new CriaError(`the id ${wrong} is not in the vocabulary of ${config.vocabulary}`, { where: path });
-    }
-  }
 }

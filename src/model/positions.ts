@@ -17,7 +17,7 @@ import {
 import type { Config } from './config.ts';
 import { headLayout, type Positions } from './layer.ts';
 
-/** The inputs that tell a graph where its positions are: see `rotaryFeeds` in run.ts. */
+/** The inputs that tell a graph where its positions are: see rope-feeds.ts. */
 export const positionInputs = {
   positions: 'positions',
   cos: 'rope:cos',

@@ -19,14 +19,17 @@ export function textFeeds(config: Config): (texts: Texts) => { feeds: Values; se
   };
 }
 
-/** @throws CriaError when a text is empty or longer than the context, or an id is not in the vocabulary. */
-export function checkTexts(texts: Texts, { config, path }: LoadedModel): void {
+/**
+ * Checks texts that follow `before` positions.
+ * @throws CriaError when a text is empty or longer than the context, or an id is not in the vocabulary.
+ */
+export function checkTexts(texts: Texts, { config, path }: LoadedModel, before = 0): void {
   const { vocabulary, context } = config;
   if (texts.length === 0) throw new CriaError('there is no text to read', { where: path });
   for (const [i, ids] of texts.entries()) {
     if (ids.length === 0) throw new CriaError(`text ${i} has no tokens`, { where: path });
-    if (ids.length > context) {
-      const what = `${ids.length} tokens do not fit into the context of ${context}`;
+    if (before + ids.length > context) {
+      const what = `${before + ids.length} tokens do not fit into the context of ${context}`;
       throw new CriaError(what, { where: path, remedy: 'shorten the text' });
     }
     const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary);

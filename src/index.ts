@@ -1,7 +1,9 @@
 import { CriaError } from './base/index.ts';
 import {
+  type BatchResult,
   type Generated,
   type GenerateOptions,
+  generateBatch,
   generate as generateIn,
   newSession,
   type Session,
@@ -19,6 +21,8 @@ import {
 } from './model/index.ts';
 import { type ChatMessage, openTokenizer, type Tokenizer } from './tokenizer/index.ts';
 
+const promptsAtOnce = 16; // their keys and values are held together
+
 /** An opened language model: what most programs need of cria. */
 export interface Model {
   readonly config: Config;
@@ -27,6 +31,8 @@ export interface Model {
   readonly loaded: LoadedModel;
   /** Continues a prompt, given as text or ids; yields text as it comes, returns the whole with its figures. */
   generate(prompt: string | readonly number[], options?: GenerateOptions): AsyncGenerator<string, Generated>;
+  /** Continues several prompts, a few at once in each pass of the model: results as `generateBatch` has them. */
+  generateBatch(prompts: readonly (string | readonly number[])[], options?: GenerateOptions): Promise<BatchResult[]>;
   /** A conversation: each call reads only what is new. */
   chat(system?: string): Chat;
   /** Log-probabilities of a text's tokens, each given those before it: the first has none. */
@@ -43,7 +49,10 @@ export interface Model {
 
 export interface Chat {
   readonly messages: readonly ChatMessage[];
-  /** Says something; yields the answer as it comes. */
+  /**
+   * Says something; yields the answer as it comes. What was said of it when the caller stops listening is the answer;
+   * what the model refuses to read is not part of the conversation.
+   */
   say(text: string, options?: GenerateOptions): AsyncGenerator<string, Generated>;
 }
 
@@ -56,7 +65,7 @@ export async function open(path: string, options: ModelOptions = {}): Promise<Mo
   const tokenizer = openTokenizer(loaded.checkpoint.tokenizer, loaded.checkpoint.generation);
   const forwards = new Map<string, Promise<Forward>>();
   let cached: Promise<Cached> | undefined;
-  let session: Session | undefined;
+  let idle: Session | undefined; // of two texts at the same time each has its own
 
   const idsOf = (text: string | readonly number[]) => (typeof text === 'string' ? tokenizer.encode(text) : text);
   const opened = async (): Promise<Cached> => {
@@ -74,8 +83,27 @@ export async function open(path: string, options: ModelOptions = {}): Promise<Mo
     tokenizer,
     loaded,
     async *generate(prompt, generateOptions) {
-      session ??= newSession(loaded, tokenizer, await opened());
-      return yield* generateIn(session, idsOf(prompt), generateOptions);
+      const session = idle ?? newSession(loaded, tokenizer, await opened());
+      idle = undefined;
+      try {
+        return yield* generateIn(session, idsOf(prompt), generateOptions);
+      } finally {
+        idle = session;
+      }
+    },
+    async generateBatch(prompts, generateOptions = {}) {
+      const results: BatchResult[] = [];
+      for (let from = 0; from < prompts.length; from += promptsAtOnce) {
+        const some = prompts.slice(from, from + promptsAtOnce).map(idsOf);
+        const seed = (generateOptions.seed ?? 0) + from;
+        const batch = await openCached(loaded, some.length);
+        try {
+          results.push(...(await generateBatch(loaded, tokenizer, batch, some, { ...generateOptions, seed })));
+        } finally {
+          await batch.dispose();
+        }
+      }
+      return results;
     },
     chat(system) {
       const messages: ChatMessage[] = system === undefined ? [] : [{ role: 'system', content: system }];
@@ -84,11 +112,20 @@ export async function open(path: string, options: ModelOptions = {}): Promise<Mo
         messages,
         async *say(text, generateOptions) {
           own ??= newSession(loaded, tokenizer, await opened());
-          messages.push({ role: 'user', content: text });
-          const prompt = tokenizer.applyChatTemplate(messages, { addGenerationPrompt: true });
-          const result = yield* generateIn(own, tokenizer.encode(prompt, { special: false }), generateOptions);
-          messages.push({ role: 'assistant', content: result.text });
-          return result;
+          const said = { role: 'user', content: text };
+          const prompt = tokenizer.applyChatTemplate([...messages, said], { addGenerationPrompt: true });
+          const pieces = generateIn(own, tokenizer.encode(prompt, { special: false }), generateOptions);
+          let answer = '';
+          let next = await pieces.next();
+          try {
+            for (; !next.done; next = await pieces.next()) {
+              answer += next.value;
+              yield next.value;
+            }
+            return next.value;
+          } finally {
+            messages.push(said, { role: 'assistant', content: answer });
+          }
         },
       };
     },
@@ -117,6 +154,6 @@ export async function open(path: string, options: ModelOptions = {}): Promise<Mo
 }
 
 export { CriaError } from './base/index.ts';
-export type { Generated, GenerateOptions, Observer } from './generate/index.ts';
+export type { BatchResult, Generated, GenerateOptions, Observer } from './generate/index.ts';
 export type { Config, Edit, ModelOptions, Precision } from './model/index.ts';
 export type { ChatMessage, Tokenizer } from './tokenizer/index.ts';

@@ -1,4 +1,4 @@
-import { argument, choice, flag, integer, repeated, text } from './options.ts';
+import { argument, choice, flag, integer, text } from './options.ts';
 
 /** What every verb takes. */
 export const commonOptions = {
@@ -11,8 +11,6 @@ export const commonOptions = {
 export const modelArgument = argument(
   'a folder in the Hugging Face layout, a .gguf file, a hub id (org/name) or cria-tiny',
 );
-
-export const adapterOption = repeated(text('a PEFT adapter put on the model; repeatable', { placeholder: 'folder' }));
 
 export const forceOption = flag('replace what stands at the output');
 

@@ -1,4 +1,5 @@
 import { CriaError, silent, throwIfAborted } from '../base/index.ts';
+import { argmax } from '../generate/index.ts';
 import type { Forward } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { forBatches, forLogits, joined, logLikelihoods, type Predicted, type Read, type Watch } from './likelihoods.ts';
@@ -132,10 +133,4 @@ function accuracyOf(
 
 function mean(values: Float32Array): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function argmax(values: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if ((values[i] as number) > (values[best] as number)) best = i;
-  return best;
 }

@@ -1,9 +1,9 @@
 import { CriaError, randomFrom } from '../base/index.ts';
-import type { Cached, LoadedModel } from '../model/index.ts';
+import type { Cache, Cached, LoadedModel } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
-import type { FinishReason, GenerateOptions } from './generate.ts';
-import { checkSampling, greedy, pick } from './sampling.ts';
-import { stopWatch } from './stops.ts';
+import { type FinishReason, type GenerateOptions, mostTokens } from './generate.ts';
+import { pick, samplingFrom } from './sampling.ts';
+import { textOfIds } from './stops.ts';
 
 export interface BatchResult {
   readonly ids: readonly number[];
@@ -13,8 +13,9 @@ export interface BatchResult {
 
 /**
  * Continues several prompts in one pass of the model a token. Each has a random stream of its own (seed + its
- * place), so a result does not depend on its neighbours. Observers are not asked. `cached` must have been opened for
- * as many texts.
+ * place), so a text does not depend on its neighbours; only where the context ends it ends for all, behind the longest
+ * prompt. Observers are not asked. `cached` must have been opened for as many texts.
+ * @throws CriaError when an option is out of range or a prompt does not fit.
  */
 export async function generateBatch(
   model: LoadedModel,
@@ -23,46 +24,58 @@ export async function generateBatch(
   prompts: readonly (readonly number[])[],
   options: GenerateOptions = {},
 ): Promise<BatchResult[]> {
-  const { repeatPenalty, temperature, topK, topP, minP } = { ...greedy, ...options };
-  const sampling = { repeatPenalty, temperature, topK, topP, minP };
-  checkSampling(sampling);
+  const sampling = samplingFrom(options);
   if (prompts.length === 0) throw new CriaError('no prompts were given', { remedy: 'give at least one' });
-  const longest = Math.max(...prompts.map((ids) => ids.length));
-  const most = Math.min(options.maxTokens ?? Number.POSITIVE_INFINITY, model.config.context - longest);
+  const most = mostTokens(model, Math.max(...prompts.map((ids) => ids.length)), options.maxTokens);
+  const size = model.config.vocabulary;
   const ends = new Set(tokenizer.special.eos);
   const rows = prompts.map((prompt, i) => ({
     history: [...prompt],
     ids: [] as number[],
     text: '',
-    decoder: tokenizer.stream({ skipSpecial: true }),
-    watch: stopWatch(options.stop ?? []),
+    written: textOfIds(tokenizer, options.stop),
     random: randomFrom((options.seed ?? 0) + i),
     reason: undefined as FinishReason | undefined,
   }));
   const cache = cached.cache();
-  let logits = await cached.extend(cache, prompts, options.signal);
+  let next = prompts;
   for (let step = 0; step < most && rows.some((row) => !row.reason); step++) {
-    const size = model.config.vocabulary;
+    const logits = await extend(cached, cache, next, options.signal);
     for (const [i, row] of rows.entries()) {
       if (row.reason) continue;
+      if (!logits) {
+        row.reason = 'cancelled';
+        continue;
+      }
       const id = pick(logits.subarray(i * size, (i + 1) * size), row.history, sampling, row.random);
       row.ids.push(id);
       row.history.push(id);
-      const seen = ends.has(id) ? undefined : row.watch.push(row.decoder.push(id));
+      const seen = ends.has(id) ? undefined : row.written.push(id);
       row.text += seen?.text ?? '';
       if (!seen) row.reason = 'end';
       else if (seen.stopped) row.reason = 'stop';
     }
-    if (options.signal?.aborted) for (const row of rows) row.reason ??= 'cancelled';
-    if (step + 1 < most && rows.some((row) => !row.reason)) {
-      logits = await cached.extend(
-        cache,
-        rows.map((row) => [row.history.at(-1) as number]),
-      );
-    }
+    next = rows.map((row) => [row.history.at(-1) as number]);
   }
-  return rows.map(({ ids, text, decoder, watch, reason = 'length' }) => {
-    const last = reason === 'stop' ? { text: '', stopped: true } : watch.push(decoder.finish());
-    return { ids, text: text + last.text + (last.stopped ? '' : watch.rest()), finishReason: reason };
-  });
+  return rows.map(({ ids, text, written, reason = 'length' }) => ({
+    ids,
+    text: reason === 'stop' ? text : text + written.finish(),
+    finishReason: reason,
+  }));
+}
+
+/** The logits after further tokens; nothing when it was cancelled. */
+async function extend(
+  cached: Cached,
+  cache: Cache,
+  texts: readonly (readonly number[])[],
+  signal: AbortSignal | undefined,
+): Promise<Float32Array | undefined> {
+  if (signal?.aborted) return undefined;
+  try {
+    return await cached.extend(cache, texts, signal);
+  } catch (error) {
+    if (signal?.aborted) return undefined;
+    throw error;
+  }
 }

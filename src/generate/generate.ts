@@ -1,11 +1,11 @@
 import { CriaError, randomFrom } from '../base/index.ts';
-import type { Cache, Cached, LoadedModel } from '../model/index.ts';
+import type { Cache, Cached, Config, LoadedModel } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
-import { checkSampling, greedy, pick, type Sampling } from './sampling.ts';
-import { stopWatch } from './stops.ts';
+import { pick, type Sampling, samplingFrom } from './sampling.ts';
+import { textOfIds } from './stops.ts';
 
 /** Looks at what has been generated so far, after every token; `stop` ends the text there. */
-export type Observer = (partial: Partial) => void | 'stop' | Promise<void | 'stop'>;
+export type Observer = (partial: Partial) => undefined | 'stop' | Promise<undefined | 'stop'>;
 
 export interface Partial {
   /** The text that is certain, without the prompt. */
@@ -38,7 +38,7 @@ export interface Generated {
   readonly finishReason: FinishReason;
 }
 
-/** A model with what it has read: a conversation continues without reading its beginning again. */
+/** A model with what it has read: a conversation continues without reading its beginning again. It serves one text at a time. */
 export interface Session {
   readonly model: LoadedModel;
   readonly tokenizer: Tokenizer;
@@ -63,15 +63,13 @@ export async function* generate(
   prompt: readonly number[],
   options: GenerateOptions = {},
 ): AsyncGenerator<string, Generated> {
-  const sampling = { ...greedy, ...defined(options) };
-  checkSampling(sampling);
-  const { config, path } = session.model;
-  if (prompt.length === 0) throw new CriaError('the prompt has no tokens', { where: path, remedy: 'give some text' });
-  const most = Math.min(options.maxTokens ?? Number.POSITIVE_INFINITY, config.context - prompt.length);
+  const sampling = samplingFrom(options);
+  if (prompt.length === 0)
+    throw new CriaError('the prompt has no tokens', { where: session.model.path, remedy: 'give some text' });
+  const most = mostTokens(session.model, prompt.length, options.maxTokens);
   const random = randomFrom(options.seed ?? 0);
   const ends = new Set(session.tokenizer.special.eos);
-  const decoder = session.tokenizer.stream({ skipSpecial: true });
-  const watch = stopWatch(options.stop ?? []);
+  const written = textOfIds(session.tokenizer, options.stop);
   const ids: number[] = [];
   let text = '';
   let reason: FinishReason = 'length';
@@ -81,7 +79,7 @@ export async function* generate(
   let logits = await extend(session, prompt.slice(cachedTokens), options.signal);
   const prefilled = performance.now();
   while (ids.length < most) {
-    if (options.signal?.aborted) {
+    if (!logits || options.signal?.aborted) {
       reason = 'cancelled';
       break;
     }
@@ -91,7 +89,7 @@ export async function* generate(
       reason = 'end';
       break;
     }
-    const { text: piece, stopped } = watch.push(decoder.push(id));
+    const { text: piece, stopped } = written.push(id);
     text += piece;
     if (piece) yield piece;
     if (stopped) {
@@ -106,8 +104,7 @@ export async function* generate(
   }
   const finished = performance.now();
   if (reason !== 'stop') {
-    const last = watch.push(decoder.finish());
-    const rest = last.text + (last.stopped ? '' : watch.rest());
+    const rest = written.finish();
     text += rest;
     if (rest) yield rest;
   }
@@ -123,22 +120,49 @@ export async function* generate(
   };
 }
 
+/**
+ * How many tokens may follow a prompt of a length.
+ * @throws CriaError when the prompt does not fit or maxTokens is not a whole number.
+ */
+export function mostTokens({ config, path }: LoadedModel, length: number, maxTokens: number | undefined): number {
+  const room = config.context - length;
+  if (room < 0) {
+    const what = `a prompt of ${length} tokens does not fit into the context of ${config.context}`;
+    throw new CriaError(what, { where: path, remedy: 'shorten it' });
+  }
+  if (maxTokens === undefined) return room;
+  if (Number.isInteger(maxTokens) && maxTokens >= 0) return Math.min(maxTokens, room);
+  throw new CriaError(`maxTokens is ${maxTokens}`, { remedy: 'give a whole number' });
+}
+
 /** Forgets what the cache holds beyond its common beginning with `prompt`; returns how much of the prompt is left in it. */
-function rewind({ cache, read }: Session, prompt: readonly number[]): number {
+function rewind({ model, cache, read }: Session, prompt: readonly number[]): number {
+  const most = keepsRotation(model.config, Math.max(read.length, prompt.length)) ? prompt.length - 1 : 0;
   let common = 0;
-  while (common < read.length && common < prompt.length - 1 && read[common] === prompt[common]) common++;
+  while (common < read.length && common < most && read[common] === prompt[common]) common++;
   cache.truncate(common);
   read.length = common;
   return common;
 }
 
-async function extend(session: Session, ids: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
+/** Whether keys of a text stay as they were rotated while it grows up to `length`. */
+function keepsRotation({ rope }: Config, length: number): boolean {
+  return (rope.type !== 'dynamic' && rope.type !== 'longrope') || length <= rope.original;
+}
+
+/** The logits after further tokens; nothing when it was cancelled, and then they are not read. */
+async function extend(
+  { cached, cache, read }: Session,
+  ids: readonly number[],
+  signal?: AbortSignal,
+): Promise<Float32Array | undefined> {
   try {
-    const logits = await session.cached.extend(session.cache, [ids], signal);
-    session.read.push(...ids);
+    const logits = await cached.extend(cache, [ids], signal);
+    for (const id of ids) read.push(id);
     return logits;
   } catch (error) {
-    session.cache.truncate(session.read.length);
+    cache.truncate(read.length);
+    if (signal?.aborted) return undefined;
     throw error;
   }
 }
@@ -146,13 +170,4 @@ async function extend(session: Session, ids: readonly number[], signal?: AbortSi
 async function observed(observers: readonly Observer[] | undefined, partial: Partial): Promise<boolean> {
   for (const observer of observers ?? []) if ((await observer(partial)) === 'stop') return true;
   return false;
-}
-
-/** The sampling options that were given. */
-function defined(options: GenerateOptions): globalThis.Partial<Sampling> {
-  const given: Record<string, number> = {};
-  for (const name of Object.keys(greedy) as (keyof Sampling)[]) {
-    if (options[name] !== undefined) given[name] = options[name];
-  }
-  return given;
 }

@@ -8,7 +8,7 @@ export interface Sampling {
   readonly temperature: number;
   /** Only the k most likely tokens; 0 is all. */
   readonly topK: number;
-  /** Only the most likely tokens that together have this probability. (Holtzman et al. 2020) */
+  /** Only the fewest most likely tokens that together have this probability. (Holtzman et al. 2020) */
   readonly topP: number;
   /** Only tokens at least this likely, relative to the likeliest. (Nguyen et al. 2024) */
   readonly minP: number;
@@ -16,88 +16,38 @@ export interface Sampling {
 
 export const greedy: Sampling = { repeatPenalty: 1, temperature: 0, topK: 0, topP: 1, minP: 0 };
 
-/** @throws CriaError naming the option that is out of its range. */
-export function checkSampling(sampling: Sampling): void {
+/**
+ * The options that were given, and greedy where they were not.
+ * @throws CriaError naming the option that is out of its range.
+ */
+export function samplingFrom(given: Partial<Sampling>): Sampling {
+  const entries = Object.entries(greedy).map(([name, value]) => [name, given[name as keyof Sampling] ?? value]);
+  const sampling = Object.fromEntries(entries) as Sampling;
   const wrong = (name: keyof Sampling, range: string) =>
     new CriaError(`${name} is ${sampling[name]}`, { remedy: `give ${range}` });
-  if (!(sampling.temperature >= 0)) throw wrong('temperature', '0 or more');
-  if (!(sampling.topK >= 0 && Number.isInteger(sampling.topK))) throw wrong('topK', 'a whole number, 0 for all');
-  if (!(sampling.topP > 0 && sampling.topP <= 1)) throw wrong('topP', 'a number above 0, at most 1');
-  if (!(sampling.minP >= 0 && sampling.minP <= 1)) throw wrong('minP', 'a number from 0 to 1');
-  if (!(sampling.repeatPenalty > 0)) throw wrong('repeatPenalty', 'a number above 0; 1 is none');
+  const { repeatPenalty, temperature, topK, topP, minP } = sampling;
+  if (!(repeatPenalty > 0 && Number.isFinite(repeatPenalty)))
+    throw wrong('repeatPenalty', 'a number above 0; 1 is none');
+  if (!(temperature >= 0 && Number.isFinite(temperature))) throw wrong('temperature', 'a number of 0 or more');
+  if (!(topK >= 0 && Number.isInteger(topK))) throw wrong('topK', 'a whole number, 0 for all');
+  if (!(topP > 0 && topP <= 1)) throw wrong('topP', 'a number above 0, at most 1');
+  if (!(minP >= 0 && minP <= 1)) throw wrong('minP', 'a number from 0 to 1');
+  return sampling;
 }
 
-/** The next token after `history`, from its logits (which are changed when a penalty is set). */
+/**
+ * The next token after `history`, from its logits (which are changed when a penalty is set). -Infinity forbids a token.
+ * @throws CriaError when no token is the likeliest: a logit is NaN or Infinity, or all are -Infinity.
+ */
 export function pick(logits: Float32Array, history: Iterable<number>, sampling: Sampling, random: Random): number {
-  if (sampling.repeatPenalty !== 1) penalize(logits, history, sampling.repeatPenalty);
-  if (sampling.temperature === 0) return argmax(logits);
-  let kept = candidates(logits, sampling);
-  if (sampling.topK > 0 || sampling.topP < 1) {
-    kept.sort((a, b) => b.weight - a.weight || a.id - b.id);
-    if (sampling.topK > 0) kept = kept.slice(0, sampling.topK);
-    kept = nucleus(kept, sampling.topP);
-  }
-  const floor = sampling.minP * kept.reduce((most, { weight }) => Math.max(most, weight), 0);
-  return draw(
-    kept.filter(({ weight }) => weight >= floor),
-    random,
-  );
-}
-
-/** The index of the largest value, the first of equal ones. */
-export function argmax(values: Float32Array): number {
-  let best = 0;
-  let most = values[0] as number;
-  for (let i = 1; i < values.length; i++) {
-    const x = values[i] as number;
-    if (x > most) {
-      most = x;
-      best = i;
-    }
-  }
-  return best;
-}
-
-interface Candidate {
-  readonly id: number;
-  /** Probability up to a factor; the likeliest has 1. */
-  readonly weight: number;
-}
-
-// e^-30 of the likeliest: a whole vocabulary of such tokens weighs less than the uniform number's last bit
-const negligible = -30;
-
-/** Tokens that have a chance at the temperature. */
-function candidates(logits: Float32Array, { temperature }: Sampling): Candidate[] {
-  const most = logits[argmax(logits)] as number;
-  const least = most + negligible * temperature;
-  const kept: Candidate[] = [];
-  for (let id = 0; id < logits.length; id++) {
-    const logit = logits[id] as number;
-    if (logit >= least) kept.push({ id, weight: Math.exp((logit - most) / temperature) });
-  }
-  return kept;
-}
-
-/** The first tokens, in descending order, that reach the share `topP` of the weight. */
-function nucleus(sorted: readonly Candidate[], topP: number): Candidate[] {
-  if (topP >= 1) return [...sorted];
-  const goal = topP * sorted.reduce((sum, { weight }) => sum + weight, 0);
-  let sum = 0;
-  const end = sorted.findIndex(({ weight }) => {
-    sum += weight;
-    return sum >= goal;
-  });
-  return sorted.slice(0, end < 0 ? undefined : end + 1);
-}
-
-function draw(kept: readonly Candidate[], random: Random): number {
-  let left = random() * kept.reduce((sum, { weight }) => sum + weight, 0);
-  for (const { id, weight } of kept) {
-    left -= weight;
-    if (left < 0) return id;
-  }
-  return (kept.at(-1) as Candidate).id;
+  const { repeatPenalty, temperature, topK, topP, minP } = sampling;
+  if (repeatPenalty !== 1) penalize(logits, history, repeatPenalty);
+  const likeliest = argmax(logits);
+  if (temperature === 0) return likeliest;
+  let chances = chancesAt(temperature, logits, logits[likeliest] as number);
+  if (topK > 0) chances = leading(chances, topK, () => 1);
+  if (topP < 1) chances = leading(chances, topP * total(chances), (weight) => weight);
+  return draw(chances, minP, random);
 }
 
 function penalize(logits: Float32Array, history: Iterable<number>, penalty: number): void {
@@ -105,4 +55,88 @@ function penalize(logits: Float32Array, history: Iterable<number>, penalty: numb
     const logit = logits[id];
     if (logit !== undefined) logits[id] = logit > 0 ? logit / penalty : logit * penalty;
   }
+}
+
+/** The index of the largest value, the first of equal ones. */
+function argmax(logits: Float32Array): number {
+  let best = -1;
+  let most = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < logits.length && most < Number.POSITIVE_INFINITY; i++) {
+    if ((logits[i] as number) <= most) continue;
+    best = i;
+    most = logits[i] as number; // perhaps NaN, which ends the loop
+  }
+  if (Number.isFinite(most)) return best;
+  throw new CriaError('the logits of the next token are not finite numbers', {
+    remedy: 'the weights are damaged, or edits take activations beyond float32',
+    kind: 'failure',
+  });
+}
+
+/** Tokens that may be drawn. */
+interface Chances {
+  readonly ids: Uint32Array;
+  /** By id: probability up to a factor; the likeliest token has 1. */
+  readonly weights: Float64Array;
+}
+
+// e^-36 of the likeliest: a whole vocabulary of such tokens weighs less than the last bit of the number drawn
+const negligible = -36;
+
+function chancesAt(temperature: number, logits: Float32Array, most: number): Chances {
+  const ids = new Uint32Array(logits.length);
+  const weights = new Float64Array(logits.length);
+  let count = 0;
+  for (let id = 0; id < logits.length; id++) {
+    const exponent = ((logits[id] as number) - most) / temperature;
+    if (exponent < negligible) continue;
+    ids[count++] = id;
+    weights[id] = Math.exp(exponent);
+  }
+  return { ids: ids.subarray(0, count), weights };
+}
+
+/**
+ * The fewest of the likeliest tokens whose sizes add up to `goal`, or all; of equally likely ones the first. Selects
+ * around pivots as quickselect does, in linear time: a vocabulary is too large to be sorted for every token.
+ */
+function leading({ ids, weights }: Chances, goal: number, sizeOf: (weight: number) => number): Chances {
+  const weightAt = (place: number) => weights[ids[place] as number] as number;
+  const swap = (a: number, b: number) => {
+    [ids[a], ids[b]] = [ids[b] as number, ids[a] as number];
+  };
+  let [from, to, reached] = [0, ids.length, 0]; // what lies before `from` is in, what lies from `to` on is out
+  while (from < to && reached < goal) {
+    swap((from + to) >> 1, to - 1);
+    const [pivot, weight] = [ids[to - 1] as number, weightAt(to - 1)];
+    let middle = from;
+    let before = reached;
+    for (let place = from; place < to - 1; place++) {
+      const other = weightAt(place);
+      if (other < weight || (other === weight && (ids[place] as number) > pivot)) continue;
+      before += sizeOf(other);
+      swap(place, middle++);
+    }
+    swap(middle, to - 1);
+    if (before >= goal) to = middle;
+    else [from, reached] = [middle + 1, before + sizeOf(weight)];
+  }
+  return { ids: ids.subarray(0, from), weights };
+}
+
+function total({ ids, weights }: Chances): number {
+  let sum = 0;
+  for (const id of ids) sum += weights[id] as number;
+  return sum;
+}
+
+/** A token by its weight, out of those of at least the weight `least`. */
+function draw({ ids, weights }: Chances, least: number, random: Random): number {
+  const kept = least > 0 ? ids.filter((id) => (weights[id] as number) >= least) : ids;
+  let left = random() * total({ ids: kept, weights });
+  for (const id of kept) {
+    left -= weights[id] as number;
+    if (left < 0) return id;
+  }
+  return kept.at(-1) as number;
 }

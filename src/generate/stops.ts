@@ -1,3 +1,5 @@
+import type { Tokenizer } from '../tokenizer/index.ts';
+
 /** Watches a growing text for stop strings: what may be the beginning of one is held back. */
 export interface StopWatch {
   /** Takes further text; returns what is certainly not part of a stop string, and whether one has been found. */
@@ -6,23 +8,24 @@ export interface StopWatch {
   rest(): string;
 }
 
-/** A watch for the given strings; the earliest in the text counts, and it is not part of what is returned. */
+/**
+ * A watch for the given strings. The one that is complete first ends the text, the longest of those that are complete
+ * at once: the result does not depend on the pieces in which the text comes. It is not part of what is returned.
+ */
 export function stopWatch(stops: readonly string[]): StopWatch {
   const wanted = stops.filter((stop) => stop.length > 0);
   let held = '';
   return {
     push(text) {
       held += text;
-      const found = wanted.map((stop) => held.indexOf(stop)).filter((at) => at >= 0);
-      if (found.length > 0) {
-        const before = held.slice(0, Math.min(...found));
-        held = '';
-        return { text: before, stopped: true };
-      }
-      const keep = Math.max(0, ...wanted.map((stop) => overlap(held, stop)));
+      const found = wanted
+        .map((stop) => ({ start: held.indexOf(stop), length: stop.length }))
+        .filter(({ start }) => start >= 0)
+        .sort((a, b) => a.start + a.length - (b.start + b.length) || a.start - b.start)[0];
+      const keep = found ? held.length - found.start : Math.max(0, ...wanted.map((stop) => overlap(held, stop)));
       const sure = held.slice(0, held.length - keep);
-      held = held.slice(held.length - keep);
-      return { text: sure, stopped: false };
+      held = found ? '' : held.slice(held.length - keep);
+      return { text: sure, stopped: found !== undefined };
     },
     rest: () => held,
   };
@@ -34,4 +37,17 @@ function overlap(text: string, stop: string): number {
     if (text.endsWith(stop.slice(0, length))) return length;
   }
   return 0;
+}
+
+/** Turns ids into text up to a stop string: `push` returns what is certain, `finish` what is left without one. */
+export function textOfIds(tokenizer: Tokenizer, stops: readonly string[] = []) {
+  const decoder = tokenizer.stream({ skipSpecial: true });
+  const watch = stopWatch(stops);
+  return {
+    push: (id: number) => watch.push(decoder.push(id)),
+    finish() {
+      const { text, stopped } = watch.push(decoder.finish());
+      return stopped ? text : text + watch.rest();
+    },
+  };
 }

@@ -135,7 +135,7 @@ export interface LowRank {
 }
 
 /** The inputs that an adapter's factors add to a graph. */
-export const adapterNames = (name: string) => ({ a: `${name}:lora_A`, b: `${name}:lora_B` });
+const adapterNames = (name: string) => ({ a: `${name}:lora_A`, b: `${name}:lora_B` });
 
 /** Weights with low-rank updates on the maps for which `adapterOf` gives one. (Hu et al. 2021) */
 export function adaptedWeights(base: Weights, adapterOf: (name: string) => LowRank | undefined): Weights {

@@ -215,7 +215,7 @@ function attributeProto(name: string, value: AttributeValue): AttributeProto {
   return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.map((item) => BigInt(item)) });
 }
 
-export function bytesOf(array: ArrayBufferView): Uint8Array {
+function bytesOf(array: ArrayBufferView): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 

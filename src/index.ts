@@ -63,19 +63,17 @@ export interface Chat {
 export async function open(path: string, options: ModelOptions = {}): Promise<Model> {
   const loaded = loadModel(path, options);
   const tokenizer = openTokenizer(loaded.checkpoint.tokenizer, loaded.checkpoint.generation);
-  const forwards = new Map<string, Promise<Forward>>();
+  let forward: Promise<Forward> | undefined;
   let cached: Promise<Cached> | undefined;
-  let idle: Session | undefined; // of two texts at the same time each has its own
 
   const idsOf = (text: string | readonly number[]) => (typeof text === 'string' ? tokenizer.encode(text) : text);
-  const opened = async (): Promise<Cached> => {
+  const openedCached = (): Promise<Cached> => {
     cached ??= openCached(loaded);
     return cached;
   };
-  const plain = async (): Promise<Forward> => {
-    const known = forwards.get('') ?? openForward(loaded);
-    forwards.set('', known);
-    return known;
+  const openedForward = (): Promise<Forward> => {
+    forward ??= openForward(loaded);
+    return forward;
   };
 
   return {
@@ -83,13 +81,8 @@ export async function open(path: string, options: ModelOptions = {}): Promise<Mo
     tokenizer,
     loaded,
     async *generate(prompt, generateOptions) {
-      const session = idle ?? newSession(loaded, tokenizer, await opened());
-      idle = undefined;
-      try {
-        return yield* generateIn(session, idsOf(prompt), generateOptions);
-      } finally {
-        idle = session;
-      }
+      // nothing is kept from one text to the next: quantized kernels round a single token otherwise than several
+      return yield* generateIn(newSession(loaded, tokenizer, await openedCached()), idsOf(prompt), generateOptions);
     },
     async generateBatch(prompts, generateOptions = {}) {
       const results: BatchResult[] = [];
@@ -111,7 +104,7 @@ export async function open(path: string, options: ModelOptions = {}): Promise<Mo
       return {
         messages,
         async *say(text, generateOptions) {
-          own ??= newSession(loaded, tokenizer, await opened());
+          own ??= newSession(loaded, tokenizer, await openedCached());
           const said = { role: 'user', content: text };
           const prompt = tokenizer.applyChatTemplate([...messages, said], { addGenerationPrompt: true });
           const pieces = generateIn(own, tokenizer.encode(prompt, { special: false }), generateOptions);
@@ -132,21 +125,21 @@ export async function open(path: string, options: ModelOptions = {}): Promise<Mo
     async score(text) {
       const ids = idsOf(text);
       if (ids.length < 2) throw new CriaError('a text of fewer than two tokens has nothing to score');
-      const forward = await plain();
-      const { normed } = await forward.run([ids]);
+      const { run, likelihoods } = await openedForward();
+      const { normed } = await run([ids]);
       const rows = normed.data.subarray(0, (ids.length - 1) * loaded.config.width);
-      return { ids, logprobs: await forward.likelihoods(rows, ids.slice(1)) };
+      return { ids, logprobs: await likelihoods(rows, ids.slice(1)) };
     },
     async read(text, paths, edits) {
-      const forward = await openForward(loaded, { read: paths, edits });
+      const { run, dispose } = await openForward(loaded, { read: paths, edits });
       try {
-        return (await forward.run([idsOf(text)])).read;
+        return (await run([idsOf(text)])).read;
       } finally {
-        await forward.dispose();
+        await dispose();
       }
     },
     async close() {
-      for (const forward of forwards.values()) await (await forward).dispose();
+      await (await forward)?.dispose();
       await (await cached)?.dispose();
       loaded.close();
     },

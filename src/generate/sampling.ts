@@ -57,8 +57,11 @@ function penalize(logits: Float32Array, history: Iterable<number>, penalty: numb
   }
 }
 
-/** The index of the largest value, the first of equal ones. */
-function argmax(logits: Float32Array): number {
+/**
+ * The index of the largest logit, the first of equal ones; -Infinity is allowed, but not for all.
+ * @throws CriaError when a logit is NaN or Infinity.
+ */
+export function argmax(logits: Float32Array): number {
   let best = -1;
   let most = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < logits.length && most < Number.POSITIVE_INFINITY; i++) {

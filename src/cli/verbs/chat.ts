@@ -14,12 +14,22 @@ export const verb = defineVerb({
     const { open } = await import('../../index.ts');
     const { weights: precision, threads } = options;
     const model = await open(modelPath(args.model), { precision, threads, progress });
-    const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: process.stdin.isTTY });
+    const { stdin: input, stderr: output } = process;
+    const lines = createInterface({ input, output, terminal: input.isTTY, signal });
+    // a terminal that readline edits sends no signal for Ctrl-C
+    lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+    let ended = false;
+    lines.on('close', () => {
+      ended = true;
+    });
+    const ask = () => {
+      if (!ended) lines.prompt();
+    };
     try {
       let chat = model.chat(options.system);
       progress.note('Say something. /reset begins anew, /exit or Ctrl-D ends.');
       lines.setPrompt('> ');
-      lines.prompt();
+      ask();
       for await (const line of lines) {
         const said = line.trim();
         if (said === '/exit') break;
@@ -34,7 +44,8 @@ export const verb = defineVerb({
           print('\n');
           progress.note(speeds(next.value));
         }
-        lines.prompt();
+        if (signal.aborted) break;
+        ask();
       }
       return { messages: chat.messages };
     } finally {

@@ -1,10 +1,8 @@
-import { CriaError } from '../../base/index.ts';
-import { readJson } from '../../data/index.ts';
 import type { Generated } from '../../generate/index.ts';
-import type { Tokenizer } from '../../tokenizer/index.ts';
 import { generateOptions, generationOptions } from '../generation-options.ts';
 import { modelPath } from '../model-path.ts';
 import { flag, optionalArgument, text } from '../options.ts';
+import { givenBy, templated } from '../prompts.ts';
 import { modelArgument, weightsOption } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 
@@ -18,19 +16,34 @@ export const verb = defineVerb({
     chat: flag("put the prompt into the model's chat template"),
     system: text('the system message of the chat; implies --chat'),
     ids: text('a JSON file with the prompt as a list of token ids', { placeholder: 'file' }),
+    batch: text('a file of prompts, continued together: a .json list, .jsonl rows {"prompt"}, or lines', {
+      placeholder: 'file',
+    }),
     weights: weightsOption,
   },
   examples: [
     "generate cria-tiny 'the llama eats' --max-tokens 20",
+    'generate cria-tiny --batch prompts.jsonl --max-tokens 20 --json',
     "generate model.gguf 'What is the capital of Peru?' --chat --temperature 0.8 --seed 3",
   ],
   async run({ args, options, progress, signal, print }) {
     const { open } = await import('../../index.ts');
     const { weights: precision, threads } = options;
+    const given = await givenBy(args.prompt, options);
     const model = await open(modelPath(args.model), { precision, threads, progress });
     try {
-      const prompt = promptIds(model.tokenizer, args.prompt, options);
-      const pieces = model.generate(prompt, generateOptions(options, signal));
+      const inTemplate = options.chat || options.system !== undefined;
+      const idsOf = (prompt: string) =>
+        inTemplate ? templated(model.tokenizer, prompt, options.system) : model.tokenizer.encode(prompt);
+      if (Array.isArray(given)) {
+        const results = await model.generateBatch(given.map(idsOf), generateOptions(options, signal));
+        for (const result of results) print(`${JSON.stringify(result.text)}\n`);
+        return { results };
+      }
+      const pieces = model.generate(
+        typeof given === 'string' ? idsOf(given) : given.ids,
+        generateOptions(options, signal),
+      );
       let next = await pieces.next();
       while (!next.done) {
         print(next.value);
@@ -44,30 +57,6 @@ export const verb = defineVerb({
     }
   },
 });
-
-interface PromptOptions {
-  readonly chat: boolean;
-  readonly system: string | undefined;
-  readonly ids: string | undefined;
-}
-
-function promptIds(tokenizer: Tokenizer, prompt: string | undefined, { chat, system, ids }: PromptOptions): number[] {
-  if (ids !== undefined) return idsIn(ids);
-  if (prompt === undefined) throw new CriaError('there is no prompt', { remedy: 'give PROMPT or --ids FILE' });
-  if (!chat && system === undefined) return tokenizer.encode(prompt);
-  const messages = [
-    ...(system === undefined ? [] : [{ role: 'system', content: system }]),
-    { role: 'user', content: prompt },
-  ];
-  return tokenizer.encode(tokenizer.applyChatTemplate(messages, { addGenerationPrompt: true }), { special: false });
-}
-
-function idsIn(path: string): number[] {
-  const value = readJson(path);
-  const ids = Array.isArray(value) ? value : (value as { ids?: unknown } | null)?.ids;
-  if (Array.isArray(ids) && ids.every((id) => Number.isInteger(id))) return ids;
-  throw new CriaError('is not a list of token ids', { where: path, remedy: 'write it as [1, 2, 3]' });
-}
 
 /** How fast a text was read and written. */
 export function speeds(result: Generated): string {

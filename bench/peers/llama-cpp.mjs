@@ -12,6 +12,7 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { median, round } from '../measure.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -81,14 +82,4 @@ async function importFrom(folder, name) {
   const packageFolder = join(resolve(folder), 'node_modules', name);
   const { version, main } = createRequire(import.meta.url)(join(packageFolder, 'package.json'));
   return { version, ...(await import(pathToFileURL(join(packageFolder, main)).href)) };
-}
-
-function median(values) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
-function round(value) {
-  return Math.round(value * 10) / 10;
 }

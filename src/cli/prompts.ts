@@ -11,16 +11,16 @@ export function templated(tokenizer: Tokenizer, message: string, system: string 
 }
 
 /** What to continue: a text, ids, or several texts. */
-export type Given = string | { readonly ids: readonly number[] } | readonly string[];
+export type Given = { readonly text: string } | { readonly ids: readonly number[] } | { readonly batch: string[] };
 
 /** What the arguments of generate name. @throws CriaError when they name nothing, or a file is not sound. */
 export async function givenBy(
   prompt: string | undefined,
   { ids, batch }: { readonly ids: string | undefined; readonly batch: string | undefined },
 ): Promise<Given> {
-  if (batch !== undefined) return promptsIn(batch);
+  if (batch !== undefined) return { batch: await promptsIn(batch) };
   if (ids !== undefined) return { ids: idsIn(ids) };
-  if (prompt !== undefined) return prompt;
+  if (prompt !== undefined) return { text: prompt };
   throw new CriaError('there is no prompt', { remedy: 'give PROMPT, --ids FILE or --batch FILE' });
 }
 

@@ -200,6 +200,6 @@ test.each([0, 1e-3, 1, 5])('a token of 150,000 is picked at once where logits sp
       pick(logits, [], sampling, random);
       return performance.now() - begun;
     }).sort((a, b) => a - b);
-    expect(times[1]).toBeLessThan(20); // about 3 ms on an idle machine, but the tests keep it busy
+    expect(times[1]).toBeLessThan(20); // 2 to 5 ms on an idle machine, but the tests keep it busy
   }
 });

@@ -3,7 +3,7 @@ import type { Checkpoint } from '../checkpoint/index.ts';
 import { type Program, type Value, type Values, value } from '../engine/index.ts';
 import type { Config } from './config.ts';
 import { embeddingName, headName, linearShapes, weightShapes } from './names.ts';
-import { type Precision, packingFor, packMatrices, staysFloat } from './packing.ts';
+import { isPrecise, type Precision, packingFor, packMatrices } from './packing.ts';
 import { floatWeights, type Packing, packedNames, packedWeights, type Weights } from './weights.ts';
 
 /** A checkpoint's weights as a graph names them, and their values. */
@@ -52,9 +52,8 @@ export function bindWeights(checkpoint: Checkpoint, config: Config, precision: P
     const [out, inner] = shape as readonly [number, number];
     const type = checkpoint.tensors.get(name)?.type ?? 'F32';
     const isTable = name === embeddingName || name === headName(config);
-    const packable = matrices.has(name) && !staysFloat(config, name);
-    const packing = packable ? packingFor(precision, type, inner, isTable) : undefined;
-    if (packing) packings.set(name, packing);
+    const packing = matrices.has(name) ? packingFor(precision, type, inner, isTable) : undefined;
+    if (packing) packings.set(name, { ...packing, precise: isPrecise(config, name) });
     bytes += packing ? packedBytes(out * inner, packing) : shape.reduce((a, b) => a * b, 4);
   }
   const kept = new Map<string, Value>();

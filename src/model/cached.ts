@@ -38,7 +38,7 @@ const chunk = 512; // positions read at once: scores of 9 heads over 8,192 posit
 /** Opens a model for reading `batch` texts at once with a cache, under the plan that its memory allows. */
 export async function openCached(model: LoadedModel, batch = 1): Promise<Cached> {
   const { config } = model;
-  const plan = model.planFor(model.precision, cacheBytes(config, Math.min(config.context, 4096)));
+  const plan = model.planFor(model.precision, batch * cacheBytes(config, Math.min(config.context, 4096)));
   const stepper = plan === 'whole' ? await wholeStepper(model, batch) : layerStepper(model);
   const rotation = rotations(config);
   return {

@@ -1,4 +1,4 @@
-import { compile, type Program, type Value, value } from '../engine/index.ts';
+import { compile, type Program, type Value, type Values, value } from '../engine/index.ts';
 import { input, type Tensor } from '../tensor/index.ts';
 import type { Cache } from './cache.ts';
 import { inPlaceOn, layerCacheFeeds, type Stepper } from './cached.ts';
@@ -8,6 +8,8 @@ import { anyLayer, blockBuffers, embedRows, readBlock } from './layerwise.ts';
 import { finalNormName } from './names.ts';
 import type { LoadedModel } from './open.ts';
 import { cachedPositions } from './positions.ts';
+import type { Texts } from './texts.ts';
+import { inTurn } from './turns.ts';
 import { floatWeights } from './weights.ts';
 
 /** The by-layer plan with a cache: every piece of text costs one reading of the checkpoint, whatever its length. */
@@ -31,7 +33,7 @@ export function layerStepper(model: LoadedModel): Stepper {
   };
   const norm = compile({ normed: parts.norm(hidden) }, { device, threads });
   return {
-    async step(cache: Cache, ids, where) {
+    step: inTurn(async (cache: Cache, ids: Texts, where: Values) => {
       const count = (ids[0] as readonly number[]).length;
       let x = embedRows(model, ids, count);
       for (let layer = 0; layer < config.layers; layer++) {
@@ -51,7 +53,7 @@ export function layerStepper(model: LoadedModel): Stepper {
       const rows = value('f32', [cache.batch, 1, config.width], last);
       const { normed } = await (await norm).run({ hidden: rows, [finalNormName]: gain });
       return head.logits((normed as Value<'f32'>).data);
-    },
+    }),
     async dispose() {
       for (const program of [norm, ...programs.values()]) await (await program).dispose();
       await head.dispose();

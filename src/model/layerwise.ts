@@ -10,6 +10,7 @@ import type { LoadedModel } from './open.ts';
 import { freshPositions } from './positions.ts';
 import { tapsOf } from './taps.ts';
 import { type Texts, textFeeds } from './texts.ts';
+import { inTurn } from './turns.ts';
 import { floatWeights } from './weights.ts';
 
 /** The prefix under which one graph reads every block's weights. */
@@ -48,7 +49,7 @@ export async function layerTrunk(model: LoadedModel, options: ForwardOptions): P
   const top = await compile({ normed: parts.norm(hidden, ends) }, { device, threads });
 
   return {
-    async run(texts, signal) {
+    run: inTurn(async (texts: Texts, signal?: AbortSignal) => {
       const { feeds, seq } = feedsOf(texts);
       const read: Record<string, Value<'f32'>> = {};
       let x = embedRows(model, texts, seq);
@@ -70,7 +71,7 @@ export async function layerTrunk(model: LoadedModel, options: ForwardOptions): P
       if (!allFinite(normed.data)) throw nonFinite(checkpoint, 'the final norm', [finalNormName]);
       if (wanted.includes('norm')) read.norm = normed;
       return { normed, read };
-    },
+    }),
     async dispose() {
       for (const program of [bottom, top, ...programs.values()]) await program?.dispose();
     },

@@ -2,7 +2,7 @@ import { type Checkpoint, readHalf, type StoredType } from '../checkpoint/index.
 import { type Value, value } from '../engine/index.ts';
 import type { Config } from './config.ts';
 import { allFinite, nonFinite } from './finite.ts';
-import { layerPrefix } from './names.ts';
+import { headName, layerPrefix } from './names.ts';
 import { type Packing, packedNames, stackedName } from './weights.ts';
 
 /** In which precision weights are held: as the file suggests, or as asked. */
@@ -11,9 +11,9 @@ export type Precision = (typeof precisions)[number];
 
 const block = 32; // of every 32-element type of GGUF, so that their scales carry over exactly
 
-const exact4: Packing = { bits: 4, block, minimums: false };
-const minimum4: Packing = { bits: 4, block, minimums: true };
-const exact8: Packing = { bits: 8, block, minimums: false };
+const exact4: Packing = { bits: 4, block, minimums: false, precise: false };
+const minimum4: Packing = { bits: 4, block, minimums: true, precise: false };
+const exact8: Packing = { bits: 8, block, minimums: false, precise: false };
 
 /**
  * How a matrix is packed. `auto` keeps float weights in float32 and quantized ones in as many bits as hold them: 4
@@ -35,13 +35,14 @@ export function packingFor(
 }
 
 /**
- * Whether a matrix stays in float32 in a packed model. The kernels round activations to 8 bits a block; on SmolLM2
- * the value projections carry a quarter of what that costs in accuracy, and the last block a fifth, for a fortieth
- * and a thirtieth of the weights (docs/log.md). Where values are as wide as queries, they would cost too much.
+ * Whether the activations that a matrix reads are to be rounded to 16 bits. At 8 bits, on SmolLM2, query, key and
+ * value projections carry three tenths of what the rounding costs in accuracy, the last block and the head a fifth
+ * each (docs/log.md); they are a quarter of the arithmetic.
  */
-export function staysFloat(config: Config, name: string): boolean {
-  if (name.startsWith(layerPrefix(config.layers - 1))) return config.layers >= 16;
-  return name.endsWith('self_attn.v_proj.weight') && config.heads >= 2 * config.keyValueHeads;
+export function isPrecise(config: Config, name: string): boolean {
+  return (
+    /self_attn\.[qkv]_proj/.test(name) || name === headName(config) || name.startsWith(layerPrefix(config.layers - 1))
+  );
 }
 
 const rowsAtOnce = 256; // keeps the unpacked rows in the cache

@@ -48,6 +48,8 @@ export interface Packing {
   readonly block: number;
   /** Blocks carry a minimum besides their scale (Q4_1). */
   readonly minimums: boolean;
+  /** Activations are rounded to 16 bits instead of 8. */
+  readonly precise: boolean;
 }
 
 /** The inputs that a packed matrix adds to a graph. */
@@ -66,12 +68,13 @@ export const stackedName = (names: readonly string[]): string => names.join('|')
  */
 export function packedWeights(packingOf: (name: string) => Packing | undefined): Weights {
   const matrix = (name: string, packing: Packing, out: number, inner: number): QuantizedMatrix => {
-    const { bits, block } = packing;
+    const { bits, block, precise } = packing;
     const blocks = Math.ceil(inner / block);
     const names = packedNames(name);
     return {
       bits,
       block,
+      precise,
       codes: input(names.codes, 'u8', [out, blocks, (block * bits) / 8]),
       scales: input(names.scales, 'f32', [out, blocks]),
       ...(packing.minimums ? { minimums: input(names.minimums, 'f32', [blocks, out]) } : {}),
@@ -125,7 +128,7 @@ function alike(parts: readonly LinearPart[], packingOf: (name: string) => Packin
 }
 
 function samePacking(a: Packing | undefined, b: Packing | undefined): boolean {
-  return a?.bits === b?.bits && a?.block === b?.block && a?.minimums === b?.minimums;
+  return a?.bits === b?.bits && a?.minimums === b?.minimums && a?.precise === b?.precise;
 }
 
 /** A low-rank update of a linear map: scale * B A, with A [rank, in] and B [out, rank]. */

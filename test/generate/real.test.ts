@@ -17,7 +17,8 @@ const file = shared('models', 'smollm2-135m-instruct.Q4_1.gguf');
 const golden = shared('goldens', 'logits.json');
 const { skip, reason } = needs(file && golden, 'SmolLM2 with its golden values');
 
-describe.skipIf(skip)(`SmolLM2${reason}`, () => {
+// seconds on an idle machine, but the tests keep it busy
+describe.skipIf(skip)(`SmolLM2${reason}`, { timeout: 180_000 }, () => {
   const read = golden
     ? (JSON.parse(readFileSync(golden, 'utf8')) as { readonly completions: Text[]; readonly chats: Text[] })
     : { completions: [], chats: [] };
@@ -33,7 +34,7 @@ describe.skipIf(skip)(`SmolLM2${reason}`, () => {
 
   test('completes as transformers does', async () => {
     const { generate, tokenizer } = await model('f32');
-    for (const { text, ids, greedy_40_ids } of read.completions) {
+    for (const { text, ids, greedy_40_ids } of read.completions.slice(0, 2)) {
       expect(tokenizer.encode(text)).toEqual(ids);
       const { result } = await collected(generate(text, { maxTokens: 40 }));
       expect(result.ids).toEqual(greedy_40_ids);
@@ -52,13 +53,10 @@ describe.skipIf(skip)(`SmolLM2${reason}`, () => {
     }
   });
 
-  test('continues several prompts at once as each of them alone', async () => {
-    const prompts = read.completions.slice(0, 3);
-    const results = await (await model('f32')).generateBatch(
-      prompts.map(({ text }) => text),
-      { maxTokens: 16 },
-    );
-    expect(results.map(({ ids }) => ids)).toEqual(prompts.map(({ greedy_40_ids }) => greedy_40_ids.slice(0, 16)));
+  test('completes several prompts of unequal lengths at once as each of them alone', async () => {
+    const prompts = read.completions.map(({ text }) => text);
+    const results = await (await model('f32')).generateBatch(prompts, { maxTokens: 40 });
+    expect(results.map(({ ids }) => ids)).toEqual(read.completions.map(({ greedy_40_ids }) => greedy_40_ids));
   });
 
   test('the second turn of a conversation reads what is new, and answers as a fresh one', async () => {

@@ -5,7 +5,18 @@
 import { describe, expect, test } from 'vitest';
 import { type Random, randomFrom } from '../../src/base/index.ts';
 import { arrayTypes, compile, type NumericArray, type Value } from '../../src/engine/index.ts';
-import { type Dtype, differentiate, input, mul, ops, type Sample, sum, type Tensor } from '../../src/tensor/index.ts';
+import {
+  add,
+  type Dtype,
+  differentiate,
+  input,
+  mul,
+  type Op,
+  ops,
+  type Sample,
+  sum,
+  type Tensor,
+} from '../../src/tensor/index.ts';
 import { apply } from '../../src/tensor/tensor.ts';
 
 const real = (dtype: Dtype) => dtype === 'f32' || dtype === 'f64';

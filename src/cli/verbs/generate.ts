@@ -35,15 +35,13 @@ export const verb = defineVerb({
       const inTemplate = options.chat || options.system !== undefined;
       const idsOf = (prompt: string) =>
         inTemplate ? templated(model.tokenizer, prompt, options.system) : model.tokenizer.encode(prompt);
-      if (Array.isArray(given)) {
-        const results = await model.generateBatch(given.map(idsOf), generateOptions(options, signal));
+      if ('batch' in given) {
+        const results = await model.generateBatch(given.batch.map(idsOf), generateOptions(options, signal));
         for (const result of results) print(`${JSON.stringify(result.text)}\n`);
         return { results };
       }
-      const pieces = model.generate(
-        typeof given === 'string' ? idsOf(given) : given.ids,
-        generateOptions(options, signal),
-      );
+      const ids = 'ids' in given ? given.ids : idsOf(given.text);
+      const pieces = model.generate(ids, generateOptions(options, signal));
       let next = await pieces.next();
       while (!next.done) {
         print(next.value);

@@ -1,0 +1,62 @@
+/**
+ * What cria makes of a model, as one line of JSON.
+ *
+ *   node cria-generate.mjs MODEL [--precision auto|f32|q8|q4] [--threads 2] [--prompt 256] [--tokens 128] [--repeats 3]
+ *
+ * Prompt, counting and medians are those of peers/llama-cpp.mjs; the end of a text does not end the generation.
+ * bytesPerToken is what one decoded token reads: every weight (the tables of a model with tied embeddings are its
+ * head) and keys and values at the middle of the generation.
+ */
+import { parseArgs } from 'node:util';
+import { open } from 'cria';
+import { generate, newSession } from 'cria/generate';
+import { cacheBytes, openCached } from 'cria/model';
+import { median, repeated, round } from './measure.mjs';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    precision: { type: 'string', default: 'auto' },
+    threads: { type: 'string', default: '2' },
+    prompt: { type: 'string', default: '256' },
+    tokens: { type: 'string', default: '128' },
+    repeats: { type: 'string', default: '3' },
+  },
+});
+const { precision } = values;
+const [threads, promptLength, tokens, repeats] = [values.threads, values.prompt, values.tokens, values.repeats].map(
+  Number,
+);
+
+const { loaded, tokenizer } = await open(positionals[0], { precision, threads });
+const cached = await openCached(loaded);
+const endless = { ...tokenizer, special: { ...tokenizer.special, eos: [] } };
+const prompt = Array.from({ length: promptLength }, (_, i) => 1000 + ((i * 7919) % 20000));
+
+await measure();
+const runs = await repeated(repeats, measure);
+
+console.log(
+  JSON.stringify({
+    peer: 'cria',
+    precision,
+    threads,
+    prompt: promptLength,
+    tokens,
+    repeats,
+    prefillTokensPerSecond: round(promptLength / median(runs.map((run) => run.prefillSeconds))),
+    decodeTokensPerSecond: round((tokens - 1) / median(runs.map((run) => run.decodeSeconds))),
+    peakRssMb: round(process.resourceUsage().maxRSS / 1024),
+    bytesPerToken: loaded.bound().bytes + cacheBytes(loaded.config, promptLength + tokens / 2),
+  }),
+);
+await cached.dispose();
+
+/** Generates once from an empty cache. */
+async function measure() {
+  const pieces = generate(newSession(loaded, endless, cached), prompt, { maxTokens: tokens });
+  for (;;) {
+    const { done, value } = await pieces.next();
+    if (done) return value;
+  }
+}

@@ -1,0 +1,190 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { call } from '../command-line.ts';
+import { temporaryFolder } from '../hostile.ts';
+import { goldenPath } from '../model/goldens.ts';
+import { needs, shared } from '../shared.ts';
+
+const main = resolve(import.meta.dirname, '../../dist/cli/main.js');
+const model = shared('models', 'smollm2-135m-instruct.Q4_1.gguf') as string;
+const golden = shared('goldens', 'logits.json');
+const { skip, reason } = needs(model && golden, 'SmolLM2 with its golden values');
+
+function file(name: string, content: string): string {
+  const path = join(temporaryFolder(), name);
+  writeFileSync(path, content);
+  return path;
+}
+
+/** One sentence on stderr, nothing on stdout, exit code 2. */
+async function expectRefusal(argv: readonly string[], sentence: string | RegExp): Promise<void> {
+  const { code, out, err } = await call(argv);
+  expect({ code, out, lines: err.split('\n').length }).toEqual({ code: 2, out: '', lines: 2 });
+  expect(err).toMatch(sentence);
+}
+
+describe('generate refuses, in one sentence,', () => {
+  const tiny = goldenPath('llama');
+
+  test.each<[string, readonly string[], string]>([
+    ['no prompt', [], 'there is no prompt (give PROMPT, --ids FILE or --batch FILE)'],
+    ['a negative temperature', ['x', '--temperature', '-1'], "'-1' is not a number of 0 or more"],
+    ['a top-p above 1', ['x', '--top-p', '2'], "'2' is not a number from 0 to 1"],
+    ['no tokens at all', ['x', '--max-tokens', '0'], "'0' is not a whole number of 1 or more"],
+    ['a precision that there is not', ['x', '--weights', 'q3'], "'q3' is not one of auto, f32, q8, q4"],
+    ['a file of ids that is missing', ['--ids', 'no/such.json'], 'no/such.json: cannot be read'],
+    ['a file of prompts that is missing', ['--batch', 'no/such.txt'], 'no/such.txt: cannot be read'],
+    ['a model without a tokenizer', ['x'], 'the folder has no tokenizer.json'],
+  ])('%s', async (_, argv, sentence) => {
+    await expectRefusal(['generate', tiny, ...argv], sentence);
+  });
+
+  test('a model that is missing', () =>
+    expectRefusal(['generate', 'no/such/model', 'x'], 'no/such/model: does not exist'));
+
+  test.each([
+    ['{"a": 1}', 'is not a list of token ids (write it as [1, 2, 3])'],
+    ['[1, 2.5]', 'is not a list of token ids'],
+    ['[1, "2"]', 'is not a list of token ids'],
+    ['[1, 2', 'is not JSON'],
+  ])('the ids %s', (content, sentence) =>
+    expectRefusal(['generate', tiny, '--ids', file('i.json', content)], sentence),
+  );
+
+  test.each([
+    ['p.json', '{"prompt": "a"}', 'is not a list of prompts'],
+    ['p.json', '["a", 1]', 'is not a list of prompts'],
+    ['p.jsonl', '{"text": "a"}\n', 'row 1: has no column prompt'],
+    ['p.txt', '\n\n', 'holds no prompts'],
+  ])('the prompts %s %j', (name, content, sentence) =>
+    expectRefusal(['generate', tiny, '--batch', file(name, content)], sentence),
+  );
+});
+
+// seconds on an idle machine, but the tests keep it busy
+describe.skipIf(skip)(`with SmolLM2${reason}`, { timeout: 180_000 }, () => {
+  const texts = golden ? (JSON.parse(readFileSync(golden, 'utf8')).completions as Text[]) : [];
+  const [capital] = texts as [Text];
+
+  test('generate --json is one object with the fields of the contract', async () => {
+    const argv = ['generate', model, capital.text, '--max-tokens', '5', '--weights', 'f32', '--json'];
+    const { code, out, err } = await call(argv);
+    expect({ code, err: err.includes('read 5 tokens') }).toEqual({ code: 0, err: true });
+    expect(out.endsWith('}\n') && out.indexOf('\n') === out.length - 1).toBe(true);
+    expect(JSON.parse(out)).toEqual({
+      ids: capital.greedy_40_ids.slice(0, 5),
+      text: capital.greedy_40_text.slice(0, ' Paris.\n\nThe'.length),
+      promptTokens: 5,
+      cachedTokens: 0,
+      tokens: 5,
+      prefillSeconds: expect.any(Number),
+      decodeSeconds: expect.any(Number),
+      finishReason: 'length',
+    });
+  });
+
+  test('the ids of a file are a prompt, and the text goes to stdout', async () => {
+    const ids = file('ids.json', JSON.stringify({ ids: capital.ids }));
+    const { out } = await call(['generate', model, '--ids', ids, '--max-tokens', '5', '--weights', 'f32']);
+    expect(out).toBe(' Paris.\n\nThe\n');
+  });
+
+  test('an id that the model does not have, and a file that was cut off, are refused', async () => {
+    await expectRefusal(['generate', model, '--ids', file('ids.json', '[1, 49152]'), '--quiet'], /49152 is not in the/);
+    const cut = join(temporaryFolder(), 'cut.gguf');
+    writeFileSync(cut, firstBytes(model, 2 ** 20));
+    await expectRefusal(['generate', cut, 'x'], 'cut.gguf');
+  });
+
+  test('several prompts are continued together', async () => {
+    const prompts = texts.slice(0, 2).map(({ text }) => text);
+    const expected = texts.slice(0, 2).map(({ greedy_40_ids }) => greedy_40_ids.slice(0, 4));
+    const rows = prompts.map((prompt) => `${JSON.stringify({ prompt })}\n`).join('');
+    for (const path of [file('p.json', JSON.stringify(prompts)), file('p.jsonl', rows)]) {
+      const argv = ['generate', model, '--batch', path, '--max-tokens', '4', '--weights', 'f32', '--json'];
+      const { results } = JSON.parse((await call(argv)).out);
+      expect(results.map(({ ids }: { ids: number[] }) => ids)).toEqual(expected);
+      expect(Object.keys(results[0])).toEqual(['ids', 'text', 'finishReason']);
+    }
+    const { out } = await call(['generate', model, '--batch', file('p.txt', 'One\nTwo\n'), '--max-tokens', '3']);
+    expect(
+      out
+        .trim()
+        .split('\n')
+        .map((line) => typeof JSON.parse(line)),
+    ).toEqual(['string', 'string']);
+  });
+
+  test('Ctrl-C in the middle of a text ends with 130, and what was written stands', async () => {
+    const argv = [main, 'generate', model, 'Once upon a time', '--max-tokens', '4000', '--repeat-penalty', '1.2'];
+    const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let [out, err] = ['', ''];
+    child.stderr.on('data', (part) => {
+      err += part;
+    });
+    child.stdout.on('data', (part) => {
+      if (out === '') child.kill('SIGINT');
+      out += part;
+    });
+    const [code] = await once(child, 'close');
+    expect(code).toBe(130);
+    expect(out).toMatch(/^,.*\n$/s);
+    expect(err).toContain('stopping; Ctrl-C again stops at once');
+  });
+
+  test('chat answers lines from a pipe, remembers them, and ends with the pipe', async () => {
+    const said = 'My name is Ada.\n\nWhat is my name?\n/reset\nSay yes.\n/exit\nnever said\n';
+    const { code, out, err } = await chat(said, '--max-tokens', '12', '--json');
+    expect(code).toBe(0);
+    const { messages } = JSON.parse(out);
+    expect(messages.map(({ role }: { role: string }) => role)).toEqual(['user', 'assistant']);
+    expect(messages[0].content).toBe('Say yes.');
+    const read = [...err.matchAll(/read (\d+) tokens/g)].map(([, count]) => Number(count));
+    expect(read).toHaveLength(3);
+    expect(read[1]).toBeLessThan(read[0] as number); // the second turn reads only what is new
+
+    const plain = await chat('Say yes.\n', '--max-tokens', '3');
+    expect({ code: plain.code, lines: plain.out.split('\n').length }).toEqual({ code: 0, lines: 2 });
+  });
+
+  test('Ctrl-C while chat waits for a line ends with 130', async () => {
+    const child = spawn(process.execPath, [main, 'chat', model], { stdio: ['pipe', 'pipe', 'pipe'] });
+    child.stderr.on('data', (part) => {
+      if (String(part).includes('> ')) child.kill('SIGINT');
+    });
+    expect(await once(child, 'exit')).toEqual([130, null]);
+  });
+});
+
+interface Text {
+  readonly text: string;
+  readonly ids: readonly number[];
+  readonly greedy_40_ids: readonly number[];
+  readonly greedy_40_text: string;
+}
+
+function firstBytes(path: string, count: number): Buffer {
+  const descriptor = openSync(path, 'r');
+  const bytes = Buffer.alloc(count);
+  readSync(descriptor, bytes, 0, count, 0);
+  closeSync(descriptor);
+  return bytes;
+}
+
+/** Runs chat in a process of its own on what is said. */
+async function chat(said: string, ...options: string[]): Promise<{ code: number; out: string; err: string }> {
+  const child = spawn(process.execPath, [main, 'chat', model, ...options]);
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (part) => {
+    out += part;
+  });
+  child.stderr.on('data', (part) => {
+    err += part;
+  });
+  child.stdin.end(said);
+  const [code] = await once(child, 'close');
+  return { code, out, err };
+}

@@ -1,0 +1,55 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { needs, shared } from './shared.ts';
+
+type Main = (path: string, write: (text: string) => void) => Promise<void>;
+
+const folder = resolve(import.meta.dirname, '../examples');
+const tiny = resolve(import.meta.dirname, '../models/cria-tiny');
+const real = shared('models', 'smollm2-135m-instruct.Q4_1.gguf');
+const model = real ?? (existsSync(tiny) ? tiny : undefined);
+const { skip, reason } = needs(model, 'neither SmolLM2 nor models/cria-tiny');
+
+/** What an example's text has, whatever the model; with SmolLM2 what its figures say too. */
+const claims: Readonly<Record<string, (text: string) => void>> = {
+  'chat.ts': (text) => {
+    const [first, answer, second] = text.split('> ').flatMap((turn) => turn.split('\n'));
+    expect([first, answer]).toEqual(['', 'What is the capital of Peru?']);
+    expect(second).not.toBe('');
+    if (real) expect(text).toContain('Lima');
+  },
+  'generate.ts': (text) => {
+    expect(text.match(/^The llama is an animal that.*?\n\[(length|end|stop), \d+ tokens\/s\]$/gms)).toHaveLength(2);
+  },
+  'score.ts': (text) => {
+    const [paris, cheese] = [...text.matchAll(/perplexity ([\d.]+)/g)].map(([, figure]) => Number(figure));
+    expect(paris).toBeGreaterThan(1);
+    if (real) expect(cheese).toBeGreaterThan(2 * (paris as number));
+  },
+  'taps.ts': (text) => {
+    const [shape, plain, edited] = text.split('\n') as [string, string, string];
+    expect(shape).toMatch(/: 1 x \d+ x (\d+) x \1$/);
+    expect(plain).toContain('The capital of France is');
+    expect(edited).not.toBe(plain);
+    if (real) expect(plain).toContain('Paris');
+  },
+};
+
+test('every example is tested', () => {
+  expect(readdirSync(folder).filter((name) => name.endsWith('.ts'))).toEqual(Object.keys(claims));
+});
+
+// seconds on an idle machine, but the tests keep it busy
+test.skipIf(skip).each(Object.entries(claims))(
+  `examples/%s runs${reason}`,
+  { timeout: 180_000 },
+  async (name, claim) => {
+    const { main } = (await import(join(folder, name))) as { readonly main: Main };
+    let text = '';
+    await main(model as string, (part) => {
+      text += part;
+    });
+    claim(text);
+  },
+);

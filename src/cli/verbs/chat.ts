@@ -4,7 +4,7 @@ import { modelPath } from '../model-path.ts';
 import { text } from '../options.ts';
 import { modelArgument, weightsOption } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
-import { speeds } from './generate.ts';
+import { printed } from './generate.ts';
 
 export const verb = defineVerb({
   arguments: { model: modelArgument },
@@ -35,14 +35,7 @@ export const verb = defineVerb({
         if (said === '/exit') break;
         if (said === '/reset') chat = model.chat(options.system);
         else if (said !== '') {
-          const pieces = chat.say(said, generateOptions(options, signal));
-          let next = await pieces.next();
-          while (!next.done) {
-            print(next.value);
-            next = await pieces.next();
-          }
-          print('\n');
-          progress.note(speeds(next.value));
+          await printed(chat.say(said, generateOptions(options, signal)), print, progress);
         }
         if (signal.aborted) break;
         ask();

@@ -1,3 +1,4 @@
+import type { Progress } from '../../base/index.ts';
 import type { Generated } from '../../generate/index.ts';
 import { generateOptions, generationOptions } from '../generation-options.ts';
 import { modelPath } from '../model-path.ts';
@@ -41,25 +42,30 @@ export const verb = defineVerb({
         return { results };
       }
       const ids = 'ids' in given ? given.ids : idsOf(given.text);
-      const pieces = model.generate(ids, generateOptions(options, signal));
-      let next = await pieces.next();
-      while (!next.done) {
-        print(next.value);
-        next = await pieces.next();
-      }
-      print('\n');
-      progress.note(speeds(next.value));
-      return next.value;
+      return await printed(model.generate(ids, generateOptions(options, signal)), print, progress);
     } finally {
       await model.close();
     }
   },
 });
 
-/** How fast a text was read and written. */
-export function speeds(result: Generated): string {
-  const { promptTokens, cachedTokens, prefillSeconds, tokens, decodeSeconds } = result;
+/** Prints a text as it comes, then notes how fast it was read and written; returns what the generation returns. */
+export async function printed(
+  pieces: AsyncGenerator<string, Generated>,
+  print: (text: string) => void,
+  progress: Progress,
+): Promise<Generated> {
+  let next = await pieces.next();
+  while (!next.done) {
+    print(next.value);
+    next = await pieces.next();
+  }
+  print('\n');
+  const { promptTokens, cachedTokens, prefillSeconds, tokens, decodeSeconds } = next.value;
   const rate = (count: number, seconds: number) => `${(count / Math.max(seconds, 1e-9)).toFixed(1)} tokens/s`;
   const read = promptTokens - cachedTokens;
-  return `read ${read} tokens (${rate(read, prefillSeconds)}), wrote ${tokens} (${rate(tokens, decodeSeconds)})`;
+  progress.note(
+    `read ${read} tokens (${rate(read, prefillSeconds)}), wrote ${tokens} (${rate(tokens, decodeSeconds)})`,
+  );
+  return next.value;
 }

@@ -62,7 +62,7 @@ export interface Chat {
  */
 export async function open(path: string, options: ModelOptions = {}): Promise<Model> {
   const loaded = loadModel(path, options);
-  const tokenizer = openTokenizer(loaded.checkpoint.tokenizer, loaded.checkpoint.generation);
+  const tokenizer = tokenizerOf(loaded);
   let forward: Promise<Forward> | undefined;
   let cached: Promise<Cached> | undefined;
 
@@ -139,11 +139,20 @@ export async function open(path: string, options: ModelOptions = {}): Promise<Mo
       }
     },
     async close() {
-      await (await forward)?.dispose();
-      await (await cached)?.dispose();
+      for (const opened of [forward, cached]) await opened?.then((each) => each.dispose()).catch(() => undefined);
       loaded.close();
     },
   };
+}
+
+/** The model's tokenizer; a model without a sound one is closed again. */
+function tokenizerOf(loaded: LoadedModel): Tokenizer {
+  try {
+    return openTokenizer(loaded.checkpoint.tokenizer, loaded.checkpoint.generation);
+  } catch (error) {
+    loaded.close();
+    throw error;
+  }
 }
 
 export { CriaError } from './base/index.ts';

@@ -100,6 +100,9 @@ test('what stands at the output stays, unless force is given', async () => {
   cpSync(join(goldens, 'llama'), path, { recursive: true });
   const checkpoint = openCheckpoint(join(goldens, 'qwen2'));
   const origin = originOf('convert', 'qwen2', {}, 0);
+  const forced = convert(checkpoint, path, { to: 'safetensors', origin, force: true });
+  await expect(forced).rejects.toThrow('is a folder without cria.json');
+  cpSync(join(goldens, 'llama', 'config.json'), join(path, 'cria.json'));
   const start = readdirSync(path);
   await expect(convert(checkpoint, path, { to: 'safetensors', origin })).rejects.toThrow('already exists');
   expect(readdirSync(path)).toEqual(start);

@@ -36,17 +36,25 @@ test('a writer that fails leaves the old file and no other', async () => {
 
 test('a folder appears whole, replaces another only when forced, and is not left half done', async () => {
   const target = join(folder, 'model');
-  await writeFolderAtomically(target, false, (inside) => writeFileSync(join(inside, 'x'), '1'));
+  await writeFolderAtomically(target, false, (inside) => writeFileSync(join(inside, 'cria.json'), '{}'));
   await expect(writeFolderAtomically(target, false, () => {})).rejects.toThrow('already exists');
   const failing = writeFolderAtomically(target, true, (inside) => {
     writeFileSync(join(inside, 'y'), '2');
     throw new Error('no more');
   });
   await expect(failing).rejects.toThrow('no more');
-  expect(readdirSync(target)).toEqual(['x']);
+  expect(readdirSync(target)).toEqual(['cria.json']);
   await writeFolderAtomically(target, true, (inside) => writeFileSync(join(inside, 'z'), '3'));
   expect(readdirSync(target)).toEqual(['z']);
   expect(readdirSync(folder)).toEqual(['model']);
+});
+
+test('what cria has not written is not replaced, even when forced', () => {
+  writeFileSync(join(folder, 'letter.txt'), '');
+  expect(() => refuseExisting(folder, true)).toThrow('is a folder without cria.json');
+  expect(() => refuseExisting('/dev/null', true)).toThrow('is no file');
+  writeFileSync(join(folder, 'cria.json'), '{}');
+  expect(() => refuseExisting(folder, true)).not.toThrow();
 });
 
 test('an output that exists is refused before any work', () => {

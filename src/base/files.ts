@@ -1,4 +1,15 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { CriaError, messageOf } from './errors.ts';
@@ -49,19 +60,38 @@ export async function writeFolderAtomically(
   try {
     mkdirSync(temporary, { recursive: true });
     await fill(temporary);
-    if (force) rmSync(path, { recursive: true, force: true });
-    renameSync(temporary, path);
+    replaceFolder(temporary, path);
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true });
     throw asWriteError(error, path);
   }
 }
 
-/** @throws CriaError when something stands at `path` and `force` is not set: called before long work starts. */
+/**
+ * Called before long work starts.
+ * @throws CriaError when something stands at `path` and `force` is not set, or when it is nothing that cria has
+ * written: a device, or a folder that holds other things.
+ */
 export function refuseExisting(path: string, force: boolean): void {
-  if (!force && existsSync(path)) {
-    throw new CriaError('already exists', { where: path, remedy: 'choose another output or give --force' });
-  }
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (!there) return;
+  if (!force) throw new CriaError('already exists', { where: path, remedy: 'choose another output or give --force' });
+  const isArtifact = (entries: readonly string[]) => entries.length === 0 || entries.includes(artifactMark);
+  const replaceable = there.isDirectory() ? isArtifact(readdirSync(path)) : there.isFile();
+  if (replaceable) return;
+  const what = there.isDirectory() ? `is a folder without ${artifactMark}` : 'is no file';
+  throw new CriaError(`${what}, and is not replaced`, { where: path, remedy: 'choose another output' });
+}
+
+/** What every folder that cria writes holds: it tells what made it. */
+const artifactMark = 'cria.json';
+
+/** Puts a finished folder in the place of another, which is gone only when the new one is there. */
+function replaceFolder(finished: string, path: string): void {
+  const old = `${finished}.old`;
+  if (existsSync(path)) renameSync(path, old);
+  renameSync(finished, path);
+  rmSync(old, { recursive: true, force: true });
 }
 
 const liveTemporaries = new Set<string>();
@@ -96,7 +126,7 @@ function asWriteError(error: unknown, path: string): unknown {
   if (code === 'ENOSPC') {
     return new CriaError('the disk is full', { where: path, remedy: 'free some space', kind: 'failure', cause: error });
   }
-  if (code === 'EACCES' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EPERM') {
+  if (typeof code === 'string' && /^E[A-Z]+$/.test(code)) {
     return new CriaError(`cannot be written: ${messageOf(error)}`, { where: path, cause: error });
   }
   return error;

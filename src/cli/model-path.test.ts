@@ -34,6 +34,6 @@ test.each(['nothing.gguf', 'org/..', '../name', 'a/b/c', ''])('%j is neither a p
   expect(() => modelPath(model)).toThrow('does not exist');
 });
 
-test('cria-tiny is the model that ships with the package', () => {
-  expect(modelPath('cria-tiny')).toBe(join(import.meta.dirname, '..', '..', 'models', 'cria-tiny'));
+test('cria-tiny is refused while it does not ship', () => {
+  expect(() => modelPath('cria-tiny')).toThrow('does not exist');
 });

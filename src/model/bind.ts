@@ -2,7 +2,7 @@ import { CriaError } from '../base/index.ts';
 import type { Checkpoint } from '../checkpoint/index.ts';
 import { type Program, type Value, type Values, value } from '../engine/index.ts';
 import type { Config } from './config.ts';
-import { embeddingName, headName, linearShapes, weightShapes } from './names.ts';
+import { embeddingName, headName, layerPrefix, linearShapes, weightShapes } from './names.ts';
 import { isPrecise, type Precision, packingFor, packMatrices } from './packing.ts';
 import { floatWeights, type Packing, packedNames, packedWeights, type Weights } from './weights.ts';
 
@@ -36,6 +36,14 @@ export function checkWeights(checkpoint: Checkpoint, config: Config): void {
         remedy: 'config.json and weights do not belong together',
       });
     }
+  }
+  const beyond = [...checkpoint.tensors.keys()].find((name) => name.startsWith(layerPrefix(config.layers)));
+  if (beyond !== undefined) {
+    const what = `stands beyond the ${config.layers} layers of the configuration`;
+    throw new CriaError(what, {
+      where: `${checkpoint.path}: ${beyond}`,
+      remedy: 'config.json and weights do not belong together',
+    });
   }
 }
 

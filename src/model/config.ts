@@ -99,7 +99,7 @@ export function configFrom(json: Json, where: string): Config {
     embeddingScale: gemma ? Math.sqrt(width) : 1,
     windows: windowsOf(json, architecture, layers, where),
     rope,
-    windowRope: gemma ? plainRope(json, headSize) : rope,
+    windowRope: gemma ? plainRope(json, headSize, where) : rope,
   };
 }
 
@@ -126,6 +126,15 @@ function refuseUnread(json: Json, where: string): void {
     (key) => json[key] !== undefined && json[key] !== null && json[key] !== false,
   );
   if (part) throw new CriaError(`config.json: ${part} is not supported`, { where });
+  if (json.quantization_config) {
+    throw new CriaError('config.json: quantization_config is not supported', {
+      where,
+      remedy: 'take the checkpoint in bf16, or as GGUF',
+    });
+  }
+  if (![undefined, null, true, false].some((known) => known === json.attention_bias)) {
+    throw new CriaError(`config.json: attention_bias is ${JSON.stringify(json.attention_bias)}`, { where });
+  }
 }
 
 function windowsOf(json: Json, architecture: Architecture, layers: number, where: string): (number | undefined)[] {
@@ -140,12 +149,17 @@ function windowsOf(json: Json, architecture: Architecture, layers: number, where
     if (types.length !== layers) {
       throw new CriaError(`config.json: layer_types has ${types.length} entries for ${layers} layers`, { where });
     }
+    const other = types.find((type) => type !== 'sliding_attention' && type !== 'full_attention');
+    if (other !== undefined) throw new CriaError(`config.json: layers of type ${JSON.stringify(other)}`, { where });
     return all.map((i) => (types[i] === 'sliding_attention' ? window : undefined));
   }
   if (architecture === 'mistral') return all.map(() => window);
   if (architecture === 'gemma3_text') {
     // every sixth layer sees everything (Gemma 3 technical report, section 2)
-    const pattern = typeof json.sliding_window_pattern === 'number' ? json.sliding_window_pattern : 6;
+    const pattern = json.sliding_window_pattern ?? 6;
+    if (typeof pattern !== 'number' || !(pattern >= 1)) {
+      throw new CriaError(`config.json: sliding_window_pattern is ${JSON.stringify(pattern)}`, { where });
+    }
     return all.map((i) => ((i + 1) % pattern === 0 ? undefined : window));
   }
   if (json.use_sliding_window !== true) return all.map(() => undefined);
@@ -154,9 +168,12 @@ function windowsOf(json: Json, architecture: Architecture, layers: number, where
 }
 
 /** Gemma 3's layers with a window rotate by a base of their own, unscaled. */
-function plainRope(json: Json, headSize: number): Rope {
+function plainRope(json: Json, headSize: number, where: string): Rope {
   const nested = json.rope_parameters as Json | undefined;
   const own = (nested?.sliding_attention as Json | undefined)?.rope_theta;
   const theta = json.rope_local_base_freq ?? own ?? 10_000;
-  return { type: 'default', theta: theta as number, rotated: headSize };
+  if (typeof theta !== 'number' || !(theta > 0)) {
+    throw new CriaError(`config.json: rope_local_base_freq is ${JSON.stringify(theta)}`, { where });
+  }
+  return { type: 'default', theta, rotated: headSize };
 }

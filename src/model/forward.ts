@@ -52,8 +52,9 @@ export interface Trunk {
 /** Compiles a model for reading whole texts; logits are computed apart, so that their size stays bounded. */
 export async function openForward(model: LoadedModel, options: ForwardOptions = {}): Promise<Forward> {
   checkPaths(model, options);
-  const precision = options.precision ?? (model.precision === 'auto' ? 'f32' : model.precision);
-  const plan = model.planFor(precision, roomForActivations);
+  const wanted = options.precision ?? (model.precision === 'auto' ? 'f32' : model.precision);
+  const plan = model.planFor(wanted, roomForActivations);
+  const precision = plan === 'whole' ? wanted : 'f32'; // blocks are read and run in float32
   const trunk = await (plan === 'whole' ? wholeTrunk(model, precision, options) : layerTrunk(model, options));
   const head = openHead(model, precision);
   return {

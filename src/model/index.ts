@@ -22,4 +22,4 @@ export { cachedPositions, freshPositions, maskInputs, pastNames, positionInputs 
 export { type Frequencies, frequencies, type Rope, rotaryTables } from './rope.ts';
 export { rotaryFeeds } from './rope-feeds.ts';
 export { activationPaths, type Edit, noTaps, type Taps, tapsOf } from './taps.ts';
-export { adaptedWeights, floatWeights, type LowRank, packedWeights, type Weights } from './weights.ts';
+export { floatWeights, packedWeights, type Weights } from './weights.ts';

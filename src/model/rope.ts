@@ -144,6 +144,8 @@ interface RopeContext {
   readonly where: string;
 }
 
+const mostStretch = 1e6;
+
 /** Reads rope_theta with rope_scaling, or rope_parameters (transformers 5), of a config.json. */
 export function ropeFrom(json: Json, { headSize, context, where }: RopeContext): Rope {
   const nested = asObject(json.rope_parameters) ?? {};
@@ -152,21 +154,29 @@ export function ropeFrom(json: Json, { headSize, context, where }: RopeContext):
   const type = String(scaling.rope_type ?? scaling.type ?? 'default');
   const number = (key: string, otherwise?: number): number => {
     const given = scaling[key] ?? json[key] ?? otherwise;
-    if (typeof given === 'number' && Number.isFinite(given)) return given;
+    if (typeof given === 'number' && Number.isFinite(given) && given > 0) return given;
     throw new CriaError(`config.json: rope scaling "${type}" has no valid ${key}`, { where });
   };
+  const factorOf = (otherwise?: number): number => {
+    const given = number('factor', otherwise);
+    if (given >= 1 && given <= mostStretch) return given;
+    throw new CriaError(`config.json: rope scaling "${type}" by a factor of ${given}`, { where });
+  };
   const partial = number('partial_rotary_factor', 1);
+  if (partial > 1 || headSize * partial < 2) {
+    throw new CriaError(`config.json: partial_rotary_factor is ${partial}`, { where });
+  }
   const base = { theta: number('rope_theta', 10_000), rotated: 2 * Math.floor((headSize * partial) / 2) };
   const original = () => number('original_max_position_embeddings', context);
   switch (type) {
     case 'default':
       return { type, ...base };
     case 'linear':
-      return { type, ...base, factor: number('factor') };
+      return { type, ...base, factor: factorOf() };
     case 'dynamic':
-      return { type, ...base, factor: number('factor'), original: context };
+      return { type, ...base, factor: factorOf(), original: context };
     case 'yarn': {
-      const factor = number('factor', context / original());
+      const factor = factorOf(Math.max(1, context / original()));
       return {
         type,
         ...base,
@@ -182,13 +192,13 @@ export function ropeFrom(json: Json, { headSize, context, where }: RopeContext):
       return {
         type,
         ...base,
-        factor: number('factor'),
+        factor: factorOf(),
         original: number('original_max_position_embeddings'),
         lowFactor: number('low_freq_factor'),
         highFactor: number('high_freq_factor'),
       };
     case 'longrope': {
-      const factor = number('factor', context / original());
+      const factor = factorOf(Math.max(1, context / original()));
       const otherwise = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original()));
       return {
         type,

@@ -1,5 +1,4 @@
 import {
-  add,
   dequantized,
   gather,
   input,
@@ -129,35 +128,4 @@ function alike(parts: readonly LinearPart[], packingOf: (name: string) => Packin
 
 function samePacking(a: Packing | undefined, b: Packing | undefined): boolean {
   return a?.bits === b?.bits && a?.minimums === b?.minimums && a?.precise === b?.precise;
-}
-
-/** A low-rank update of a linear map: scale * B A, with A [rank, in] and B [out, rank]. */
-export interface LowRank {
-  readonly rank: number;
-  readonly scale: number;
-}
-
-/** The inputs that an adapter's factors add to a graph. */
-const adapterNames = (name: string) => ({ a: `${name}:lora_A`, b: `${name}:lora_B` });
-
-/** Weights with low-rank updates on the maps for which `adapterOf` gives one. (Hu et al. 2021) */
-export function adaptedWeights(base: Weights, adapterOf: (name: string) => LowRank | undefined): Weights {
-  const update = (name: string, out: number, inner: number, x: Tensor, y: Tensor): Tensor => {
-    const adapter = adapterOf(name);
-    if (!adapter) return y;
-    const { a, b } = adapterNames(name);
-    const low = linear(x, input(a, 'f32', [adapter.rank, inner]));
-    return add(y, linear(low, input(b, 'f32', [out, adapter.rank])));
-  };
-  return {
-    ...base,
-    linear: (name, out, inner) => (x) => update(name, out, inner, x, base.linear(name, out, inner)(x)),
-    joint: (parts) => (x) =>
-      base
-        .joint(parts)(x)
-        .map((y, i) => {
-          const { name, out, inner } = parts[i] as LinearPart;
-          return update(name, out, inner, x, y);
-        }),
-  };
 }

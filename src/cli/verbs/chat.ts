@@ -9,7 +9,7 @@ import { printed } from './generate.ts';
 export const verb = defineVerb({
   arguments: { model: modelArgument },
   options: { ...generationOptions, system: text('the system message'), weights: weightsOption },
-  examples: ['chat cria-tiny', "chat model.gguf --system 'Answer in Spanish.' --temperature 0.7"],
+  examples: ['chat model.gguf', "chat model.gguf --system 'Answer in Spanish.' --temperature 0.7"],
   async run({ args, options, progress, signal, print }) {
     const { open } = await import('../../index.ts');
     const { weights: precision, threads } = options;

@@ -51,14 +51,16 @@ test('a folder that holds the source is not replaced', async () => {
   const { code, err } = await call(['convert', join(around, 'model'), around, '--force']);
   expect([code, err]).toEqual([
     2,
-    `cria: ${around}: holds the model that is to be converted (choose another output)\n`,
+    `cria: ${around}: is or holds the model that is to be converted (choose another output)\n`,
   ]);
   expect(openCheckpoint(join(around, 'model')).format).toBe('safetensors');
 });
 
-test('a model can be replaced by its own conversion', async () => {
+test('a model is not replaced by its own conversion, nor is what lies beside it in a folder named with dots', async () => {
   const path = out('own');
-  cpSync(tiny, path, { recursive: true });
-  expect((await call(['convert', path, path, '--dtype', 'bf16', '--force'])).code).toBe(0);
-  expect(new Set([...openCheckpoint(path).tensors.values()].map(({ type }) => type))).toEqual(new Set(['BF16']));
+  cpSync(tiny, join(path, '..w'), { recursive: true });
+  const { code, err } = await call(['convert', join(path, '..w'), join(path, '..w'), '--dtype', 'bf16', '--force']);
+  expect([code, err]).toEqual([2, expect.stringContaining('is or holds the model')]);
+  expect((await call(['convert', join(path, '..w'), path, '--force'])).code).toBe(2);
+  expect(openCheckpoint(join(path, '..w')).format).toBe('safetensors');
 });

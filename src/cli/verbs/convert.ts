@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs';
-import { relative } from 'node:path';
+import { relative, sep } from 'node:path';
 import { CriaError } from '../../base/index.ts';
 import type { StoredType } from '../../checkpoint/index.ts';
 import { byteSize } from '../format.ts';
@@ -68,9 +68,12 @@ export const verb = defineVerb({
 function refuseAround(path: string, source: string): void {
   try {
     const inside = relative(realpathSync(path), realpathSync(source));
-    if (inside === '' || inside.startsWith('..')) return;
+    if (inside === '..' || inside.startsWith(`..${sep}`)) return;
   } catch {
     return; // nothing is there
   }
-  throw new CriaError('holds the model that is to be converted', { where: path, remedy: 'choose another output' });
+  throw new CriaError('is or holds the model that is to be converted', {
+    where: path,
+    remedy: 'choose another output',
+  });
 }

@@ -22,7 +22,7 @@ export const verb = defineVerb({
     weights: weightsOption,
   },
   examples: [
-    'evaluate cria-tiny --task capitals.json --shots 5',
+    'evaluate model.gguf --task capitals.json --shots 5',
     'evaluate org/name --task questions.jsonl --metric choice --limit 200 --json',
   ],
   async run({ args, options, progress, signal, print }) {

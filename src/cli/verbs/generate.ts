@@ -23,8 +23,8 @@ export const verb = defineVerb({
     weights: weightsOption,
   },
   examples: [
-    "generate cria-tiny 'the llama eats' --max-tokens 20",
-    'generate cria-tiny --batch prompts.jsonl --max-tokens 20 --json',
+    "generate model.gguf 'the llama eats' --max-tokens 20",
+    'generate model.gguf --batch prompts.jsonl --max-tokens 20 --json',
     "generate model.gguf 'What is the capital of Peru?' --chat --temperature 0.8 --seed 3",
   ],
   async run({ args, options, progress, signal, print }) {

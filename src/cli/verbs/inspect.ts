@@ -13,7 +13,7 @@ export const verb = defineVerb({
   options: {
     context: integer('tokens that memory is told for (default: 4096, or what the model takes)', { min: 1 }),
   },
-  examples: ['inspect cria-tiny', 'inspect model.gguf --context 8192 --json'],
+  examples: ['inspect model.gguf', 'inspect model.gguf --context 8192 --json'],
   async run({ args, options, print }) {
     const { openCheckpoint } = await import('../../checkpoint/index.ts');
     const { openTokenizer } = await import('../../tokenizer/index.ts');

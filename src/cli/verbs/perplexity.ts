@@ -17,7 +17,7 @@ export const verb = defineVerb({
     weights: weightsOption,
   },
   examples: [
-    'perplexity cria-tiny --text book.txt',
+    'perplexity model.gguf --text book.txt',
     'perplexity org/name --text valid.txt --context 1024 --stride 512',
   ],
   async run({ args, options, progress, signal, print }) {

@@ -15,7 +15,7 @@ export const verb = defineVerb({
     top: integer('how many of the likeliest next tokens to tell', { default: 20, min: 1, max: 1000 }),
     weights: weightsOption,
   },
-  examples: ['score cria-tiny --file texts.jsonl', 'score model.gguf --file texts.jsonl --top 5 --json'],
+  examples: ['score model.gguf --file texts.jsonl', 'score model.gguf --file texts.jsonl --top 5 --json'],
   async run({ args, options, progress, signal, print }) {
     const { file, top, threads, weights: precision } = options;
     if (file === undefined) throw new CriaError('there is nothing to score', { remedy: 'give --file texts.jsonl' });

@@ -14,8 +14,8 @@ export const verb = defineVerb({
     special: flag('without the begin and end tokens that the model asks for', true),
   },
   examples: [
-    "tokenize cria-tiny 'the llama eats'",
-    "tokenize cria-tiny --decode '5 17 3'",
+    "tokenize model.gguf 'the llama eats'",
+    "tokenize model.gguf --decode '5 17 3'",
     'tokenize org/name --file book.txt --json',
   ],
   async run({ args, options, print }) {

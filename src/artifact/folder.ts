@@ -34,16 +34,24 @@ export async function writeModelFolder(path: string, model: ModelFolder, force: 
     'cria.json': json(model.origin),
   };
   await writeFolderAtomically(path, force, async (folder) => {
-    for (const [name, text] of Object.entries(files)) await writeText(join(folder, name), text);
+    await writeTexts(folder, files);
     await writeSharded(folder, model.tensors);
   });
+  return bytesIn(path);
+}
+
+/** The bytes of a folder's files. */
+export function bytesIn(path: string): number {
   return readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).size, 0);
 }
 
-function json(value: object): string {
+export function json(value: object): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
-function writeText(path: string, text: string): Promise<void> {
-  return writeFileAtomically(path, (append) => append(new TextEncoder().encode(text)));
+/** Writes texts as files of a folder, by name. */
+export async function writeTexts(folder: string, texts: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(texts)) {
+    await writeFileAtomically(join(folder, name), (append) => append(new TextEncoder().encode(text)));
+  }
 }

@@ -1,7 +1,7 @@
-import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Progress, throwIfAborted, writeFileAtomically, writeFolderAtomically } from '../base/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
+import { bytesIn, json, writeTexts } from './folder.ts';
 import type { Origin } from './origin.ts';
 
 /** A model as an ONNX graph, its weights in the order in which they lie in the data file. */
@@ -25,14 +25,12 @@ interface Writing {
  */
 export async function writeOnnxFolder(path: string, model: OnnxFolder, writing: Writing): Promise<number> {
   const texts: Record<string, string> = {
-    'config.json': `${JSON.stringify(model.config, undefined, 2)}\n`,
+    'config.json': json(model.config),
     ...model.tokenizer.huggingFaceFiles(),
-    'cria.json': `${JSON.stringify(model.origin, undefined, 2)}\n`,
+    'cria.json': json(model.origin),
   };
   await writeFolderAtomically(path, writing.force, async (folder) => {
-    for (const [name, text] of Object.entries(texts)) {
-      await writeFileAtomically(join(folder, name), (append) => append(new TextEncoder().encode(text)));
-    }
+    await writeTexts(folder, texts);
     await writeFileAtomically(join(folder, 'model.onnx'), (append) => append(model.graph));
     await writeFileAtomically(join(folder, 'model.onnx.data'), async (append) => {
       let end = 0;
@@ -46,5 +44,5 @@ export async function writeOnnxFolder(path: string, model: OnnxFolder, writing: 
       }
     });
   });
-  return readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).size, 0);
+  return bytesIn(path);
 }

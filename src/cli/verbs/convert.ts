@@ -21,7 +21,7 @@ export const verb = defineVerb({
   async run({ args, options, progress, signal, print }) {
     const { to, dtype, force, seed } = options;
     const { out: path } = args;
-    const { convert, originOf } = await import('../../artifact/index.ts');
+    const { convert, originOf, writeOnnxFolder } = await import('../../artifact/index.ts');
     const { openCheckpoint } = await import('../../checkpoint/index.ts');
 
     if (to !== 'gguf' && path.endsWith('.gguf')) {
@@ -39,7 +39,6 @@ export const verb = defineVerb({
       }
       const { loadModel, onnxModel } = await import('../../model/index.ts');
       const { openTokenizer } = await import('../../tokenizer/index.ts');
-      const { writeOnnxFolder } = await import('../../artifact/index.ts');
       const model = loadModel(source, { progress });
       try {
         const { checkpoint } = model;

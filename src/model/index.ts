@@ -5,6 +5,7 @@ export { type Architecture, architectures, type Config, configFrom } from './con
 export { blocks, type Decoder, decoder } from './decoder.ts';
 export { type Activations, type Forward, type ForwardOptions, openForward } from './forward.ts';
 export { headLayout, type Positions } from './layer.ts';
+export { type LowRank, loraNames, loraWeights } from './lora.ts';
 export {
   embeddingName,
   headName,

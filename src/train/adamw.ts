@@ -16,8 +16,8 @@ export interface Update {
   readonly count: number;
   readonly rate: number;
   readonly weightDecay: number;
-  /** The largest norm that all gradients together may have; they are scaled down to it. */
-  readonly clip: number | undefined;
+  /** What the gradients are multiplied by first: less than 1 clips them. */
+  readonly scale: number;
 }
 
 export interface Optimizer {
@@ -26,8 +26,10 @@ export interface Optimizer {
    * Adds the store's gradients to the sum of those of earlier pieces of the batch; `update` takes the sum.
    */
   accumulate(): Promise<void>;
-  /** Changes the store's values by one step; returns the gradients' norm before they were clipped. */
-  update(step: Update): Promise<number>;
+  /** The norm of the gradients, or of their sum. */
+  norm(): Promise<number>;
+  /** Changes the store's values by one step. */
+  update(step: Update): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -59,6 +61,7 @@ export async function adamw(
       await visit((array) => value('f32', [end - at], array.subarray(at, end)));
     }
   };
+  const current = () => (summed && total ? total : gradients);
   return {
     moments,
     async accumulate() {
@@ -72,18 +75,21 @@ export async function adamw(
       }
       summed = true;
     },
-    async update({ count, rate, weightDecay, clip }) {
-      const whole = summed && total ? total : gradients;
+    async norm() {
+      const whole = current();
       let squares = 0;
       await piecewise(0, values.length, async (part) => {
         const result = await programs.norm.run({ g: part(whole) });
         squares += (result.squares as Value<'f32'>).data[0] as number;
       });
-      const norm = Math.sqrt(squares);
+      return Math.sqrt(squares);
+    },
+    async update({ count, rate, weightDecay, scale }) {
+      const whole = current();
       const correction1 = 1 - beta1 ** count;
       const correction2 = 1 - beta2 ** count;
       const scalars = {
-        scale: number(clip !== undefined && norm > clip ? clip / (norm + 1e-6) : 1), // PyTorch's clip_grad_norm_
+        scale: number(scale),
         rate: number((rate / correction1) * Math.sqrt(correction2)),
         epsilon: number(epsilon * Math.sqrt(correction2)),
       };
@@ -96,7 +102,6 @@ export async function adamw(
         });
       }
       summed = false;
-      return norm;
     },
     async dispose() {
       for (const program of Object.values(programs)) await program.dispose();

@@ -6,4 +6,4 @@ export { crossEntropy, distillation, type Loss, preference } from './losses.ts';
 export { type Parameter, type ParameterStore, parameterStore } from './parameters.ts';
 export { rateFactor, type Schedule, schedules } from './schedule.ts';
 export { fullTrainee, type LoraOptions, loraTrainee, type Trainee } from './trainee.ts';
-export { type Learner, wholeLearner } from './whole.ts';
+export { wholeLearner } from './whole.ts';

@@ -19,6 +19,8 @@ export interface Trainee {
   readonly parameters: readonly Parameter[];
   /** The model's weights with the trained ones among them. */
   readonly weights: Weights;
+  /** Blocks for which it gives the same text have parameters of the same shapes. */
+  kindOf(layer: number): string;
   /** Writes the values that training starts from. */
   start(store: ParameterStore, seed: number): void;
 }
@@ -90,6 +92,7 @@ export function fullTrainee(model: LoadedModel): Trainee {
   return {
     parameters,
     weights: model.bound('f32').weights,
+    kindOf: () => '',
     start(store) {
       for (const { name } of parameters) {
         checkpoint.readFloat32(name, { into: (store.value(name) as { data: Float32Array }).data });

@@ -1,17 +1,10 @@
-import { compile, integers, type Program, type Value, type Values } from '../engine/index.ts';
+import { compile, type Program, type Value, type Values } from '../engine/index.ts';
 import { blocks, decoder, freshPositions, type LoadedModel, textFeeds, weightFeeds } from '../model/index.ts';
-import { differentiate, gather, input, inputsOf, reshape, type Tensor, timesDim } from '../tensor/index.ts';
-import type { Lesson } from './lesson.ts';
+import { differentiate, input, inputsOf, type Tensor } from '../tensor/index.ts';
+import { gradientName, type Learner, lessonFeeds, rowsOf } from './learner.ts';
 import type { Loss } from './losses.ts';
 import type { ParameterStore } from './parameters.ts';
 import type { Trainee } from './trainee.ts';
-
-/** A model that computes losses and their gradients. */
-export interface Learner {
-  /** The loss of a piece of a batch; its gradients are then in the store. */
-  learn(lesson: Lesson): Promise<number>;
-  dispose(): Promise<void>;
-}
 
 /** The loss and all gradients as one graph: the whole plan. */
 export async function wholeLearner(
@@ -54,17 +47,4 @@ export async function wholeLearner(
     },
     dispose: () => program.dispose(),
   };
-}
-
-const gradientName = (name: string) => `d:${name}`;
-
-/** The rows [rows, width] of hidden states [batch, seq, width] that predict what is learned. */
-export function rowsOf(normed: Tensor): Tensor {
-  const [batch, seq, width] = normed.shape as [string, string, number];
-  return gather(reshape(normed, [timesDim(batch, seq), width]), input('rows', 'i64', ['rows']));
-}
-
-/** What a lesson feeds besides its texts. */
-export function lessonFeeds({ rows, feeds }: Lesson): Values {
-  return { rows: integers(rows), ...feeds };
 }

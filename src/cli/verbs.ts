@@ -5,6 +5,11 @@ export const verbs: readonly VerbEntry[] = [
   { name: 'generate', summary: 'continue a text, or answer a question', load: () => import('./verbs/generate.ts') },
   { name: 'chat', summary: 'a conversation on the terminal', load: () => import('./verbs/chat.ts') },
   {
+    name: 'train',
+    summary: 'train an adapter for a model, or the model',
+    load: () => import('./verbs/train.ts'),
+  },
+  {
     name: 'inspect',
     summary: 'what a model is, and the memory that it needs',
     load: () => import('./verbs/inspect.ts'),

@@ -36,6 +36,11 @@ export const verbs: readonly VerbEntry[] = [
   },
   { name: 'tokenize', summary: 'text to token ids, and back', load: () => import('./verbs/tokenize.ts') },
   {
+    name: 'world',
+    summary: 'the synthetic world that cria-tiny is trained on: rows, held-out tasks, a tokenizer',
+    load: () => import('./verbs/world.ts'),
+  },
+  {
     name: 'pull',
     summary: 'bring a checkpoint from a hub, resumable and checked',
     load: () => import('./verbs/pull.ts'),

@@ -3,6 +3,7 @@ export { type Batch, type Packing, packed, packings } from './batches.ts';
 export type { Batching, Curriculum } from './curriculum.ts';
 export { type Example, type Pair, readExamples, readPairs } from './examples.ts';
 export { freshLora, freshPrefix, freshPrompt, type LoraOptions, targetsOf } from './fresh-adapters.ts';
+export { writeFreshModel } from './fresh-model.ts';
 export { layerwiseLearner } from './layerwise.ts';
 export type { Learner } from './learner.ts';
 export { type Lesson, learnedTokens, predictionLesson } from './lesson.ts';

@@ -102,8 +102,8 @@ async function sequencesIn(
   { progress }: LoadedModel,
 ): Promise<readonly Example[]> {
   const { columns, learnPrompts, sequence } = options;
-  const { form, examples } = await readExamples(path, { tokenizer, columns, learnPrompts });
-  const packing = options.packing ?? (form === 'text' ? 'concat' : 'none');
+  const { forms, examples } = await readExamples(path, { tokenizer, columns, learnPrompts });
+  const packing = options.packing ?? (forms.size === 1 && forms.has('text') ? 'concat' : 'none');
   const { sequences, cut } = packed(examples, packing, sequence, options.skipTokens);
   if (cut > 0) progress.note(`${cut} of ${examples.length} texts were cut to ${sequence} tokens.`);
   return sequences;

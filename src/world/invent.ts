@@ -98,21 +98,21 @@ export const languageSounds: readonly Sounds[] = [
 const onsets = list('b bl br c cl cr d dr f fl fr g gl gr h j k l m n p pl pr r s sc sk sl sm sn sp st sw t tr tw v w');
 const short = list('a e i o u');
 const simple = list('b d g l m n p r t');
-const double = list('ck ft ld lk lm lp lt mp nd ng nk nt rb rd rk rm rn rp rt sh sk sp st tch x zz ll ss');
+const double = list('ck ft ld lk lm lp lt mp nd ng nk nt rb rd rk rm rn rp rt sh sk sp st tch x zz ss');
 const open = list('ai ea ee oa oo ou');
 
-/** A stem that could be English: blick, pline, droam, snarfy, tandle. Two syllables do not double their consonant. */
+/** A stem that could be English: blick, plome, droam, snarky. No two share a form: cel and cell would, so none has -ll. */
 export function inventStem(random: Random): string {
   const start = pick(random, onsets);
   switch (between(random, 0, 5)) {
     case 0:
       return start + pick(random, short) + pick(random, simple);
     case 1:
-      return start + pick(random, list('a i o')) + pick(random, list('b d k l m n p t v')) + 'e';
+      return `${start}${pick(random, list('a i o'))}${pick(random, list('b d k l m n p t v'))}e`;
     case 2:
       return start + pick(random, open) + pick(random, simple);
     case 3:
-      return start + pick(random, short) + pick(random, double.slice(0, 18)) + 'y';
+      return `${start}${pick(random, short)}${pick(random, double.slice(0, 18))}y`;
     default:
       return start + pick(random, short) + pick(random, double);
   }

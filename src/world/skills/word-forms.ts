@@ -27,7 +27,7 @@ interface Word {
 }
 
 /**
- * Forms of English words and of invented stems. Held out: a tenth of the pairs of a regular stem and a form. Such a
+ * Forms of English words and of invented stems. Held out: a tenth of the pairs of a stem and a regular form. Such a
  * stem is in training as a word of sentences and in its other forms, never in the asked one.
  */
 export const wordForms: Skill = {
@@ -49,7 +49,7 @@ function ask(random: Random, { form, stem, answer }: Word) {
 function drawRegular(random: Random, form: Form, held: boolean): Word {
   const stem = drawUntil(
     () => stemOf(random, form),
-    (drawn) => isHeldOut(share, 'form', form, drawn) === held,
+    (drawn) => isHeldOut(share, 'form', drawn, formOf(form, drawn)) === held,
   );
   return { form, stem, answer: formOf(form, stem) };
 }

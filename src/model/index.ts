@@ -1,3 +1,4 @@
+export { type Adaptation, adaptedWeights } from './adapters.ts';
 export { type BoundWeights, bindWeights, weightFeeds } from './bind.ts';
 export { type Cache, emptyCache } from './cache.ts';
 export { type Cached, cacheBytes, openCached } from './cached.ts';
@@ -19,7 +20,8 @@ export {
 export { type OnnxModel, onnxModel } from './onnx.ts';
 export { type LoadedModel, loadModel, type ModelOptions, type Plan } from './open.ts';
 export { type Precision, precisions } from './packing.ts';
-export { cachedPositions, freshPositions, maskInputs, pastNames, positionInputs } from './positions.ts';
+export { cachedPositions, freshPositions, maskInputs, pastNames, positionInputs, prefixNames } from './positions.ts';
+export { promptName, promptWeights } from './prompt.ts';
 export { type Frequencies, frequencies, type Rope, rotaryTables } from './rope.ts';
 export { rotaryFeeds } from './rope-feeds.ts';
 export { activationPaths, type Edit, noTaps, type Taps, tapsOf } from './taps.ts';

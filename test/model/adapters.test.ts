@@ -1,6 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Adapter, type LoraAdapter, loraScale, readAdapter } from '../../src/checkpoint/index.ts';
 import type { Value } from '../../src/engine/index.ts';
+import { generate, newSession } from '../../src/generate/index.ts';
 import {
   activationPaths,
   type LoadedModel,
@@ -10,6 +11,7 @@ import {
   type Plan,
   type Precision,
 } from '../../src/model/index.ts';
+import { collected, letterTokenizer } from '../generate/stubs.ts';
 import { refusalOf, temporaryFolder } from '../hostile.ts';
 import {
   type AdapterGolden,
@@ -157,6 +159,25 @@ test.each(['lora', 'lora-patterns', 'prompt', 'prefix'])('%s acts on packed weig
   expect(distance(packed.last, float.last)).toBeLessThan(0.2);
   expect(distance(float.whole, (await logitsUnder([], 'whole', 'f32', file)).whole)).toBeGreaterThan(1);
 });
+
+test.each(['lora', 'prompt', 'prefix', 'prompt-dynamic'])(
+  'a session with %s goes on after another text as a fresh one does',
+  async (name) => {
+    const { checkpoint, sequences } = readAdapterGolden(name);
+    const [first, second] = sequences.map(({ ids }) => ids) as [readonly number[], readonly number[]];
+    const model = opened(goldenPath(checkpoint), { adapters: [readAdapter(adapterPath(name))] });
+    const cached = await cachedOf(model);
+    const used = newSession(model, letterTokenizer, cached);
+    const kept: number[] = [];
+    for (const ids of [first, [...first.slice(0, 9), ...second], second, [...second, 9, 9, 9, 9, 9, 9]]) {
+      const { result } = await collected(generate(used, ids, { maxTokens: 5 }));
+      const fresh = newSession(model, letterTokenizer, cached);
+      expect(result.ids).toEqual((await collected(generate(fresh, ids, { maxTokens: 5 }))).result.ids);
+      kept.push(result.cachedTokens);
+    }
+    expect(kept).toEqual(name === 'prompt-dynamic' ? [0, 0, 0, 0] : [0, 9, 0, 7]); // rotations change beyond 16 positions, virtual ones among them
+  },
+);
 
 /** An adapter of one module of the tiny Llama. */
 function adapterOf(path: string, out: number, inner: number, entry = 0.1): LoraAdapter {

@@ -19,6 +19,7 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'a model in another format or in other types',
     load: () => import('./verbs/convert.ts'),
   },
+  { name: 'merge', summary: 'an adapter folded into the weights', load: () => import('./verbs/merge.ts') },
   {
     name: 'score',
     summary: 'log-probabilities of the tokens of texts',

@@ -1,4 +1,5 @@
-import { CriaError } from '../base/index.ts';
+import { basename } from 'node:path';
+import { CriaError, type Progress, silent, throwIfAborted } from '../base/index.ts';
 import { type Columns, type Row, readRows, textIn } from '../data/index.ts';
 import { gap } from '../evaluate/index.ts';
 import type { ChatMessage, Tokenizer } from '../tokenizer/index.ts';
@@ -21,6 +22,8 @@ export interface Reading {
   readonly columns?: Columns;
   /** Learn prompts and questions too, not only answers. */
   readonly learnPrompts?: boolean;
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
 }
 
 /** The forms that rows have. */
@@ -57,16 +60,20 @@ export async function readPairs(path: string, reading: Reading): Promise<Pair[]>
 }
 
 const mostTokens = 2 ** 28; // in memory
+const rowsBetween = 100; // reports
 
 async function collect<E extends Example | Pair>(
   path: string,
-  { columns }: Reading,
+  { columns, progress = silent, signal }: Reading,
   read: (row: Row) => E,
 ): Promise<E[]> {
   const examples: E[] = [];
   let tokens = 0;
   for await (const row of readRows(path, columns)) {
+    throwIfAborted(signal);
     const example = read(row);
+    if (examples.length % rowsBetween === 0)
+      progress.step(`reading ${basename(path)}`, examples.length, undefined, 'rows');
     tokens += lengthOf(example);
     if (tokens > mostTokens) {
       throw new CriaError(`has more than ${mostTokens} tokens`, { where: path, remedy: 'split it' });

@@ -1,3 +1,4 @@
+export { writeAdapterFolder } from './adapter.ts';
 export { type Conversion, convert } from './convert.ts';
 export { dtypes } from './dtypes.ts';
 export { type ModelFolder, writeModelFolder } from './folder.ts';

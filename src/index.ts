@@ -111,8 +111,8 @@ export async function open(path: string, options: ModelOptions = {}): Promise<Mo
         async *say(text, generateOptions) {
           own ??= newSession(loaded, tokenizer, await openedCached());
           const said = { role: 'user', content: text };
-          const prompt = tokenizer.applyChatTemplate([...messages, said], { addGenerationPrompt: true });
-          const pieces = generateIn(own, tokenizer.encode(prompt, { special: false }), generateOptions);
+          const prompt = tokenizer.encodeChat([...messages, said], { addGenerationPrompt: true });
+          const pieces = generateIn(own, prompt, generateOptions);
           let answer = '';
           let next = await pieces.next();
           try {

@@ -7,7 +7,7 @@ import type { Tokenizer } from '../tokenizer/index.ts';
 export function templated(tokenizer: Tokenizer, message: string, system: string | undefined): number[] {
   const messages = [{ role: 'user', content: message }];
   if (system !== undefined) messages.unshift({ role: 'system', content: system });
-  return tokenizer.encode(tokenizer.applyChatTemplate(messages, { addGenerationPrompt: true }), { special: false });
+  return tokenizer.encodeChat(messages, { addGenerationPrompt: true });
 }
 
 /** What to continue: a text, ids, or several texts. */

@@ -115,29 +115,31 @@ function completed(prompt: string, completion: string, { tokenizer, learnPrompts
   return { ids: [...before, ...after], learned };
 }
 
-/** A conversation in the model's chat template, of which the assistant's turns are learned. */
+/**
+ * A conversation in the model's chat template, of which the assistant's turns are learned: what a turn adds to the
+ * conversation before it and the start of an answer.
+ */
 function conversation(messages: readonly ChatMessage[], { tokenizer, learnPrompts }: Reading, where: string): Example {
-  const render = (count: number, addGenerationPrompt: boolean) =>
-    tokenizer.applyChatTemplate(messages.slice(0, count), { addGenerationPrompt });
-  const ids: number[] = [];
+  let ids: readonly number[] = [];
   const learned: boolean[] = [];
-  let written = '';
-  const append = (text: string, isLearned: boolean) => {
-    if (!text.startsWith(written)) {
-      throw new CriaError('the chat template rewrites earlier messages, so that turns cannot be told apart', { where });
-    }
-    for (const id of tokenizer.encode(text.slice(written.length), { special: false })) {
-      ids.push(id);
-      learned.push(isLearned);
-    }
-    written = text;
-  };
   for (const [i, { role }] of messages.entries()) {
     if (role !== 'assistant') continue;
-    append(render(i, true), learnPrompts === true);
-    append(render(i + 1, false), true);
+    const asked = tokenizer.encodeChat(messages.slice(0, i), { addGenerationPrompt: true });
+    const answered = tokenizer.encodeChat(messages.slice(0, i + 1));
+    if (commonLength(ids, answered) < ids.length) {
+      throw new CriaError('the chat template rewrites earlier messages, so that turns cannot be told apart', { where });
+    }
+    const begin = Math.max(ids.length, commonLength(asked, answered));
+    for (let k = ids.length; k < answered.length; k++) learned.push(learnPrompts === true || k >= begin);
+    ids = answered;
   }
   return { ids, learned };
+}
+
+/** How many ids two lists begin with alike. */
+function commonLength(a: readonly number[], b: readonly number[]): number {
+  const differing = a.findIndex((id, i) => id !== b[i]);
+  return differing === -1 ? a.length : differing;
 }
 
 function messagesIn({ values, where }: Row): readonly ChatMessage[] {

@@ -1,3 +1,4 @@
+export { checkAdapter } from './adapter-check.ts';
 export { type Adaptation, adaptationOf, adaptedWeights, blockKinds, promptIds } from './adapters.ts';
 export { type BoundWeights, bindWeights, weightFeeds } from './bind.ts';
 export { type Cache, emptyCache } from './cache.ts';

@@ -1,5 +1,6 @@
 import { compile, type Program, type Value, type Values, value } from '../engine/index.ts';
 import {
+  adaptedWeights,
   blockKinds,
   type Config,
   decoder,
@@ -24,7 +25,7 @@ import type { Trainee } from './trainee.ts';
  * The loss and its gradients block by block: forward keeps what each block reads and nothing else, backward computes
  * the block again and its gradients with it. One graph serves all blocks of a kind. Memory is bounded by one block,
  * the head, and the hidden states between blocks; with `held` the weights stay in memory, else each block's are read
- * from the checkpoint every time. (Chen et al. 2016, with a block as the segment)
+ * from the checkpoint every time: in float32, whatever the model's precision. (Chen et al. 2016, with a block as the segment)
  */
 export async function layerwiseLearner(
   model: LoadedModel,
@@ -37,7 +38,7 @@ export async function layerwiseLearner(
   const { adaptation } = trainee;
   const options = { device, threads };
   const isTrained = (name: string) => store.value(name) !== undefined;
-  const parts = decoder(config, trainee.weights);
+  const parts = decoder(config, adaptedWeights(model.bound('f32').weights, adaptation, config));
   const hidden = input('hidden', 'f32', ['batch', 'seq', config.width]);
   const top = parts.logits(rowsOf(parts.norm(hidden)));
   const head = await compile(withGradients(loss(top), hidden, isTrained), options);

@@ -14,7 +14,7 @@ export function trainingPlan(model: LoadedModel, trainee: Trainee, options: Trai
   const tokens = texts * (options.sequence + trainee.adaptation.promptTokens);
   const trained = trainee.parameters.reduce((sum, { shape }) => sum + elements(shape), 0);
   const own = 4 * 4 * trained + headBytes(config, tokens); // values, gradients and two moments
-  const weights = options.mode === 'full' ? 0 : model.bound().bytes;
+  const weights = options.mode === 'full' ? 0 : model.bound(trainee.precision).bytes;
   const whole = weights + own + config.layers * blockBytes(config, tokens, options.sequence);
   if (fits(whole, free)) return 'whole';
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;

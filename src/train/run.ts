@@ -38,7 +38,7 @@ export async function trainModel(
   signal?: AbortSignal,
 ): Promise<TrainResult> {
   const adapter = options.mode === 'full' ? undefined : startingAdapter(model, options);
-  const trainee = adapter ? adapterTrainee(model, adapter) : fullTrainee(model);
+  const trainee = adapter ? adapterTrainee(model, adapter, options.init ?? model.path) : fullTrainee(model);
   const before = promptIds({ config: model.config, adaptation: trainee.adaptation });
   refuseOptions(model, out, options, before.length + trainee.adaptation.prefixTokens);
   const lecture = await openLecture(model, tokenizer, options, before);

@@ -3,12 +3,12 @@ import type { Value } from '../engine/index.ts';
 import {
   type Adaptation,
   adaptationOf,
-  adaptedWeights,
+  checkAdapter,
   type LoadedModel,
   loraNames,
+  type Precision,
   prefixNames,
   promptName,
-  type Weights,
   weightShapes,
 } from '../model/index.ts';
 import type { Parameter, ParameterStore } from './parameters.ts';
@@ -16,21 +16,22 @@ import type { Parameter, ParameterStore } from './parameters.ts';
 /** What of a model is trained, and how it appears in the graph. */
 export interface Trainee {
   readonly parameters: readonly Parameter[];
-  /** The model's weights with the trained ones among them. */
-  readonly weights: Weights;
+  /** How weights are held under the whole plan: those that are trained are floats. */
+  readonly precision: Precision;
   /** The adapter that is trained, as the graph sees it; an empty one where the weights themselves are. */
   readonly adaptation: Adaptation;
   /** Writes the values that training starts from. */
   start(store: ParameterStore): void;
 }
 
-/** An adapter, from the values that it has. @throws CriaError when it belongs to another model. */
-export function adapterTrainee(model: LoadedModel, adapter: Adapter): Trainee {
-  const { config } = model;
+/** An adapter, from the values that it has; `where` it is from. @throws CriaError when it belongs to another model. */
+export function adapterTrainee(model: LoadedModel, adapter: Adapter, where: string): Trainee {
+  const { config, precision } = model;
+  checkAdapter(adapter, config, where);
   const adaptation = adaptationOf([adapter], config);
   return {
     parameters: [...adaptation.values].map(([name, { shape }]) => ({ name, shape, decays: true })),
-    weights: adaptedWeights(model.bound().weights, adaptation, config),
+    precision,
     adaptation,
     start(store) {
       for (const [name, { data }] of adaptation.values) dataOf(store, name).set(data);
@@ -61,7 +62,7 @@ export function fullTrainee(model: LoadedModel): Trainee {
   const parameters = [...weightShapes(config)].map(([name, shape]) => ({ name, shape, decays: shape.length > 1 }));
   return {
     parameters,
-    weights: model.bound().weights,
+    precision: 'f32',
     adaptation: adaptationOf([], config),
     start(store) {
       for (const { name } of parameters) checkpoint.readFloat32(name, { into: dataOf(store, name) });

@@ -1,5 +1,13 @@
 import { compile, type Program, type Values } from '../engine/index.ts';
-import { blocks, decoder, freshPositions, type LoadedModel, textFeeds, weightFeeds } from '../model/index.ts';
+import {
+  adaptedWeights,
+  blocks,
+  decoder,
+  freshPositions,
+  type LoadedModel,
+  textFeeds,
+  weightFeeds,
+} from '../model/index.ts';
 import { differentiate, input, inputsOf, type Tensor } from '../tensor/index.ts';
 import { gradientName, type Learner, lessonFeeds, lossIn, rowsOf } from './learner.ts';
 import type { Lesson } from './lesson.ts';
@@ -15,9 +23,10 @@ export async function wholeLearner(
   loss: Loss,
 ): Promise<Learner> {
   const { config, device, threads } = model;
-  const { prefixTokens } = trainee.adaptation;
-  const bound = model.bound();
-  const parts = decoder(config, trainee.weights);
+  const { adaptation, precision } = trainee;
+  const { prefixTokens } = adaptation;
+  const bound = model.bound(precision);
+  const parts = decoder(config, adaptedWeights(bound.weights, adaptation, config));
   const positions = freshPositions(config, 'batch', 'seq', prefixTokens);
   const hidden = blocks(parts, config, parts.embed(input('ids', 'i64', ['batch', 'seq'])), positions);
   const logits = parts.logits(rowsOf(parts.norm(hidden)));

@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   closeSync,
   existsSync,
   fsyncSync,
@@ -42,6 +43,24 @@ export async function writeFileAtomically(path: string, fill: (append: Append) =
   } catch (error) {
     if (descriptor !== undefined) closeSync(descriptor);
     rmSync(temporary, { force: true });
+    throw asWriteError(error, path);
+  }
+}
+
+/** Makes a folder where it is missing. @throws CriaError when it cannot be written. */
+export function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw asWriteError(error, path);
+  }
+}
+
+/** Appends to a text file, and makes it where it is missing. @throws CriaError when it cannot be written. */
+export function appendLine(path: string, line: string): void {
+  try {
+    appendFileSync(path, line);
+  } catch (error) {
     throw asWriteError(error, path);
   }
 }
@@ -102,11 +121,7 @@ export function removeTemporaries(): void {
 }
 
 function temporaryBeside(path: string): string {
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-  } catch (error) {
-    throw new CriaError(`cannot be written: ${messageOf(error)}`, { where: path, cause: error });
-  }
+  makeFolder(dirname(path));
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.partial`);
   liveTemporaries.add(temporary);
   return temporary;

@@ -18,14 +18,21 @@ export interface Packed {
 /**
  * Sequences of at most `length` tokens. `concat` joins all texts, leaves out the first `skip` tokens, and cuts the rest
  * into full sequences; what is left over is dropped, unless it is all there is. `none` keeps every text apart, cut
- * to the length; a text of which nothing is learned then is left out.
+ * to the length; a text of which nothing is learned then is left out. `where` the texts are from is for messages.
  * @throws CriaError when nothing is left to learn.
  */
-export function packed(examples: readonly Example[], packing: Packing, length: number, skip = 0): Packed {
+export function packed(
+  examples: readonly Example[],
+  packing: Packing,
+  length: number,
+  skip = 0,
+  where?: string,
+): Packed {
   const sequences = packing === 'concat' ? concatenated(examples, length, skip) : apart(examples, length);
   const learnable = sequences.filter(isLearnable);
   if (learnable.length === 0) {
     throw new CriaError(`leaves nothing to learn in sequences of ${length} tokens`, {
+      where,
       remedy: 'give longer texts, or a larger --sequence',
     });
   }

@@ -1,4 +1,4 @@
-import { CriaError } from '../base/index.ts';
+import { CriaError, throwIfAborted } from '../base/index.ts';
 import { type LoadedModel, loadModel, openForward } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { packed } from './batches.ts';
@@ -13,7 +13,7 @@ import { type Example, type Pair, readExamples, readPairs } from './examples.ts'
 import type { Learner } from './learner.ts';
 import { learnedTokens, predictionLesson } from './lesson.ts';
 import { crossEntropy, distillation, type Loss, preference } from './losses.ts';
-import type { TrainOptions } from './options.ts';
+import type { Settled } from './options.ts';
 
 /** What is taught, and how well it was learned. */
 export interface Lecture {
@@ -28,8 +28,9 @@ export interface Lecture {
 export async function openLecture(
   model: LoadedModel,
   tokenizer: Tokenizer,
-  options: TrainOptions,
+  options: Settled,
   before: readonly number[],
+  signal?: AbortSignal,
 ): Promise<Lecture> {
   const batching: Batching = {
     size: options.batch,
@@ -38,8 +39,8 @@ export async function openLecture(
     seed: options.seed,
     before,
   };
-  if (options.loss === 'dpo') return preferenceLecture(model, tokenizer, options, batching);
-  const sequences = await sequencesIn(options.data, tokenizer, options, model);
+  if (options.loss === 'dpo') return preferenceLecture(model, tokenizer, options, batching, signal);
+  const sequences = await sequencesIn(options.data, tokenizer, options, model, signal);
   const examples = sequences.length;
   if (options.loss === 'ce') {
     return {
@@ -73,12 +74,13 @@ export async function openLecture(
 async function preferenceLecture(
   model: LoadedModel,
   tokenizer: Tokenizer,
-  options: TrainOptions,
+  options: Settled,
   batching: Batching,
+  signal: AbortSignal | undefined,
 ): Promise<Lecture> {
   const { columns, learnPrompts } = options;
   const { progress } = model;
-  const pairs = await readPairs(options.data, { tokenizer, columns, learnPrompts, progress });
+  const pairs = await readPairs(options.data, { tokenizer, columns, learnPrompts, progress, signal });
   const fits = (pair: Pair) => [pair.chosen, pair.rejected].every(({ ids }) => ids.length <= options.sequence);
   const kept = pairs.filter(fits);
   if (kept.length < pairs.length) {
@@ -99,13 +101,14 @@ async function preferenceLecture(
 async function sequencesIn(
   path: string,
   tokenizer: Tokenizer,
-  options: TrainOptions,
+  options: Settled,
   { progress }: LoadedModel,
+  signal: AbortSignal | undefined,
 ): Promise<readonly Example[]> {
   const { columns, learnPrompts, sequence } = options;
-  const { forms, examples } = await readExamples(path, { tokenizer, columns, learnPrompts, progress });
+  const { forms, examples } = await readExamples(path, { tokenizer, columns, learnPrompts, progress, signal });
   const packing = options.packing ?? (forms.size === 1 && forms.has('text') ? 'concat' : 'none');
-  const { sequences, cut } = packed(examples, packing, sequence, options.skipTokens);
+  const { sequences, cut } = packed(examples, packing, sequence, options.skipTokens, path);
   if (cut > 0) progress.note(`${cut} of ${examples.length} texts were cut to ${sequence} tokens.`);
   return sequences;
 }
@@ -123,17 +126,18 @@ function refuseTeacher(teacher: LoadedModel, { config }: LoadedModel): void {
 export async function heldOut(
   model: LoadedModel,
   tokenizer: Tokenizer,
-  options: TrainOptions,
+  options: Settled,
   before: readonly number[],
-): Promise<((learner: Learner, signal?: AbortSignal) => Promise<number>) | undefined> {
+  signal?: AbortSignal,
+): Promise<((learner: Learner) => Promise<number>) | undefined> {
   if (options.valid === undefined) return undefined;
-  const sequences = await sequencesIn(options.valid, tokenizer, { ...options, skipTokens: 0 }, model);
+  const sequences = await sequencesIn(options.valid, tokenizer, { ...options, skipTokens: 0 }, model, signal);
   const total = learnedTokens(sequences);
   const atOnce = Math.ceil(options.batch / options.accumulate);
-  return async (learner, signal) => {
+  return async (learner) => {
     let loss = 0;
     for (let from = 0; from < sequences.length; from += atOnce) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       loss += await learner.loss(predictionLesson(sequences.slice(from, from + atOnce), total, before));
       model.progress.step('held-out', Math.min(sequences.length, from + atOnce), sequences.length, 'sequences');
     }

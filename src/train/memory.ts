@@ -1,13 +1,13 @@
 import { availableMemory } from '../engine/index.ts';
 import { type Config, fits, type LoadedModel, weightShapes } from '../model/index.ts';
-import type { TrainOptions } from './options.ts';
+import type { Settled } from './options.ts';
 import type { Trainee } from './trainee.ts';
 
 /** How a model is trained: one graph, block by block with its weights in memory, or with each block's read anew. */
 export type TrainingPlan = 'whole' | 'by-layer' | 'by-layer, weights from disk';
 
 /** The plan that fits into free memory, and a sentence where it is not the fast one. */
-export function trainingPlan(model: LoadedModel, trainee: Trainee, options: TrainOptions): TrainingPlan {
+export function trainingPlan(model: LoadedModel, trainee: Trainee, options: Settled): TrainingPlan {
   const { config } = model;
   const free = availableMemory();
   const texts = Math.ceil(options.batch / options.accumulate) * (options.loss === 'dpo' ? 2 : 1);

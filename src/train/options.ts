@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { CriaError, refuseExisting } from '../base/index.ts';
+import { appendLine, CriaError, refuseExisting } from '../base/index.ts';
 import type { Columns } from '../data/index.ts';
 import type { LoadedModel } from '../model/index.ts';
 import type { Packing } from './batches.ts';
@@ -40,7 +40,8 @@ export interface TrainOptions {
   readonly batch: number;
   /** Pieces in which a batch is read, one after the other. */
   readonly accumulate: number;
-  readonly sequence: number;
+  /** The most tokens of a text in a sequence; by default 512, or what the context leaves. */
+  readonly sequence?: number;
   /** By default texts are joined, and examples of other forms stand by themselves. */
   readonly packing?: Packing;
   readonly skipTokens: number;
@@ -61,10 +62,25 @@ export interface TrainOptions {
   readonly force: boolean;
 }
 
-/** @throws CriaError when options do not fit together, or something is in the way. */
-export function refuseOptions({ config }: LoadedModel, out: string, options: TrainOptions, before: number): void {
-  const { sequence, batch, accumulate, loss, teacher, init, mode, resume, force } = options;
+/** Options of which nothing is left open. */
+export type Settled = TrainOptions & { readonly sequence: number };
+
+/**
+ * The options with the length of sequences, behind `before` virtual tokens each.
+ * @throws CriaError when options do not fit together, or something is in the way.
+ */
+export function settled(
+  { config, adaptation }: LoadedModel,
+  out: string,
+  options: TrainOptions,
+  before: number,
+): Settled {
+  const { sequence = Math.min(512, config.context - before), batch, accumulate, loss, teacher } = options;
+  const { init, mode, resume, force, log } = options;
   refuseExisting(out, force);
+  if (adaptation.values.size > 0) {
+    throw new CriaError('a model with adapters is not trained', { remedy: 'merge them, or go on with one by --init' });
+  }
   if (sequence + before > config.context) {
     throw new CriaError(`${sequence + before} tokens do not fit into the context of ${config.context}`, {
       where: '--sequence',
@@ -93,10 +109,12 @@ export function refuseOptions({ config }: LoadedModel, out: string, options: Tra
   if (resume && !existsSync(stateFolder(out))) {
     throw new CriaError('there is no unfinished run to resume', { where: out, remedy: 'train without --resume' });
   }
+  if (log !== undefined) appendLine(log, '');
+  return { ...options, sequence };
 }
 
 /** What a resumed run has to repeat. */
-export function settingsOf(model: LoadedModel, options: TrainOptions, steps: number, examples: number): Settings {
+export function settingsOf(model: LoadedModel, options: Settled, steps: number, examples: number): Settings {
   const { resume: _, force: __, log: ___, saveEvery: ____, valid: _____, columns, ...rest } = options;
   return {
     ...rest,

@@ -8,9 +8,9 @@ import { freshLora, freshPrefix, freshPrompt } from './fresh-adapters.ts';
 import { layerwiseLearner } from './layerwise.ts';
 import { heldOut, openLecture } from './lecture.ts';
 import { trainingPlan } from './memory.ts';
-import { refuseOptions, settingsOf, type TrainOptions } from './options.ts';
+import { settingsOf, settled, type TrainOptions } from './options.ts';
 import { type ParameterStore, parameterStore } from './parameters.ts';
-import { removeState } from './state.ts';
+import { beginState, leaveState, removeState, saveState } from './state.ts';
 import { type Trained, train } from './train.ts';
 import { adapterTrainee, fullTrainee, trainedAdapter } from './trainee.ts';
 import { wholeLearner } from './whole.ts';
@@ -33,16 +33,16 @@ export async function trainModel(
   model: LoadedModel,
   tokenizer: Tokenizer,
   out: string,
-  options: TrainOptions,
+  asked: TrainOptions,
   origin: Origin,
   signal?: AbortSignal,
 ): Promise<TrainResult> {
-  const adapter = options.mode === 'full' ? undefined : startingAdapter(model, options);
-  const trainee = adapter ? adapterTrainee(model, adapter, options.init ?? model.path) : fullTrainee(model);
+  const adapter = asked.mode === 'full' ? undefined : startingAdapter(model, asked);
+  const trainee = adapter ? adapterTrainee(model, adapter, asked.init ?? model.path) : fullTrainee(model);
   const before = promptIds({ config: model.config, adaptation: trainee.adaptation });
-  refuseOptions(model, out, options, before.length + trainee.adaptation.prefixTokens);
-  const lecture = await openLecture(model, tokenizer, options, before);
-  const valid = await heldOut(model, tokenizer, options, before);
+  const options = settled(model, out, asked, before.length + trainee.adaptation.prefixTokens);
+  const lecture = await openLecture(model, tokenizer, options, before, signal);
+  const valid = await heldOut(model, tokenizer, options, before, signal);
   const store = parameterStore(trainee.parameters);
   trainee.start(store);
   const plan = trainingPlan(model, trainee, options);
@@ -52,13 +52,15 @@ export async function trainModel(
       : await layerwiseLearner(model, trainee, store, lecture.loss, plan === 'by-layer');
   const optimizer = await adamw(store, model);
   const tellHeldOut = async () => {
-    const loss = await valid?.(learner, signal);
+    const loss = await valid?.(learner);
     if (loss !== undefined) model.progress.note(`held-out loss ${loss.toFixed(4)}`);
     return loss;
   };
   try {
     const steps = options.steps ?? Math.ceil(lecture.examples / options.batch);
+    const settings = settingsOf(model, options, steps, lecture.examples);
     const validBefore = await tellHeldOut();
+    beginState(out);
     const trained = await train({
       store,
       learner,
@@ -67,17 +69,24 @@ export async function trainModel(
       training: { ...options, steps },
       out,
       resume: options.resume,
-      settings: settingsOf(model, options, steps, lecture.examples),
+      settings,
       log: options.log,
       progress: model.progress,
       signal,
     });
-    const validAfter = await tellHeldOut();
-    if (adapter) await writeAdapterFolder(out, trainedAdapter(adapter, store), origin, options.force);
-    else await writeTrained(out, model, tokenizer, store, origin, options.force);
-    removeState(out);
-    return { ...trained, path: out, parameters: store.values.length, validBefore, validAfter };
+    try {
+      const validAfter = await tellHeldOut();
+      if (adapter) await writeAdapterFolder(out, trainedAdapter(adapter, store), origin, options.force);
+      else await writeTrained(out, model, tokenizer, store, origin, options.force);
+      removeState(out);
+      return { ...trained, path: out, parameters: store.values.length, validBefore, validAfter };
+    } catch (error) {
+      const reached = { step: steps, loss: trained.loss };
+      await saveState(out, reached, store, optimizer.moments, settings).catch(() => undefined); // what went wrong first is told
+      throw error;
+    }
   } finally {
+    leaveState(out);
     await Promise.all([learner.dispose(), optimizer.dispose(), lecture.close()]);
   }
 }

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { CriaError } from '../base/index.ts';
+import { CriaError, makeFolder } from '../base/index.ts';
 import { openSafetensors, writeSafetensors } from '../checkpoint/index.ts';
 import type { Moments } from './adamw.ts';
 import type { ParameterStore } from './parameters.ts';
@@ -15,15 +15,22 @@ const stateFile = (out: string) => join(stateFolder(out), 'state.safetensors');
 const parts = ['values', 'first', 'second'] as const;
 const arraysOf = (store: ParameterStore, moments: Moments) => ({ values: store.values, ...moments });
 
-/** Saves a run after `step` steps, whole or not at all. */
+/** How far a run is. */
+export interface Reached {
+  /** Steps that were taken. */
+  readonly step: number;
+  /** The loss of the last one; NaN before the first. */
+  readonly loss: number;
+}
+
+/** Saves a run, whole or not at all. @throws CriaError when it cannot be written. */
 export async function saveState(
   out: string,
-  step: number,
+  { step, loss }: Reached,
   store: ParameterStore,
   moments: Moments,
   settings: Settings,
 ): Promise<void> {
-  mkdirSync(stateFolder(out), { recursive: true });
   const arrays = arraysOf(store, moments);
   await writeSafetensors(
     stateFile(out),
@@ -36,30 +43,49 @@ export async function saveState(
         bytes: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
       };
     }),
-    { step: String(step), settings: JSON.stringify(settings) },
+    { step: String(step), loss: String(loss), settings: JSON.stringify(settings) },
   );
 }
 
 /**
- * Brings a run back into the store and the moments; returns the steps that it had taken, 0 where none was saved.
+ * Brings a run back into the store and the moments; returns how far it was, before its first step where none was saved.
  * @throws CriaError when it was asked for something else, naming what differs, or the file is not sound.
  */
-export function restoreState(out: string, store: ParameterStore, moments: Moments, settings: Settings): number {
+export function restoreState(out: string, store: ParameterStore, moments: Moments, settings: Settings): Reached {
   const path = stateFile(out);
-  if (!existsSync(path)) return 0;
+  if (!existsSync(path)) return { step: 0, loss: Number.NaN };
   const file = openSafetensors(path);
   try {
-    refuseOtherSettings(path, JSON.parse(file.metadata.settings ?? '{}'), settings);
+    const { saved, ...reached } = headOf(path, file.metadata);
+    refuseOtherSettings(path, saved, settings);
     for (const [name, into] of Object.entries(arraysOf(store, moments))) {
       if (file.tensors.get(name)?.shape[0] !== into.length) {
-        throw new CriaError('is the state of another run', { where: path, remedy: 'train without --resume' });
+        throw new CriaError('is the state of another run', { where: path, remedy: 'begin again with --force' });
       }
       file.readFloat32(name, { into });
     }
-    return Number(file.metadata.step);
+    return reached;
   } finally {
     file.close();
   }
+}
+
+function headOf(where: string, metadata: Readonly<Record<string, string>>): Reached & { readonly saved: Settings } {
+  const [step, loss] = [Number(metadata.step), Number(metadata.loss)];
+  try {
+    const saved: unknown = JSON.parse(metadata.settings ?? '');
+    if (Number.isSafeInteger(step) && typeof saved === 'object' && saved)
+      return { saved: saved as Settings, step, loss };
+  } catch {}
+  throw new CriaError('is no saved state of a run', { where, remedy: 'begin again with --force' });
+}
+
+/** Makes the place of an unfinished run, so that it can be resumed wherever it stops. @throws CriaError when it cannot. */
+export const beginState = (out: string): void => makeFolder(stateFolder(out));
+
+/** Forgets a run of which nothing was saved. */
+export function leaveState(out: string): void {
+  if (existsSync(stateFolder(out)) && readdirSync(stateFolder(out)).length === 0) removeState(out);
 }
 
 /** Whether an unfinished run was saved. */
@@ -78,6 +104,6 @@ function refuseOtherSettings(where: string, saved: Settings, asked: Settings): v
   if (differing.length === 0) return;
   throw new CriaError(`the run was begun with other options: ${differing.join('; ')}`, {
     where,
-    remedy: 'resume it with the same ones, or delete it',
+    remedy: 'resume it with the same ones, or begin again with --force',
   });
 }

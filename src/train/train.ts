@@ -1,11 +1,10 @@
-import { appendFileSync } from 'node:fs';
-import { CriaError, type Progress, throwIfAborted } from '../base/index.ts';
+import { appendLine, CriaError, type Progress, throwIfAborted } from '../base/index.ts';
 import type { Optimizer } from './adamw.ts';
 import type { Curriculum } from './curriculum.ts';
 import type { Learner } from './learner.ts';
 import type { ParameterStore } from './parameters.ts';
 import { rateFactor, type Schedule } from './schedule.ts';
-import { restoreState, type Settings, saveState } from './state.ts';
+import { type Reached, restoreState, type Settings, saveState } from './state.ts';
 
 export interface Training {
   readonly steps: number;
@@ -53,14 +52,14 @@ export interface Trained {
 export async function train(run: Run): Promise<Trained> {
   const { store, optimizer, training, settings, out, progress, signal } = run;
   const { steps, saveEvery } = training;
-  let step = run.resume ? restoreState(out, store, optimizer.moments, settings) : 0;
+  const begin: Reached = { step: 0, loss: Number.NaN };
+  let { step, loss } = run.resume ? restoreState(out, store, optimizer.moments, settings) : begin;
   if (step > 0) progress.note(`Going on after step ${step}.`);
   const begun = performance.now();
   let tokens = 0;
-  let loss = Number.NaN;
   let saved = step;
   const save = async () => {
-    if (saved !== step) await saveState(out, step, store, optimizer.moments, settings);
+    if (saved !== step) await saveState(out, { step, loss }, store, optimizer.moments, settings);
     saved = step;
   };
   progress.step('training', step, steps, 'steps');
@@ -75,7 +74,7 @@ export async function train(run: Run): Promise<Trained> {
     step++;
     if (run.log) {
       const line = { step, ...taken, tokensPerSecond: Math.round((taken.tokens / seconds) * 10) / 10 };
-      appendFileSync(run.log, `${JSON.stringify(line)}\n`);
+      appendLine(run.log, `${JSON.stringify(line)}\n`);
     }
     progress.step('training', step, steps, 'steps', `loss ${loss.toFixed(3)}`);
     if (saveEvery > 0 && step % saveEvery === 0 && step < steps) await save();
@@ -111,7 +110,7 @@ const clipped = (norm: number, clip: number): number => (norm > clip ? clip / (n
 
 function notFinite(what: string, step: number, curriculum: Curriculum): CriaError {
   return new CriaError(`${what} in step ${step + 1}, of ${curriculum.describe(step)}`, {
-    remedy: 'give a smaller --lr, or --clip 1; the last saved state is kept, --resume goes on from it',
+    remedy: 'begin again with a smaller --lr, or with --clip 1',
     kind: 'failure',
   });
 }

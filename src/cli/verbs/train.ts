@@ -3,6 +3,7 @@ import { CriaError } from '../../base/index.ts';
 import { figure } from '../format.ts';
 import { modelPath } from '../model-path.ts';
 import { argument, choice, flag, integer, number, text } from '../options.ts';
+import { refuseAround } from '../replace.ts';
 import { columnsOption, forceOption, modelArgument } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 
@@ -51,7 +52,21 @@ export const verb = defineVerb({
     'train model tuned --mode full --data book.txt --sequence 256 --lr 1e-4',
   ],
   async run({ args, options, progress, signal, print }) {
-    const { data, threads, weights: precision, seed, columns, init, packing, clip, lr, teacher } = options;
+    const { json: _, quiet: __, resume, force, ...said } = options;
+    const {
+      data,
+      threads,
+      weights: precision,
+      seed,
+      columns,
+      init,
+      packing,
+      clip,
+      lr,
+      rslora,
+      targets,
+      ...rest
+    } = said;
     if (data === undefined) throw new CriaError('there is nothing to learn', { remedy: 'give --data train.jsonl' });
     const { originOf } = await import('../../artifact/index.ts');
     const { columnsFrom } = await import('../../data/index.ts');
@@ -64,25 +79,27 @@ export const verb = defineVerb({
       throw new CriaError('full training is in float32', { where: '--weights', remedy });
     }
     const path = modelPath(args.model);
+    const teacher = rest.teacher === undefined ? undefined : modelPath(rest.teacher);
+    if (force) for (const read of [path, teacher, data, rest.valid, init]) if (read) refuseAround(args.out, read);
     const model = loadModel(path, { threads, precision, progress });
     try {
       const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
-      const { alpha = 2 * options.rank, sequence = Math.min(512, model.config.context), ...rest } = options;
       const settings = {
         ...rest,
+        resume,
+        force,
+        seed,
         data,
-        alpha,
-        sequence,
+        alpha: rest.alpha ?? 2 * rest.rank,
         columns: columns === undefined ? undefined : columnsFrom(columns),
-        rankStabilized: options.rslora,
-        targets: options.targets?.split(',').filter(Boolean) ?? [],
+        rankStabilized: rslora,
+        targets: targets?.split(',').filter(Boolean) ?? [],
         init: init === 'kaiming' ? undefined : init,
-        teacher: teacher === undefined ? undefined : modelPath(teacher),
+        teacher,
         packing: packing === 'auto' ? undefined : packing,
         rate: lr,
         clip: clip === 0 ? undefined : clip,
       };
-      const { json: _, quiet: __, resume: ___, force: ____, ...said } = options;
       const origin = originOf('train', args.model, said, seed);
       const result = await trainModel(model, tokenizer, args.out, settings, origin, signal);
       const { steps, loss, seconds } = result;

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { refuseExisting, writeFileAtomically, writeFolderAtomically } from './files.ts';
+import { appendLine, makeFolder, refuseExisting, writeFileAtomically, writeFolderAtomically } from './files.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -21,6 +21,11 @@ test('a file appears whole, and nothing else does', async () => {
   });
   expect(readFileSync(join(folder, 'a'), 'utf8')).toBe('one two');
   expect(readdirSync(folder)).toEqual(['a']);
+});
+
+test('lines are appended to a file that need not be there', () => {
+  for (const line of ['one\n', 'two\n']) appendLine(join(folder, 'log'), line);
+  expect(readFileSync(join(folder, 'log'), 'utf8')).toBe('one\ntwo\n');
 });
 
 test('a writer that fails leaves the old file and no other', async () => {
@@ -67,6 +72,8 @@ test('a place that cannot be written is one sentence', async () => {
   writeFileSync(join(folder, 'file'), '');
   const inside = join(folder, 'file', 'a');
   await expect(writeFileAtomically(inside, () => {})).rejects.toThrow(/cannot be written/);
+  const ways = [() => refuseExisting(inside, true), () => makeFolder(inside), () => appendLine(inside, '')];
+  for (const work of ways) expect(work).toThrow(/cannot be written/);
 });
 
 describe('a full disk', () => {

@@ -92,7 +92,7 @@ export async function writeFolderAtomically(
  * written: a device, or a folder that holds other things.
  */
 export function refuseExisting(path: string, force: boolean): void {
-  const there = lstatSync(path, { throwIfNoEntry: false });
+  const there = statusOf(path);
   if (!there) return;
   if (!force) throw new CriaError('already exists', { where: path, remedy: 'choose another output or give --force' });
   const isArtifact = (entries: readonly string[]) => entries.length === 0 || entries.includes(artifactMark);
@@ -100,6 +100,14 @@ export function refuseExisting(path: string, force: boolean): void {
   if (replaceable) return;
   const what = there.isDirectory() ? `is a folder without ${artifactMark}` : 'is no file';
   throw new CriaError(`${what}, and is not replaced`, { where: path, remedy: 'choose another output' });
+}
+
+function statusOf(path: string) {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw asWriteError(error, path);
+  }
 }
 
 /** What every folder that cria writes holds: it tells what made it. */

@@ -1,0 +1,250 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type LoraAdapter, readAdapter } from '../../src/checkpoint/index.ts';
+import { call } from '../command-line.ts';
+import { temporaryFolder } from '../hostile.ts';
+import { adapterPath } from '../model/goldens.ts';
+import { dataFile, logIn, rows, tinyModel } from './tiny.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'cria-train-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+const quick = ['--threads', '1', '--quiet'];
+
+/** A model that has learned the words, and not yet which comes after which. */
+const taught = join(scratch, 'taught');
+beforeAll(async () => {
+  const fresh = await tinyModel({}, join(scratch, 'fresh'));
+  const reversed = rows.text.map(({ text }) => ({ text: text.split(' ').reverse().join(' ') }));
+  const data = dataFile([...rows.text, ...reversed], join(scratch, 'taught.jsonl'));
+  const how = ['--mode', 'full', '--steps', '60', '--batch', '8', '--lr', '0.05', '--packing', 'none'];
+  expect(await call(['train', fresh, taught, '--data', data, ...how, ...quick])).toMatchObject({ code: 0, err: '' });
+});
+
+let out: string;
+beforeEach(() => {
+  out = join(temporaryFolder(), 'out');
+});
+
+const rates = { lora: '0.05', full: '0.01', prompt: '0.2', prefix: '0.2' };
+
+describe.each(['lora', 'full', 'prompt', 'prefix'] as const)('%s', (mode) => {
+  test.each(['ce', 'dpo', 'kd'])('%s: the loss falls, and every step is in the log', async (loss) => {
+    const data = dataFile(loss === 'dpo' ? rows.preferences : rows.completion);
+    const log = join(temporaryFolder(), 'log.jsonl');
+    const teacher = loss === 'kd' ? ['--teacher', await tinyModel()] : [];
+    const argv = ['train', taught, out, '--data', data, '--mode', mode, '--loss', loss, ...teacher];
+    const how = ['--lr', rates[mode], '--steps', '12', '--batch', '12', '--log', log, '--beta', '1', '--json'];
+    const told = await call([...argv, ...how, ...quick, '--rank', '4', '--virtual-tokens', '4']);
+    expect(told).toMatchObject({ code: 0, err: '' });
+    const result = JSON.parse(told.out);
+    const lines = logIn(log);
+    expect(lines.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
+    expect(lines.every(({ gradNorm, tokensPerSecond }) => gradNorm > 0 && tokensPerSecond > 0)).toBe(true);
+    expect(result).toMatchObject({ steps: 12, loss: lines.at(-1)?.loss, path: out, seconds: expect.any(Number) });
+    expect(result.loss).toBeLessThan((lines[0]?.loss as number) * 0.96);
+    expect(readdirSync(dirname(out))).toEqual(['out']);
+  });
+});
+
+const train = (...argv: readonly string[]) => call(['train', taught, out, ...argv, ...quick]);
+
+/** Log-probabilities of a text as a model gives them. */
+async function scored(...argv: readonly string[]): Promise<readonly number[]> {
+  const text = dataFile([{ text: 'after two comes three' }]);
+  const told = await call(['score', ...argv, '--file', text, '--json', ...quick]);
+  expect(told.code, told.err).toBe(0);
+  return JSON.parse(told.out).rows[0].logprobs.slice(1);
+}
+
+test('LoRA that has learned nothing yet changes no logit', async () => {
+  expect((await train('--data', dataFile(rows.text), '--steps', '1', '--lr', '0')).code).toBe(0);
+  expect([...(readAdapter(out) as LoraAdapter).modules.values()].every(({ b }) => b.every((x) => x === 0))).toBe(true);
+  expect(await scored(taught, '--adapter', out)).toEqual(await scored(taught));
+});
+
+test('--init goes on with an adapter where another run has ended', async () => {
+  const data = dataFile(rows.completion);
+  const [first, log] = [join(temporaryFolder(), 'first'), join(temporaryFolder(), 'log.jsonl')];
+  const how = ['--data', data, '--batch', '12', '--lr', '0.05', '--steps', '6', '--targets', 'q_proj,up_proj'];
+  expect((await call(['train', taught, first, ...how, ...quick])).code).toBe(0);
+  expect((await train(...how, '--init', first, '--log', log)).code).toBe(0);
+  const fresh = join(temporaryFolder(), 'log.jsonl');
+  expect((await train(...how, '--force', '--log', fresh)).code).toBe(0);
+  const [begun, started] = [logIn(log)[0]?.loss as number, logIn(fresh)[0]?.loss as number];
+  expect(begun).toBeLessThan(started * 0.95);
+  expect([...(readAdapter(out) as LoraAdapter).modules.keys()].map((path) => path.split('.').at(-1))).toEqual(
+    expect.arrayContaining(['q_proj', 'up_proj']),
+  );
+});
+
+test('full training writes a model that opens, and that is what was trained', async () => {
+  const data = dataFile(rows.text);
+  const told = await train('--data', data, '--mode', 'full', '--lr', '0.01', '--steps', '4', '--valid', data, '--json');
+  const { validBefore, validAfter } = JSON.parse(told.out);
+  expect(validAfter).toBeLessThan(validBefore);
+  expect(readdirSync(out).sort()).toEqual(readdirSync(taught).sort());
+  const before = (await scored(taught)).reduce((sum, x) => sum + x);
+  expect((await scored(out)).reduce((sum, x) => sum + x)).toBeGreaterThan(before);
+  const again = await call([
+    'train',
+    out,
+    `${out}2`,
+    '--data',
+    data,
+    '--mode',
+    'full',
+    '--lr',
+    '0',
+    '--valid',
+    data,
+    '--json',
+    ...quick,
+  ]);
+  expect(JSON.parse(again.out).validBefore).toBeCloseTo(validAfter, 6);
+});
+
+test('a batch that is read in pieces is the same batch', async () => {
+  const logs = await Promise.all(
+    ['1', '2', '5'].map(async (pieces) => {
+      const log = join(temporaryFolder(), 'log.jsonl');
+      const how = ['--data', dataFile(rows.completion), '--batch', '5', '--accumulate', pieces, '--steps', '4'];
+      await call(['train', taught, `${out}${pieces}`, ...how, '--lr', '0.05', '--log', log, ...quick]);
+      return logIn(log);
+    }),
+  );
+  const [whole, ...others] = logs as [ReturnType<typeof logIn>, ...ReturnType<typeof logIn>[]];
+  for (const lines of others) {
+    for (const [i, { loss, gradNorm }] of lines.entries()) {
+      expect(loss).toBeCloseTo(whole[i]?.loss as number, 4);
+      expect(gradNorm).toBeCloseTo(whole[i]?.gradNorm as number, 3);
+    }
+  }
+});
+
+test('virtual tokens leave room for texts by default', async () => {
+  const { code, err } = await train(
+    '--data',
+    dataFile(rows.text),
+    '--mode',
+    'prefix',
+    '--virtual-tokens',
+    '40',
+    '--steps',
+    '1',
+  );
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+});
+
+describe('is refused in one sentence, and nothing is written:', () => {
+  const data = () => dataFile(rows.text);
+  const some = (name: string, content: string | Uint8Array) => {
+    const path = join(temporaryFolder(), name);
+    writeFileSync(path, content);
+    return path;
+  };
+  const badRow = [...rows.completion.slice(0, 2), { prompt: 'x' }];
+
+  test.each<[string, () => readonly string[] | Promise<readonly string[]>, string]>([
+    ['no data', () => [], 'there is nothing to learn (give --data train.jsonl)'],
+    ['data that is missing', () => ['--data', 'no/such.jsonl'], 'no/such.jsonl: cannot be read'],
+    ['empty data', () => ['--data', some('empty.jsonl', '')], 'empty.jsonl: holds nothing to learn from'],
+    ['an empty text', () => ['--data', some('empty.txt', '')], 'empty.txt: holds nothing to learn from'],
+    ['one token', () => ['--data', some('a.txt', 'a')], 'a.txt: leaves nothing to learn in sequences of 48 tokens'],
+    ['an unknown kind of file', () => ['--data', some('a.xml', '')], 'a.xml: is not a data file by its name'],
+    ['data that is not UTF-8', () => ['--data', some('a.txt', Buffer.from([0x61, 0xff]))], 'is not text in UTF-8'],
+    ['rows that are not UTF-8', () => ['--data', some('a.jsonl', Buffer.from([0xff]))], 'is not text in UTF-8'],
+    ['a row without its column', () => ['--data', dataFile(badRow)], 'data.jsonl: row 3: has no column completion'],
+    ['a row of no form', () => ['--data', dataFile([{ a: 'b' }])], 'data.jsonl: row 1: has none of the columns'],
+    ['a pair without an answer', () => ['--data', data(), '--loss', 'dpo'], 'row 1: has no column prompt'],
+    ['a column that is missing', () => ['--data', data(), '--columns', 'text=b'], 'row 1: has no column b'],
+    ['held-out data of no form', () => ['--data', data(), '--valid', dataFile([{}])], 'row 1: has none of the columns'],
+    [
+      'a long sequence',
+      () => ['--data', data(), '--sequence', '49'],
+      '--sequence: 49 tokens do not fit into the context of 48 (give at most 48)',
+    ],
+    [
+      'many virtual tokens',
+      () => ['--data', data(), '--mode', 'prompt', '--virtual-tokens', '48'],
+      '48 virtual tokens leave no room',
+    ],
+    [
+      'a large rank',
+      () => ['--data', data(), '--rank', '17'],
+      '--rank: a rank of 17 is larger than self_attn.q_proj of 16 x 16 can have (give at most 16)',
+    ],
+    [
+      'an unknown target',
+      () => ['--data', data(), '--targets', 'q_proj,x'],
+      '--targets: x is no linear layer (give some of q_proj',
+    ],
+    [
+      'many pieces',
+      () => ['--data', data(), '--accumulate', '5'],
+      '--accumulate: a batch of 4 has no 5 pieces (give at most 4)',
+    ],
+    ['no teacher', () => ['--data', data(), '--loss', 'kd'], 'distillation needs a teacher (give --teacher MODEL)'],
+    [
+      'a teacher of another vocabulary',
+      async () => ['--data', data(), '--loss', 'kd', '--teacher', await tinyModel({ vocab_size: 310 })],
+      "the teacher's vocabulary has 310 tokens, the model's 300",
+    ],
+    [
+      'held-out pairs',
+      () => ['--data', dataFile(rows.preferences), '--loss', 'dpo', '--valid', data()],
+      '--valid: held-out loss is cross entropy',
+    ],
+    [
+      'an adapter of another model',
+      () => ['--data', data(), '--init', adapterPath('lora')],
+      `${adapterPath('lora')}: it adapts model.layers.0`,
+    ],
+    [
+      'an adapter of another kind',
+      () => ['--data', data(), '--init', adapterPath('prompt')],
+      'holds a prompt adapter, and lora is trained (give --mode prompt',
+    ],
+    [
+      'an adapter for the whole model',
+      () => ['--data', data(), '--init', adapterPath('lora'), '--mode', 'full'],
+      '--init: full training starts from the model',
+    ],
+    [
+      'packed weights to train',
+      () => ['--data', data(), '--mode', 'full', '--weights', 'q8'],
+      '--weights: full training is in float32',
+    ],
+    [
+      'resuming nothing',
+      () => ['--data', data(), '--resume'],
+      'there is no unfinished run to resume (train without --resume)',
+    ],
+    [
+      'a log in a folder that is missing',
+      () => ['--data', data(), '--log', 'no/such/log.jsonl'],
+      'no/such/log.jsonl: cannot be written',
+    ],
+    ['an unknown mode', () => ['--data', data(), '--mode', 'all'], "'all' is not one of lora, full, prompt, prefix"],
+    ['no steps', () => ['--data', data(), '--steps', '0'], "'0' is not a whole number of 1 or more"],
+  ])('%s', async (_, argv, sentence) => {
+    const { code, out: printed, err } = await train(...(await argv()));
+    expect(err).toContain(sentence);
+    expect({ code, printed, lines: err.split('\n').length }).toEqual({ code: 2, printed: '', lines: 2 });
+    expect(readdirSync(dirname(out))).toEqual([]);
+  });
+
+  test('an output that exists, and what is read', async () => {
+    writeFileSync(out, '');
+    expect(await train('--data', data())).toMatchObject({ code: 2, err: expect.stringContaining('already exists') });
+    const onto = await call(['train', taught, taught, '--data', data(), '--force', ...quick]);
+    expect(onto).toMatchObject({ code: 2, err: expect.stringContaining('which is read') });
+  });
+
+  test('an output where nothing can be written', async () => {
+    writeFileSync(out, '');
+    const { code, err } = await call(['train', taught, join(out, 'inside'), '--data', data(), ...quick]);
+    expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining('cannot be written') });
+  });
+});

@@ -15,7 +15,7 @@ export interface Differentiated {
 
 /**
  * Reverse-mode differentiation of a scalar as a graph transformation: from a graph to a graph, no tape. Nodes that no
- * parameter reaches cost nothing. (Griewank and Walther 2008, chapter 3)
+ * parameter reaches cost nothing. Inputs of one name are one parameter. (Griewank and Walther 2008, chapter 3)
  * @throws CriaError when the loss is no scalar, or an op on the way has no gradient; the path to it is named.
  */
 export function differentiate(
@@ -25,7 +25,7 @@ export function differentiate(
 ): Differentiated {
   if (loss.shape.length > 0)
     throw new CriaError(`a loss of shape ${showShape(loss.shape)} is no scalar`, { kind: 'failure' });
-  const [root, ...others] = writeOut([loss, ...also], new Set(parameters.map((parameter) => parameter.node)));
+  const [root, ...others] = writeOut([loss, ...also], parameters);
   const start = root as Tensor;
   const order = topological([start]);
   const active = reachedFrom(parameters, order);
@@ -53,11 +53,18 @@ export function differentiate(
   };
 }
 
-/** Copies the graph with every fused op that has no gradient of its own, and needs one, written in primitive ops. */
-function writeOut(roots: readonly Tensor[], parameters: ReadonlySet<Node>): Tensor[] {
-  const depends = new Set<Node>(parameters);
+/**
+ * Copies the graph with every fused op that has no gradient of its own, and needs one, written in primitive ops, and
+ * with every parameter where an input of its name stands: a tied embedding is read in two places.
+ */
+function writeOut(roots: readonly Tensor[], parameters: readonly Tensor[]): Tensor[] {
+  const named = new Map(parameters.map((parameter) => [inputName(parameter), parameter]));
+  const depends = new Set<Node>(parameters.map((parameter) => parameter.node));
   return rewrite(roots, (node, inputs) => {
-    if (node.inputs.some((input) => depends.has(input.node))) depends.add(node);
+    const name = inputName(node.outputs[0] as Tensor);
+    const parameter = name === undefined ? undefined : named.get(name);
+    if (parameter || node.inputs.some((input) => depends.has(input.node))) depends.add(node);
+    if (parameter) return parameter.node === node ? undefined : [parameter];
     const fused = depends.has(node) && !node.op.vjp && node.op.expand;
     return fused ? fused(inputs, node.attributes) : undefined;
   });

@@ -73,16 +73,13 @@ async function signalled(signal: 'SIGKILL' | 'SIGINT', afterSteps: number): Prom
 
 // seconds on an idle machine, but the tests keep it busy
 describe('a training that was', { timeout: 120_000 }, () => {
-  test.each([0, 5, 20])(
-    'killed after step %i and resumed gives the bytes of one that ran through',
-    async (after) => {
-      expect(await signalled('SIGKILL', after)).toEqual([null, 'SIGKILL']);
-      expect(existsSync(out)).toBe(false);
-      expect(await resumed()).toMatchObject({ code: 0, err: '' });
-      expect(bytesIn(out)).toEqual(bytesIn(whole));
-      expect(existsSync(`${out}.training`)).toBe(false);
-    },
-  );
+  test.each([0, 5, 20])('killed after step %i and resumed gives the bytes of one that ran through', async (after) => {
+    expect(await signalled('SIGKILL', after)).toEqual([null, 'SIGKILL']);
+    expect(existsSync(out)).toBe(false);
+    expect(await resumed()).toMatchObject({ code: 0, err: '' });
+    expect(bytesIn(out)).toEqual(bytesIn(whole));
+    expect(existsSync(`${out}.training`)).toBe(false);
+  });
 
   test('interrupted by Ctrl-C ends with 130, keeps every step and gives the same bytes', async () => {
     expect(await signalled('SIGINT', 5)).toEqual([130, null]);

@@ -3,7 +3,8 @@ export type Schedule = (typeof schedules)[number];
 
 /**
  * The factor of the learning rate in a step (counted from 0) of `steps`: it rises linearly over `warmup` steps, then
- * stays, or falls to 0 along a line or half a cosine. (As transformers has them; Loshchilov and Hutter 2017)
+ * stays, or falls to 0 along a line or half a cosine. (Loshchilov and Hutter 2017) As transformers has them, but that its
+ * first step of a warm-up has the rate 0 and changes nothing; here all have some.
  */
 export function rateFactor(schedule: Schedule, step: number, steps: number, warmup: number): number {
   if (step < warmup) return (step + 1) / (warmup + 1);

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { randomFrom } from '../base/index.ts';
+import { adamw, type Optimizer } from './adamw.ts';
+import { type ParameterStore, parameterStore } from './parameters.ts';
+
+const device = { device: 'cpu', threads: 1 } as const;
+
+/** Of `count` values the first half decays; a piece of the optimizer's is smaller where there are many. */
+async function opened(count: number): Promise<{ store: ParameterStore; optimizer: Optimizer }> {
+  const store = parameterStore([
+    { name: 'norm', shape: [count / 2], decays: false },
+    { name: 'matrix', shape: [count / 4, 2], decays: true },
+  ]);
+  const optimizer = await adamw(store, device);
+  onTestFinished(() => optimizer.dispose());
+  return { store, optimizer };
+}
+
+/** One step of Loshchilov and Hutter's algorithm 2, in float64 and word for word. */
+function paperStep(
+  state: { x: Float64Array; m: Float64Array; v: Float64Array },
+  gradient: Float64Array,
+  { t, rate, decay, decaying }: { t: number; rate: number; decay: number; decaying: number },
+): void {
+  const [beta1, beta2, epsilon] = [0.9, 0.999, 1e-8];
+  for (const [i, g] of gradient.entries()) {
+    const x = state.x[i] as number;
+    const m = beta1 * (state.m[i] as number) + (1 - beta1) * g;
+    const v = beta2 * (state.v[i] as number) + (1 - beta2) * g * g;
+    const [mHat, vHat] = [m / (1 - beta1 ** t), v / (1 - beta2 ** t)];
+    state.x[i] = x - rate * (mHat / (Math.sqrt(vHat) + epsilon) + (i < decaying ? decay * x : 0));
+    state.m[i] = m;
+    state.v[i] = v;
+  }
+}
+
+const farthest = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Array.from(a).reduce((most, x, i) => Math.max(most, Math.abs(x - (b[i] as number))), 0);
+
+describe.each([64, 2 ** 19 + 8])('%i values', (count) => {
+  test('are changed as the paper has it: decay, clipping, and sums of pieces', { timeout: 120_000 }, async () => {
+    const { store, optimizer } = await opened(count);
+    const random = randomFrom(7);
+    const state = {
+      x: Float64Array.from({ length: count }, () => 2 * random() - 1),
+      m: new Float64Array(count),
+      v: new Float64Array(count),
+    };
+    store.values.set(state.x);
+    for (let t = 1; t <= 4; t++) {
+      const pieces = t === 3 ? 3 : 1; // between steps of one piece
+      const total = new Float64Array(count);
+      for (let piece = 0; piece < pieces; piece++) {
+        for (let i = 0; i < count; i++) {
+          store.gradients[i] = (random() - 0.5) * 10 ** (t - 3);
+          total[i] = (total[i] as number) + (store.gradients[i] as number);
+        }
+        if (pieces > 1) await optimizer.accumulate();
+      }
+      const norm = Math.sqrt(total.reduce((sum, g) => sum + g * g, 0));
+      expect((await optimizer.norm()) / norm).toBeCloseTo(1, 5);
+      const [rate, scale] = [0.01 * t, t === 2 ? 0.25 : 1];
+      await optimizer.update({ count: t, rate, weightDecay: 0.3, scale });
+      const clipped = total.map((g) => g * scale);
+      paperStep(state, clipped, { t, rate, decay: 0.3, decaying: count / 2 });
+    }
+    expect(farthest(store.values, state.x)).toBeLessThan(2e-6);
+    expect(farthest(optimizer.moments.first, state.m)).toBeLessThan(1e-6);
+    expect(farthest(optimizer.moments.second, state.v)).toBeLessThan(1e-6);
+  });
+});
+
+test('values, norms and clipping are those of PyTorch', async () => {
+  const path = join(import.meta.dirname, '../../test/goldens/adamw.json');
+  const { adamw: golden } = JSON.parse(readFileSync(path, 'utf8'));
+  const { store, optimizer } = await opened(12);
+  store.values.set(golden.start);
+  for (const [i, gradient] of golden.gradients.entries()) {
+    store.gradients.set(gradient);
+    const norm = await optimizer.norm();
+    expect(norm).toBeCloseTo(golden.norms[i], 5);
+    const scale = norm > golden.clip ? golden.clip / (norm + 1e-6) : 1;
+    await optimizer.update({ count: i + 1, rate: golden.lr, weightDecay: golden.weight_decay, scale });
+    expect(farthest(store.values, golden.values[i])).toBeLessThan(5e-7);
+  }
+  expect(Math.max(...golden.norms)).toBeGreaterThan(golden.clip); // some were clipped
+});
+
+test('where nothing decays, or everything, the other part is empty', async () => {
+  for (const decays of [true, false]) {
+    const store = parameterStore([{ name: 'x', shape: [2], decays }]);
+    const optimizer = await adamw(store, device);
+    onTestFinished(() => optimizer.dispose());
+    store.values.set([1, -2]);
+    await optimizer.update({ count: 1, rate: 0.5, weightDecay: 0.2, scale: 1 });
+    expect([...store.values]).toEqual(decays ? [Math.fround(0.9), Math.fround(-1.8)] : [1, -2]);
+  }
+});

@@ -1,0 +1,174 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { refusalOf, temporaryFolder } from '../../test/hostile.ts';
+import { openTokenizer, type Tokenizer, trainTokenizer } from '../tokenizer/index.ts';
+import { type Example, readExamples, readPairs } from './examples.ts';
+
+let tokenizer: Tokenizer;
+beforeEach(() => {
+  tokenizer = tokenizerWith();
+});
+
+/** A byte tokenizer whose template is `<|bos|><|user|>…<|end|><|assistant|>…<|end|>`, or another. */
+function tokenizerWith(template?: string): Tokenizer {
+  const folder = temporaryFolder();
+  for (const [name, text] of Object.entries(trainTokenizer(['nothing'], 262))) {
+    const config =
+      name === 'tokenizer_config.json' && template ? { ...JSON.parse(text), chat_template: template } : undefined;
+    writeFileSync(join(folder, name), config ? JSON.stringify(config) : text);
+  }
+  return openTokenizer({ kind: 'folder', path: folder });
+}
+
+function file(rows: readonly unknown[] | string, name = 'data.jsonl'): string {
+  const path = join(temporaryFolder(), name);
+  writeFileSync(path, typeof rows === 'string' ? rows : rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  return path;
+}
+
+/** What is read of an example, and what is learned of it, as texts. */
+function shown({ ids, learned }: Example): { read: string; learned: string } {
+  const some = ids.filter((_, i) => learned?.[i] ?? true);
+  return { read: tokenizer.decode(ids), learned: tokenizer.decode(some) };
+}
+
+const read = async (rows: readonly unknown[], options: { learnPrompts?: boolean } = {}) =>
+  (await readExamples(file(rows), { tokenizer, ...options })).examples.map(shown);
+
+const chat = [
+  { role: 'system', content: 'be kind' },
+  { role: 'user', content: 'hi' },
+  { role: 'assistant', content: 'hello' },
+  { role: 'user', content: 'bye' },
+  { role: 'assistant', content: 'ciao' },
+];
+
+describe('what is learned of', () => {
+  test('a text is all of it and its end', async () => {
+    expect(await read([{ text: 'ab' }])).toEqual([{ read: '<|bos|>ab<|end|>', learned: '<|bos|>ab<|end|>' }]);
+  });
+
+  test('a prompt and its completion is the completion and the end', async () => {
+    expect(await read([{ prompt: 'ab', completion: 'cd' }])).toEqual([
+      { read: '<|bos|>ab cd<|end|>', learned: ' cd<|end|>' },
+    ]);
+  });
+
+  test('a conversation is what the assistant says, every turn and its end', async () => {
+    expect(await read([{ messages: chat }])).toEqual([
+      {
+        read: '<|bos|><|system|>be kind<|end|><|user|>hi<|end|><|assistant|>hello<|end|><|user|>bye<|end|><|assistant|>ciao<|end|>',
+        learned: 'hello<|end|>ciao<|end|>',
+      },
+    ]);
+  });
+
+  test('a conversation that ends with a question ends with the last answer', async () => {
+    const [example] = await read([{ messages: chat.slice(0, 4) }]);
+    expect(example?.read.endsWith('hello<|end|>')).toBe(true);
+  });
+
+  test('special tokens that a message spells are text', async () => {
+    const [end] = tokenizer.special.eos;
+    const messages = [chat[1], { role: 'assistant', content: '<|end|>' }];
+    const { examples } = await readExamples(file([{ messages }]), { tokenizer });
+    expect(examples[0]?.ids.filter((id) => id === end)).toHaveLength(2);
+    expect(examples[0]?.learned?.filter(Boolean)).toHaveLength('<|end|>'.length + 1);
+  });
+
+  test('prompts is learned too when that is asked for', async () => {
+    const rows = [{ prompt: 'ab', completion: 'cd' }, { messages: chat }];
+    for (const { read: all, learned } of await read(rows, { learnPrompts: true })) expect(learned).toBe(all);
+  });
+});
+
+test('rows of several forms are mixed as they are', async () => {
+  const { forms, examples } = await readExamples(
+    file([{ text: 'a' }, { prompt: 'b', completion: 'c' }, { messages: chat }, { text: 'd' }]),
+    { tokenizer },
+  );
+  expect([...forms].sort()).toEqual(['completion', 'messages', 'text']);
+  expect(examples).toHaveLength(4);
+});
+
+test('the whole of a text file is one text, without special tokens', async () => {
+  const { forms, examples } = await readExamples(file('one\ntwo\n', 'a.TXT'), { tokenizer });
+  expect([...forms]).toEqual(['text']);
+  expect(examples).toEqual([{ ids: tokenizer.encode('one\ntwo\n', { special: false }), learned: undefined }]);
+});
+
+test('columns of other names are read', async () => {
+  const path = file([{ question: 'a', answer: 'b' }]);
+  const columns = new Map([
+    ['prompt', 'question'],
+    ['completion', 'answer'],
+  ]);
+  const { examples } = await readExamples(path, { tokenizer, columns });
+  expect(examples.map(shown)).toEqual([{ read: '<|bos|>a b<|end|>', learned: ' b<|end|>' }]);
+});
+
+test('both answers of a pair follow its prompt, and alone are learned', async () => {
+  const pairs = await readPairs(file([{ prompt: 'a', chosen: 'b', rejected: ' c' }]), { tokenizer });
+  expect(pairs.map(({ chosen, rejected }) => [shown(chosen), shown(rejected)])).toEqual([
+    [
+      { read: '<|bos|>a b<|end|>', learned: ' b<|end|>' },
+      { read: '<|bos|>a c<|end|>', learned: ' c<|end|>' },
+    ],
+  ]);
+});
+
+const good = { text: 'a' };
+test.each<[string, readonly unknown[], string]>([
+  [
+    'of no form',
+    [good, { goal: 'a', target: 'b' }],
+    'row 2: has none of the columns messages, prompt and completion, or text (its columns are goal, target: rename them',
+  ],
+  [
+    'without columns',
+    [{}],
+    'row 1: has none of the columns messages, prompt and completion, or text (its columns are none',
+  ],
+  ['without a completion', [good, good, { prompt: 'a' }], 'row 3: has no column completion (its columns are prompt)'],
+  ['without a prompt', [{ completion: 'a' }], 'row 1: has no column prompt'],
+  ['with a number as text', [{ text: 1 }], 'row 1: its text is not a text'],
+  [
+    'with messages that are none',
+    [{ messages: 'hi' }],
+    'row 1: its messages are not a list of roles and contents (write it as',
+  ],
+  ['with a message without a role', [{ messages: [{ content: 'a' }] }], 'row 1: its messages are not a list'],
+  ['with null as message', [{ messages: [null] }], 'row 1: its messages are not a list'],
+  [
+    'without an answer',
+    [{ messages: chat.slice(0, 2) }],
+    'row 1: its messages have no answer of the assistant to learn',
+  ],
+])('a row %s is refused by file and row', async (_, rows, sentence) => {
+  expect(await refusalOf(() => readExamples(file(rows), { tokenizer }))).toContain(`data.jsonl: ${sentence}`);
+});
+
+test('a pair without an answer is refused by file and row', async () => {
+  const path = file([{ prompt: 'a', chosen: 'b' }]);
+  expect(await refusalOf(() => readPairs(path, { tokenizer }))).toContain('data.jsonl: row 1: has no column rejected');
+});
+
+test('a file without rows holds nothing to learn from', async () => {
+  for (const work of [readExamples, readPairs]) {
+    expect(await refusalOf(() => work(file([]), { tokenizer }))).toContain('data.jsonl: holds nothing to learn from');
+  }
+});
+
+test('a template that rewrites earlier turns cannot be learned from', async () => {
+  tokenizer = tokenizerWith("{% for m in messages %}{{ loop.revindex ~ m['content'] }}{% endfor %}");
+  expect(await refusalOf(() => readExamples(file([{ messages: chat }]), { tokenizer }))).toContain(
+    'data.jsonl: row 1: the chat template rewrites earlier messages',
+  );
+});
+
+test('reading stops when it is told to', async () => {
+  const stop = new AbortController();
+  stop.abort(new Error('stopped'));
+  await expect(readExamples(file([good]), { tokenizer, signal: stop.signal })).rejects.toThrow('stopped');
+});

@@ -1,0 +1,174 @@
+import { describe, expect, test } from 'vitest';
+import { randomFrom } from '../base/index.ts';
+import { compile, type Value, type Values, value } from '../engine/index.ts';
+import { type Dtype, differentiate, input, inputsOf, type Tensor } from '../tensor/index.ts';
+import { learnedTokens, predictionLesson, predictions, preferenceLesson } from './lesson.ts';
+import { crossEntropy, distillation, type Loss, preference } from './losses.ts';
+
+const classes = 5;
+const random = randomFrom(11);
+const matrix = (rows: number) =>
+  Array.from({ length: rows }, () => Array.from({ length: classes }, () => 4 * random() - 2));
+
+/** The loss and its gradient with respect to the logits. */
+async function computed(loss: Loss, logits: number[][], feeds: Values): Promise<{ loss: number; gradient: number[] }> {
+  const given = input('logits', 'f32', ['rows', classes]);
+  const { loss: root, gradients } = differentiate(loss(given), [given]);
+  const program = await compile({ loss: root, gradient: gradients[0] as Tensor }, { threads: 1 });
+  const results = await program.run({ ...feeds, logits: f32(logits.flat(), [logits.length, classes]) });
+  await program.dispose();
+  const [lossValue, gradient] = [results.loss as Value<'f32'>, results.gradient as Value<'f32'>];
+  return { loss: lossValue.data[0] as number, gradient: [...gradient.data] };
+}
+
+const f32 = (data: readonly number[], shape: readonly number[]) => value('f32', shape, Float32Array.from(data));
+
+const logSoftmaxOf = (row: readonly number[]) => {
+  const total = Math.log(row.reduce((sum, x) => sum + Math.exp(x), 0));
+  return row.map((x) => x - total);
+};
+
+/** Central differences of a function of the logits, in float64. */
+function slopes(logits: number[][], f: (logits: number[][]) => number): number[] {
+  const h = 1e-5;
+  return logits.flatMap((row, i) =>
+    row.map((_, j) => {
+      const moved = (by: number) => f(logits.map((r, k) => r.map((x, l) => (k === i && l === j ? x + by : x))));
+      return (moved(h) - moved(-h)) / (2 * h);
+    }),
+  );
+}
+
+function expectClose(got: readonly number[], wanted: readonly number[]): void {
+  expect(got.length).toBe(wanted.length);
+  for (const [i, x] of got.entries()) expect(x).toBeCloseTo(wanted[i] as number, 5);
+}
+
+const texts = [
+  { ids: [0, 1, 2, 3], learned: [true, false, true, true] },
+  { ids: [4, 0, 3], learned: undefined },
+];
+
+describe('a lesson', () => {
+  test('counts what is learned: the first token has nothing before it', () => {
+    expect(learnedTokens(texts)).toBe(4);
+  });
+
+  test('has the rows before learned tokens, in the padded texts behind virtual tokens', () => {
+    expect(predictions(texts, [])).toMatchObject({ rows: [1, 2, 4, 5], targets: [2, 3, 0, 3], textOf: [0, 0, 1, 1] });
+    const { rows, targets, texts: read } = predictions(texts, [7, 8]);
+    expect({ rows, targets }).toEqual({ rows: [3, 4, 8, 9], targets: [2, 3, 0, 3] });
+    expect(read[1]).toEqual([7, 8, 4, 0, 3]);
+  });
+
+  test('read in pieces has the shares of the whole batch', () => {
+    const total = learnedTokens(texts);
+    const shares = texts.flatMap((text) => [...(predictionLesson([text], total).feeds.shares as Value<'f32'>).data]);
+    expect(shares).toEqual([0.25, 0.25, 0.25, 0.25]);
+  });
+});
+
+test('cross entropy is the mean of -log p(target), and its gradient the slope', async () => {
+  const logits = matrix(4);
+  const { feeds } = predictionLesson(texts, learnedTokens(texts));
+  const formula = (rows: number[][]) =>
+    rows.reduce((sum, row, i) => sum - (logSoftmaxOf(row)[[2, 3, 0, 3][i] as number] as number), 0) / 4;
+  const { loss, gradient } = await computed(crossEntropy, logits, feeds);
+  expect(loss).toBeCloseTo(formula(logits), 5);
+  expectClose(gradient, slopes(logits, formula));
+});
+
+describe('distillation', () => {
+  const [logits, teacher] = [matrix(4), matrix(4)];
+  const shares = f32([0.25, 0.25, 0.25, 0.25], [4]);
+
+  test.each([1, 0.5, 3])('at temperature %d is T^2 KL(teacher || student), and its gradient the slope', async (t) => {
+    const formula = (rows: number[][]) =>
+      rows.reduce((sum, row, i) => {
+        const student = logSoftmaxOf(row.map((x) => x / t));
+        const taught = logSoftmaxOf((teacher[i] as number[]).map((x) => x / t));
+        return sum + taught.reduce((all, log, k) => all + Math.exp(log) * (log - (student[k] as number)), 0);
+      }, 0) *
+      (t ** 2 / 4);
+    const feeds = { shares, teacher: f32(teacher.flat(), [4, classes]) };
+    const { loss, gradient } = await computed(distillation(t), logits, feeds);
+    expect(loss).toBeCloseTo(formula(logits), 5);
+    expectClose(gradient, slopes(logits, formula));
+  });
+
+  test('is 0 without a slope where the student is the teacher', async () => {
+    const { loss, gradient } = await computed(distillation(2), logits, {
+      shares,
+      teacher: f32(logits.flat(), [4, classes]),
+    });
+    expect(Math.abs(loss)).toBeLessThan(1e-6);
+    expectClose(
+      gradient,
+      gradient.map(() => 0),
+    );
+  });
+
+  test('does not see what is added to all logits of a row', async () => {
+    const shifted = logits.map((row, i) => row.map((x) => x + 3 * i));
+    const { loss } = await computed(distillation(1), logits, { shares, teacher: f32(shifted.flat(), [4, classes]) });
+    expect(Math.abs(loss)).toBeLessThan(1e-5);
+  });
+});
+
+describe('preference', () => {
+  // two pairs: the chosen texts, then the rejected ones; 3 + 2 + 1 + 2 tokens are learned
+  const four = [
+    [0, 1, 2, 3],
+    [4, 0, 3],
+    [1, 2],
+    [2, 2, 1],
+  ].map((ids) => ({ ids, learned: undefined }));
+  const rows = [3, 2, 1, 2];
+  const targets = [1, 2, 3, 0, 3, 2, 2, 1];
+  const logits = matrix(8);
+  const sums = (all: number[][]): number[] => {
+    const logs = all.map((row, i) => logSoftmaxOf(row)[targets[i] as number] as number);
+    return rows.map((count, text) => {
+      const from = rows.slice(0, text).reduce((sum, before) => sum + before, 0);
+      return logs.slice(from, from + count).reduce((sum, x) => sum + x, 0);
+    });
+  };
+  const formula = (reference: readonly number[], beta: number) => (all: number[][]) => {
+    const [c1, c2, r1, r2] = sums(all) as [number, number, number, number];
+    const [d1, d2, s1, s2] = reference as unknown as [number, number, number, number];
+    const losses = [c1 - r1 - (d1 - s1), c2 - r2 - (d2 - s2)].map((margin) => Math.log(1 + Math.exp(-beta * margin)));
+    return losses.reduce((sum, x) => sum + x, 0) / 2;
+  };
+
+  test.each([0.1, 1.5])('with beta %d is -log sigmoid of the margin, and its gradient the slope', async (beta) => {
+    const reference = [-4, -3, -2.5, -5];
+    const { feeds } = preferenceLesson(four, 2, Float32Array.from(reference));
+    const { loss, gradient } = await computed(preference(beta), logits, feeds);
+    expect(loss).toBeCloseTo(formula(reference, beta)(logits), 5);
+    expectClose(gradient, slopes(logits, formula(reference, beta)));
+  });
+
+  test('is log 2 where the reference is the model itself', async () => {
+    const { feeds } = preferenceLesson(four, 2, Float32Array.from(sums(logits)));
+    const { loss, gradient } = await computed(preference(0.7), logits, feeds);
+    expect(loss).toBeCloseTo(Math.log(2), 6);
+    expect(Math.max(...gradient.map(Math.abs))).toBeGreaterThan(0.01); // and there is something to learn
+  });
+
+  test('stays finite for margins far apart', async () => {
+    for (const far of [-1e4, 1e4]) {
+      const { feeds } = preferenceLesson(four, 2, Float32Array.of(far, far, 0, 0));
+      const { loss } = await computed(preference(1), logits, feeds);
+      expect(loss / Math.max(0, far)).toSatisfy((ratio: number) => (far > 0 ? Math.abs(ratio - 1) < 0.01 : loss === 0));
+    }
+  });
+});
+
+test('losses read what their lessons feed, and nothing else', () => {
+  const names = (loss: Loss) => [
+    ...inputsOf({ loss: loss(input('logits', 'f32' as Dtype, ['rows', classes])) }).keys(),
+  ];
+  expect(names(crossEntropy).sort()).toEqual(['logits', 'shares', 'targets']);
+  expect(names(distillation(1)).sort()).toEqual(['logits', 'shares', 'teacher']);
+  expect(names(preference(1)).sort()).toEqual(['logits', 'pairShare', 'reference', 'shares', 'targets']);
+});

@@ -1,6 +1,6 @@
 import type { Random } from '../base/index.ts';
-import type { Facts } from './places.ts';
-import { factsOf } from './places.ts';
+import type { Facts } from './facts.ts';
+import { factsOf } from './facts.ts';
 import type { Relation } from './relations.ts';
 import { relationsOf } from './relations.ts';
 import { analogies } from './skills/analogies.ts';

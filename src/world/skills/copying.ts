@@ -1,29 +1,31 @@
 import type { Random } from '../../base/index.ts';
-import { between, drawUntil, isHeldOut, pick } from '../draw.ts';
+import { between, chance, drawUntil, isHeldOut, pick } from '../draw.ts';
 import { inventStem } from '../invent.ts';
 import type { HeldOut, Skill } from '../types.ts';
 
 const share = 0.1;
-const layouts = ['{l}\n', '{l} ;', 'copy: {l} =', '[ {l} ] again ['];
+/** In each the first word of the list is spelled with the same space both times. */
+const layouts = ['{l}\n', 'say {l} ;', 'copy: {l} =', '[ {l} ] again ['];
 
 /**
- * Lists that stand twice: of words, names, invented stems, letters, digits, or all mixed, in several layouts.
- * Held out: a tenth of all lists.
+ * Lists that stand twice: of words, names, invented stems, letters, numbers, all mixed, or pieces of words run
+ * together, in several layouts. Held out: a tenth of all lists.
  */
 export function copying(words: readonly string[]): Skill {
-  const letters = [...'abcdefghijklmnopqrstuvwxyz'];
   const kinds: readonly ((random: Random) => string)[] = [
-    (random) => pick(random, words),
-    inventStem,
-    (random) => pick(random, letters),
-    (random) => String(between(random, 0, 99)),
-    (random) => pick(random, [inventStem(random), pick(random, words), pick(random, letters)]),
+    (random) => ` ${pick(random, words)}`,
+    (random) => ` ${inventStem(random)}`,
+    (random) => ` ${pick(random, letters)}`,
+    (random) => ` ${between(random, 0, 99)}`,
+    (random) => ` ${pick(random, [inventStem(random), pick(random, words), pick(random, letters)])}`,
+    (random) => piece(random, pick(random, words)),
   ];
   const draw = (random: Random, held: boolean): HeldOut => {
     const list = drawUntil(
       () => {
         const one = pick(random, kinds);
-        return Array.from({ length: lengthOf(random) }, () => one(random)).join(' ');
+        const items = Array.from({ length: lengthOf(random) }, () => one(random));
+        return items.join('').trim();
       },
       (drawn) => isHeldOut(share, 'copy', drawn) === held,
     );
@@ -38,6 +40,14 @@ export function copying(words: readonly string[]): Skill {
     },
     tasks: { copying: (random) => draw(random, true) },
   };
+}
+
+const letters = [...'abcdefghijklmnopqrstuvwxyz'];
+
+/** A few letters of a word, half of the time behind a space. */
+function piece(random: Random, word: string): string {
+  const start = between(random, 0, word.length - 1);
+  return (chance(random, 0.5) ? ' ' : '') + word.slice(start, start + between(random, 1, 4));
 }
 
 /** Three to thirty items, short lists more often. */

@@ -42,6 +42,11 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import('./verbs/world.ts'),
   },
   {
+    name: 'tour',
+    summary: 'what cria does, shown on the model that ships with it',
+    load: () => import('./verbs/tour.ts'),
+  },
+  {
     name: 'pull',
     summary: 'bring a checkpoint from a hub, resumable and checked',
     load: () => import('./verbs/pull.ts'),

@@ -7,8 +7,11 @@ const share = 0.1;
 /** In each the first word of the list is spelled with the same space both times. */
 const layouts = ['{l}\n', 'say {l} ;', 'copy: {l} =', '[ {l} ] again ['];
 
+/** Of a hundred rows, so many say a short list again and again: what comes next is then mostly known. */
+const repeating = 0.6;
+
 /**
- * Lists that stand twice: of words, names, invented stems, letters, numbers, all mixed, or pieces of words run
+ * Lists that stand twice, or again and again: of words, names, invented stems, letters, numbers, all mixed, or pieces of words run
  * together, in several layouts. Held out: a tenth of all lists.
  */
 export function copying(words: readonly string[]): Skill {
@@ -20,21 +23,31 @@ export function copying(words: readonly string[]): Skill {
     (random) => ` ${pick(random, [inventStem(random), pick(random, words), pick(random, letters)])}`,
     (random) => piece(random, pick(random, words)),
   ];
-  const draw = (random: Random, held: boolean): HeldOut => {
-    const list = drawUntil(
+  const drawList = (random: Random, held: boolean, length: (random: Random) => number): string =>
+    drawUntil(
       () => {
         const one = pick(random, kinds);
-        const items = Array.from({ length: lengthOf(random) }, () => one(random));
+        const items = Array.from({ length: length(random) }, () => one(random));
         return items.join('').trim();
       },
       (drawn) => isHeldOut(share, 'copy', drawn) === held,
     );
+  const draw = (random: Random, held: boolean): HeldOut => {
+    const list = drawList(random, held, lengthOf);
     const layout = pick(random, layouts);
     return { prompt: layout.replace('{l}', list), completion: layout.endsWith('\n') ? list : ` ${list}` };
   };
   return {
     name: 'copying',
     row(random) {
+      if (chance(random, repeating)) {
+        const list = drawList(random, false, (from) => between(from, 3, 9));
+        return {
+          text: `repeat: ${Array(between(random, 3, 6))
+            .fill(list)
+            .join(' , ')}`,
+        };
+      }
       const { prompt, completion } = draw(random, false);
       return { text: prompt + completion };
     },

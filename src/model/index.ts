@@ -1,13 +1,17 @@
 export { type BoundWeights, bindWeights, weightFeeds } from './bind.ts';
+export { branchPositions, type TextMemory } from './branches.ts';
 export { type Cache, emptyCache } from './cache.ts';
 export { type Cached, cacheBytes, openCached } from './cached.ts';
 export { type Architecture, architectures, type Config, configFrom } from './config.ts';
 export { blocks, type Decoder, decoder } from './decoder.ts';
 export { type Activations, type Forward, type ForwardOptions, openForward } from './forward.ts';
+export { openHead } from './head.ts';
 export { headLayout, type Positions } from './layer.ts';
+export { anyLayer, embedRows, openBlocks } from './layerwise.ts';
 export { type LowRank, loraNames, loraWeights } from './lora.ts';
 export {
   embeddingName,
+  finalNormName,
   headName,
   type LinearName,
   layerPrefix,
@@ -21,6 +25,6 @@ export { type LoadedModel, loadModel, type ModelOptions, type Plan } from './ope
 export { type Precision, precisions } from './packing.ts';
 export { cachedPositions, freshPositions, maskInputs, pastNames, positionInputs } from './positions.ts';
 export { type Frequencies, frequencies, type Rope, rotaryTables } from './rope.ts';
-export { rotaryFeeds } from './rope-feeds.ts';
+export { rotaryFeeds, rotations } from './rope-feeds.ts';
 export { activationPaths, type Edit, noTaps, type Taps, tapsOf } from './taps.ts';
 export { floatWeights, packedWeights, type Weights } from './weights.ts';

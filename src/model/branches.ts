@@ -28,14 +28,17 @@ export interface TextMemory {
 /**
  * Several endings of each text side by side, [batch, branches * count, ...]: each takes the place of the text's last
  * `count` positions. It sees the positions before them, which the branches share, and itself. Where the positions
- * stand is the input `positionInputs.branches`, i64 [batch, branches * count]. (Tree attention: Miao et al. 2024)
+ * stand is the input `positionInputs.branches`, i64 [batch * branches, count]. (Tree attention: Miao et al. 2024)
  */
 export function branchPositions(config: Config, batch: number, count: number, memory: TextMemory): Positions {
   const { heads, keyValueHeads, headSize, scale } = headLayout(config);
   const group = heads / keyValueHeads;
   const rows = timesDim(group, 'branches');
+  const all = timesDim(batch, 'branches');
+  const rotate = rotation(config, count, all, positionInputs.branches);
   return {
-    rotate: rotation(config, timesDim(count, 'branches'), batch, positionInputs.branches),
+    // each branch as a text of its own: the kernel takes no more positions in a row than its table has
+    rotate: (x, heads, layer) => reshape(rotate(reshape(x, [all, count, dimOf(x, 2)]), heads, layer), x.shape),
     attend(query, key, value, layer) {
       const past = { key: before(memory.key), value: before(memory.value) };
       const seen = dimOf(past.key, 2);

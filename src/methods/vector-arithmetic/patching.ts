@@ -95,7 +95,7 @@ export function openPatching(model: LoadedModel, count: number): Patching {
         const program = await programFor(kind, () => patchedLayer(config, layer, batch, count, isFirst));
         const branches = layer * config.heads;
         const ends = Array.from({ length: batch * branches * count }, (_, i) => seq - count + (i % count));
-        const endsAt = { [positionInputs.branches]: integers(ends, [batch, branches * count]) };
+        const endsAt = { [positionInputs.branches]: integers(ends, [batch * branches, count]) };
         const next = await program.run({ ...where, ...endsAt, ...weightsOf(layer), ...carried });
         carried = Object.fromEntries(streams.map((name) => [name, next[`${name}.next`] as Value]));
       }

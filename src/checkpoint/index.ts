@@ -21,6 +21,16 @@ export { readGgufHeader } from './gguf/header.ts';
 export { writeGguf } from './gguf/write.ts';
 export { type PullOptions, pull } from './hub.ts';
 export { readJsonObject } from './json.ts';
+export {
+  type Adapter,
+  type LoraAdapter,
+  type LoraModule,
+  loraScale,
+  type PrefixAdapter,
+  type PromptAdapter,
+} from './peft/adapter.ts';
+export { readAdapter } from './peft/read.ts';
+export { writeAdapter } from './peft/write.ts';
 export { openSafetensors } from './safetensors.ts';
 export { type TensorToWrite, writeSafetensors, writeSharded } from './safetensors-write.ts';
 export type {

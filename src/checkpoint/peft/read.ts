@@ -1,0 +1,123 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { CriaError } from '../../base/index.ts';
+import { quoted, readJsonObject } from '../json.ts';
+import { openSafetensors, type SafetensorsFile } from '../safetensors.ts';
+import type { StoredTensor } from '../types.ts';
+import type { Adapter, PrefixAdapter, PromptAdapter } from './adapter.ts';
+import { type AdapterFiles, baseOf } from './files.ts';
+import { readLora } from './read-lora.ts';
+
+/**
+ * Reads an adapter folder in the PEFT layout: adapter_config.json and adapter_model.safetensors of the types LORA,
+ * PROMPT_TUNING and PREFIX_TUNING. Sizes are compared with the file before memory is taken.
+ * @throws CriaError when a part is missing or damaged, parts disagree, or the adapter does what cria does not.
+ */
+export function readAdapter(path: string): Adapter {
+  const where = join(path, 'adapter_config.json');
+  if (!statSync(path, { throwIfNoEntry: false })) {
+    throw new CriaError('does not exist', { where: path, remedy: 'give a folder with adapter_config.json' });
+  }
+  if (!existsSync(where)) {
+    throw new CriaError('has no adapter_config.json', { where: path, remedy: 'give an adapter folder of PEFT' });
+  }
+  const config = readJsonObject(where);
+  const read = readers.get(config.peft_type);
+  if (!read) {
+    const what = `adapters of the type ${quoted(String(config.peft_type ?? null))} are not supported`;
+    throw new CriaError(what, { where, remedy: `supported: ${[...readers.keys()].join(', ')}` });
+  }
+  const weights = openSafetensors(weightsIn(path));
+  try {
+    return read({ config, where, weights });
+  } finally {
+    weights.close();
+  }
+}
+
+const readers = new Map<unknown, (files: AdapterFiles) => Adapter>([
+  ['LORA', readLora],
+  ['PROMPT_TUNING', readPrompt],
+  ['PREFIX_TUNING', readPrefix],
+]);
+
+function weightsIn(path: string): string {
+  const weights = join(path, 'adapter_model.safetensors');
+  if (existsSync(weights)) return weights;
+  if (!existsSync(join(path, 'adapter_model.bin'))) {
+    throw new CriaError('has no adapter_model.safetensors', { where: path, remedy: 'fetch the weights too' });
+  }
+  const what = 'its weights are in adapter_model.bin, and cria reads no pickle, because it can run code';
+  throw new CriaError(what, { where: path, remedy: 'save the adapter as safetensors' });
+}
+
+function readPrompt({ config, where, weights }: AdapterFiles): PromptAdapter {
+  const { name, shape } = onlyEmbeddings(weights);
+  const [tokens, width] = shape;
+  agree(config, where, { num_virtual_tokens: tokens, token_dim: width });
+  return { kind: 'prompt', base: baseOf(config), tokens, width, embeddings: weights.readFloat32(name) };
+}
+
+/** A row holds, layer by layer, the keys of all heads and then the values of all heads. */
+function readPrefix({ config, where, weights }: AdapterFiles): PrefixAdapter {
+  const { name, shape } = onlyEmbeddings(weights);
+  const [tokens, row] = shape;
+  const [layers, heads] = [counted(config, where, 'num_layers'), counted(config, where, 'num_attention_heads')];
+  const width = row / (2 * layers);
+  if (!Number.isInteger(width / heads)) {
+    const what = `${heads} heads in ${layers} layers do not share rows of ${row} values evenly`;
+    throw new CriaError(what, { where, remedy: wrongPair });
+  }
+  agree(config, where, { num_virtual_tokens: tokens, token_dim: width });
+  const all = weights.readFloat32(name);
+  const part = (index: number): Float32Array => {
+    const values = new Float32Array(tokens * width);
+    for (let t = 0; t < tokens; t++) {
+      const from = t * row + index * width;
+      values.set(all.subarray(from, from + width), t * width);
+    }
+    return values;
+  };
+  const parts = Array.from({ length: 2 * layers }, (_, index) => part(index));
+  return {
+    kind: 'prefix',
+    base: baseOf(config),
+    tokens,
+    heads,
+    headSize: width / heads,
+    keys: parts.filter((_, index) => index % 2 === 0),
+    values: parts.filter((_, index) => index % 2 === 1),
+  };
+}
+
+const wrongPair = 'adapter_config.json and adapter_model.safetensors do not belong together';
+
+function onlyEmbeddings({ path, tensors }: SafetensorsFile): StoredTensor & { shape: readonly [number, number] } {
+  const tensor = tensors.get('prompt_embeddings');
+  if (!tensor || tensors.size !== 1) {
+    throw new CriaError('does not hold prompt_embeddings and nothing else', { where: path, remedy: wrongPair });
+  }
+  const { shape } = tensor;
+  if (shape.length !== 2 || shape.includes(0)) {
+    throw new CriaError(`prompt_embeddings has the shape [${shape.slice(0, 8).join(', ')}]`, { where: path });
+  }
+  return { ...tensor, shape: shape as readonly [number, number] };
+}
+
+/** @throws CriaError when the configuration states another number than the tensors have. */
+function agree(config: AdapterFiles['config'], where: string, found: Readonly<Record<string, number>>): void {
+  for (const [key, number] of Object.entries(found)) {
+    const stated = config[key];
+    if (stated === undefined || stated === null || stated === number) continue;
+    throw new CriaError(`its ${key} is ${JSON.stringify(stated)}, but the tensors have ${number}`, {
+      where,
+      remedy: wrongPair,
+    });
+  }
+}
+
+function counted(config: AdapterFiles['config'], where: string, key: string): number {
+  const stated = config[key];
+  if (typeof stated === 'number' && Number.isInteger(stated) && stated > 0) return stated;
+  throw new CriaError(`has no valid ${key}`, { where, remedy: 'save the adapter again' });
+}

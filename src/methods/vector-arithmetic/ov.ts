@@ -1,20 +1,14 @@
-import { compile, type Value, value } from '../../engine/index.ts';
-import { layerPrefix, type Config, type LoadedModel } from '../../model/index.ts';
-import { add, input, matmul } from '../../tensor/index.ts';
 import { throwIfAborted } from '../../base/index.ts';
+import { compile, type Value, value } from '../../engine/index.ts';
+import { type Rows, topSingular } from '../../linalg/index.ts';
+import { type Config, type LoadedModel, layerPrefix } from '../../model/index.ts';
+import { add, input, matmul } from '../../tensor/index.ts';
 import type { Head } from './heads.ts';
-
-/** A matrix by rows. */
-export interface Matrix {
-  readonly rows: number;
-  readonly columns: number;
-  readonly data: Float32Array;
-}
 
 /** A product of two thin matrices: out [width, inner] times value [inner, width]. */
 export interface Factors {
-  readonly out: Matrix;
-  readonly value: Matrix;
+  readonly out: Rows;
+  readonly value: Rows;
 }
 
 /**
@@ -52,7 +46,7 @@ export async function lensesOf(
   model: LoadedModel,
   sets: readonly (readonly Head[])[],
   signal?: AbortSignal,
-): Promise<Matrix[]> {
+): Promise<Rows[]> {
   const { config, checkpoint, device, threads } = model;
   const { width, layers } = config;
   const square = [width, width] as const;
@@ -79,4 +73,27 @@ export async function lensesOf(
   }
 }
 
-const asValue = ({ rows, columns, data }: Matrix): Value => value('f32', [rows, columns], data);
+/** A lens of low rank, out times value: U [width, rank] with the singular values, W [rank, width]. */
+export async function truncated(lens: Rows, rank: number, { device, threads }: LoadedModel): Promise<Factors> {
+  const { left, values, right } = await topSingular(lens, rank, { device, threads });
+  const out = new Float32Array(left.data.length);
+  for (const [i, x] of left.data.entries()) {
+    const [r, row] = [Math.floor(i / left.columns), i % left.columns];
+    out[row * left.rows + r] = x * (values[r] as number);
+  }
+  return { out: { rows: left.columns, columns: left.rows, data: out }, value: right };
+}
+
+/** The dense matrix of two factors. */
+export async function productOf(factors: Factors, { device, threads }: LoadedModel): Promise<Rows> {
+  const product = matmul(input('out', 'f32', ['rows', 'inner']), input('value', 'f32', ['inner', 'columns']));
+  const program = await compile({ product }, { device, threads });
+  try {
+    const results = await program.run({ out: asValue(factors.out), value: asValue(factors.value) });
+    return { ...factors.value, rows: factors.out.rows, data: (results.product as Value<'f32'>).data };
+  } finally {
+    await program.dispose();
+  }
+}
+
+export const asValue = ({ rows, columns, data }: Rows): Value<'f32'> => value('f32', [rows, columns], data);

@@ -83,7 +83,12 @@ export function randomEntities(parts: PromptParts, count: number, random: Random
 }
 
 /** The first tokens from a random place of the filler on that are not `without`, shuffled. */
-function shuffledFiller({ filler }: PromptParts, count: number, without: number | undefined, random: Random): number[] {
+export function shuffledFiller(
+  { filler }: PromptParts,
+  count: number,
+  without: number | undefined,
+  random: Random,
+): number[] {
   const start = Math.floor(random() * filler.length);
   const run: number[] = [];
   for (let i = 0; run.length < count && i < filler.length; i++) {

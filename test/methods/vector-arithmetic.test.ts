@@ -1,0 +1,71 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { randomFrom, silent } from '../../src/base/index.ts';
+import { topHeads } from '../../src/methods/vector-arithmetic/heads.ts';
+import { conceptPair, entityPrompts, randomEntities, tokenPair } from '../../src/methods/vector-arithmetic/prompts.ts';
+import { headScores, type ScoreSums } from '../../src/methods/vector-arithmetic/scores.ts';
+import { beginning, entities, fillers, newline, plantedModel } from './planted.ts';
+
+const parts = { beginning, newline, filler: fillers, length: 20 };
+const random = randomFrom(1);
+const named = [...entities, ...entities].map((entity) => entityPrompts(parts, entity, random));
+const meaningless = randomEntities(parts, 24, random).map((entity) => entityPrompts(parts, entity, random));
+
+async function planted() {
+  const model = await plantedModel();
+  onTestFinished(() => model.close());
+  return model;
+}
+
+test('the concept score finds the head that carries the word, and no other', async () => {
+  const { heads, clean, corrupted } = await headScores(await planted(), 'concept', named.map(conceptPair), {
+    progress: silent,
+  });
+  expect(clean - corrupted).toBeGreaterThan(0.5);
+  const [best, second] = topHeads(heads, 2);
+  expect(best).toMatchObject({ layer: 1, head: 1 });
+  expect(best?.score).toBeGreaterThan(0.8);
+  expect(best?.standardError).toBeLessThan(0.05);
+  expect(Math.abs(second?.score ?? 1)).toBeLessThan(1e-3);
+});
+
+test('the token score finds the head that copies the next token, and no other', async () => {
+  const { heads } = await headScores(await planted(), 'token', meaningless.map(tokenPair), { progress: silent });
+  const [best, second] = topHeads(heads, 2);
+  expect(best).toMatchObject({ layer: 1, head: 0 });
+  expect(best?.score).toBeGreaterThan(0.8);
+  expect(Math.abs(second?.score ?? 1)).toBeLessThan(1e-3);
+});
+
+test('no head carries a word that means nothing', async () => {
+  const { heads } = await headScores(await planted(), 'concept', meaningless.map(conceptPair), { progress: silent });
+  for (const { score } of heads) expect(Math.abs(score)).toBeLessThan(1e-3);
+});
+
+test('an interrupted scoring goes on to the same numbers', async () => {
+  const model = await planted();
+  const pairs = [...meaningless, ...meaningless, ...meaningless].map(tokenPair);
+  const whole = await headScores(model, 'token', pairs, { progress: silent });
+  const saved: ScoreSums[] = [];
+  const stop = new AbortController();
+  const interrupted = headScores(model, 'token', pairs, {
+    progress: silent,
+    signal: stop.signal,
+    save: async (sums) => {
+      saved.push(sums);
+      if (saved.length === 2) stop.abort(new Error('stopped'));
+    },
+  });
+  await expect(interrupted).rejects.toThrow('stopped');
+  const begun = JSON.parse(JSON.stringify(saved.at(-1))) as ScoreSums;
+  expect(begun.done).toBeLessThan(pairs.length);
+  expect(await headScores(model, 'token', pairs, { progress: silent, begun })).toEqual(whole);
+});
+
+test('a model that does not predict what it has read is refused', async () => {
+  const backwards = named
+    .map(conceptPair)
+    .map(({ clean, corrupted, target }) => ({ clean: corrupted, corrupted: clean, target }));
+  await expect(headScores(await planted(), 'concept', backwards, { progress: silent })).rejects.toThrow(
+    /the model has no concept induction: .* by -0\.\d+/,
+  );
+});

@@ -1,5 +1,6 @@
 import { type Value, value } from '../engine/index.ts';
 import type { Config } from './config.ts';
+import type { Texts } from './texts.ts';
 
 /**
  * Keys and values of the positions that have been read, position by position: [positions, batch, heads, 1,
@@ -11,12 +12,14 @@ export interface Cache {
   readonly length: number;
   /** By row of the batch: positions at the start that pad it. */
   readonly padding: readonly number[];
+  /** By row: the ids that the positions were read from, without the padding. */
+  readonly texts: Texts;
   /** Keys or values of a layer from one position to another: the array is the cache's own. */
   part(layer: number, part: CachePart, from: number, to: number): Value<'f32'>;
   /** Makes room for `count` further positions in all layers. */
   reserve(count: number): void;
-  /** Counts `count` positions as held: their room has been written. */
-  advance(count: number): void;
+  /** Counts the positions of `ids`, as many in each row, as held: their room has been written. */
+  advance(ids: Texts): void;
   /** Forgets all but the first `length` positions. */
   truncate(length: number): void;
   /** Marks the padding of the rows: only for an empty cache. */
@@ -36,6 +39,7 @@ export function emptyCache(config: Config, batch: number): Cache {
   let capacity = 0;
   let length = 0;
   let padding: readonly number[] = Array<number>(batch).fill(0);
+  const rows = Array.from({ length: batch }, (): number[] => []);
   let buffers = new Map<string, Float32Array>();
   const buffer = (layer: number, part: CachePart) => buffers.get(`${layer}.${part}`) as Float32Array;
   return {
@@ -45,6 +49,9 @@ export function emptyCache(config: Config, batch: number): Cache {
     },
     get padding() {
       return padding;
+    },
+    get texts() {
+      return rows.map((ids, i) => ids.slice(padding[i]));
     },
     get bytes() {
       return capacity * row * layers * 2 * 4;
@@ -64,14 +71,16 @@ export function emptyCache(config: Config, batch: number): Cache {
       }
       buffers = grown;
     },
-    advance(count) {
-      length += count;
+    advance(ids) {
+      for (const [i, row] of rows.entries()) for (const id of ids[i] ?? []) row.push(id);
+      length += ids[0]?.length ?? 0;
     },
     truncate(to) {
       length = Math.min(length, to);
+      for (const row of rows) row.length = length;
     },
-    pad(rows) {
-      padding = rows;
+    pad(positions) {
+      padding = positions;
     },
   };
 }

@@ -58,15 +58,15 @@ export async function openCached(model: LoadedModel, batch = 1): Promise<Cached>
         cache.reserve(count);
         const where = { ...rotation(positionsIn(cache, count), lengths), ...maskFeeds(config, cache, count) };
         logits = await stepper.step(cache, ids, where);
-        cache.advance(count);
+        cache.advance(ids);
       }
-      if (!allFinite(logits)) await explain(model, texts);
+      if (!allFinite(logits)) await explain(model, cache.texts);
       return logits;
     },
   };
 }
 
-/** Throws the sentence that names the tensor or the block to which numbers that are not finite go back. */
+/** Reads whole texts once more, and throws the sentence that names the tensor or the block to which numbers that are not finite go back. */
 async function explain(model: LoadedModel, texts: Texts): Promise<never> {
   const forward = await openForward(model, { precision: 'f32' });
   try {

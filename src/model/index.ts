@@ -21,10 +21,10 @@ export {
   weightShapes,
 } from './names.ts';
 export { type OnnxModel, onnxModel } from './onnx.ts';
-export { type LoadedModel, loadModel, type ModelOptions, type Plan } from './open.ts';
+export { fits, type LoadedModel, loadModel, type ModelOptions, type Plan } from './open.ts';
 export { type Precision, precisions } from './packing.ts';
 export { cachedPositions, freshPositions, maskInputs, pastNames, positionInputs } from './positions.ts';
-export { type Frequencies, frequencies, type Rope, rotaryTables } from './rope.ts';
+export { type Frequencies, frequencies, lengthMatters, type Rope, rotaryTables } from './rope.ts';
 export { rotaryFeeds, rotations } from './rope-feeds.ts';
 export { activationPaths, type Edit, noTaps, type Taps, tapsOf } from './taps.ts';
 export { floatWeights, packedWeights, type Weights } from './weights.ts';

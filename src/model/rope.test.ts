@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { needs, shared } from '../../test/shared.ts';
-import { contextOf, frequencies, type Rope, ropeFrom, rotaryTables } from './rope.ts';
+import { contextOf, frequencies, lengthMatters, type Rope, ropeFrom, rotaryTables } from './rope.ts';
 
 interface Golden {
   params: Record<string, unknown>;
@@ -62,4 +62,23 @@ test.each([
   const json = { rope_scaling: { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 32_768 } };
   const rope = ropeFrom(json, { headSize: 8, context: positions, where: 'config.json' });
   expect(contextOf(rope, positions)).toBe(reach);
+});
+
+test.each<Rope>([
+  { type: 'default', theta: 100, rotated: 8 },
+  { type: 'linear', theta: 100, rotated: 8, factor: 2 },
+  { type: 'dynamic', theta: 100, rotated: 8, factor: 2, original: 16 },
+  {
+    type: 'longrope',
+    theta: 100,
+    rotated: 8,
+    original: 16,
+    short: [1, 1, 1, 1],
+    long: [2, 2, 2, 2],
+    attentionFactor: 1,
+  },
+])('the length of a text matters to $type rotation where its frequencies say so', (rope) => {
+  const change = (length: number) => `${frequencies(rope, length).inverse}` !== `${frequencies(rope, 8).inverse}`;
+  for (const length of [8, 16, 17, 64]) expect(lengthMatters(rope, length)).toBe(change(length));
+  expect(lengthMatters(rope)).toBe(change(1000));
 });

@@ -7,9 +7,9 @@ import { type LoadedModel, openForward } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import { allHeads, topHeads, usualShare } from './heads.ts';
 import { readHeads } from './heads-file.ts';
+import type { TaskResult } from './judge.ts';
 import { lensesOf } from './ov.ts';
-import { readOut } from './readout.ts';
-import type { TaskResult } from './run.ts';
+import { openReadOut } from './readout.ts';
 import { openGeometry } from './settings.ts';
 import { linesIn } from './sources.ts';
 import { wordPaths, wordVectors } from './words.ts';
@@ -75,6 +75,7 @@ export async function applyLens(
   const words = [...new Set([...given, ...others])];
   const forward = await openForward(model, { read: wordPaths(config), precision: 'f32' });
   const geometry = await openGeometry(model);
+  const readOut = await openReadOut(model);
   try {
     const { layers } = await wordVectors({ forward, config, tokenizer, path, progress, signal }, words, prefix);
     const view = asked.lens === 'raw' ? geometry.raw : geometry.through(await lensOf(asked.lens));
@@ -84,7 +85,7 @@ export async function applyLens(
       terms.map(({ sign, word }) => [sign, words.indexOf(word)] as const),
     );
     const cosines = words.map((word, i) => ({ word, cosine: cosine(sum, rowOf(seen, i)) }));
-    const logits = await readOut(model, { rows: 1, columns: config.width, data: sum });
+    const logits = await readOut.logits({ rows: 1, columns: config.width, data: sum });
     return {
       nearest: cosines.sort((a, b) => b.cosine - a.cosine).slice(0, asked.nearest),
       reads: largest(logits, asked.nearest).map((id) => tokenizer.decode([id])),
@@ -93,6 +94,7 @@ export async function applyLens(
       candidates: words.length,
     };
   } finally {
+    await readOut.dispose();
     await geometry.dispose();
     await forward.dispose();
   }

@@ -1,17 +1,20 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Origin } from '../../artifact/index.ts';
 import { writeFileAtomically, writeFolderAtomically } from '../../base/index.ts';
 import { type Checkpoint, type TensorToWrite, writeSafetensors } from '../../checkpoint/index.ts';
 import type { Rows } from '../../linalg/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
+import { writePage } from '../../report/index.ts';
 import { nameOf } from './heads.ts';
 import { toStored } from './heads-file.ts';
+import { lensPage } from './report.ts';
 import type { Lens, LensResult } from './run.ts';
 import { type ScoreKind, scoreKinds } from './scores.ts';
 
 /**
- * Writes what a run has found, whole or not at all: heads.json, results.json, the lenses as safetensors, cria.json.
+ * Writes what a run has found, whole or not at all: heads.json, results.json, the lenses as safetensors,
+ * report.html, cria.json.
  * @throws CriaError when something stands at `path` and `force` is not set, or it cannot be written.
  */
 export async function writeLensFolder(
@@ -37,6 +40,10 @@ export async function writeLensFolder(
       const bytes = new TextEncoder().encode(`${JSON.stringify(content, undefined, 2)}\n`);
       await writeFileAtomically(join(folder, name), (append) => append(bytes));
     }
+    await writePage(
+      join(folder, 'report.html'),
+      lensPage(result, `Concept and token heads of ${basename(model.path)}`),
+    );
     for (const kind of scoreKinds) {
       const metadata = metadataOf(kind, lenses[kind], fingerprint);
       await writeSafetensors(join(folder, `${kind}.safetensors`), tensorsOf(lenses[kind]), metadata);

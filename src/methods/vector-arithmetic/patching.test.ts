@@ -1,9 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { distance, forwardOf, goldenNames, goldenPath, opened } from '../../../test/model/goldens.ts';
+import { rerun } from '../../../test/methods/rerun.ts';
+import { distance, goldenNames, goldenPath, opened } from '../../../test/model/goldens.ts';
 import { randomFrom } from '../../base/index.ts';
-import type { Value } from '../../engine/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
-import { concat, constant, slice, type Tensor, toEnd } from '../../tensor/index.ts';
 import { openPatching, type PromptPair } from './patching.ts';
 
 const goldens = ['llama-gqa', 'mistral', 'qwen3', 'gemma3'].filter((name) => goldenNames.includes(name));
@@ -14,7 +13,7 @@ function patching(model: LoadedModel, count: number) {
   return opened;
 }
 
-function pairsFor({ config }: LoadedModel, length: number, howMany = 3): PromptPair[] {
+function pairsFor({ config }: LoadedModel, length: number, howMany = 2): PromptPair[] {
   const random = randomFrom(length);
   const id = () => Math.floor(random() * config.vocabulary);
   return Array.from({ length: howMany }, () => {
@@ -24,35 +23,6 @@ function pairsFor({ config }: LoadedModel, length: number, howMany = 3): PromptP
     corrupted.splice(-2, 2, ...ending);
     return { clean, corrupted, target: id() };
   });
-}
-
-/** Probability of the target when the whole corrupted text is run again with heads replaced at one position. */
-async function rerun(
-  model: LoadedModel,
-  { clean, corrupted, target }: PromptPair,
-  count: number,
-  patched: readonly { readonly layer: number; readonly head: number }[],
-): Promise<number> {
-  const { headSize } = model.config;
-  const paths = [...new Set(patched.map(({ layer }) => `layers.${layer}.attention.heads`))];
-  const { read } = await (await forwardOf(model, { read: paths })).run([clean]);
-  const at = clean.length - count;
-  const edit = (path: string) => (x: Tensor) => {
-    const { shape, data } = read[path] as Value<'f32'>;
-    const size = shape[2] as number;
-    const row = constant('f32', [1, 1, size], data.slice(at * size, (at + 1) * size));
-    const own = slice(x, 1, at, at + 1, 1);
-    const pieces = Array.from({ length: size / headSize }, (_, head) => {
-      const isPatched = patched.some((each) => path.includes(`.${each.layer}.`) && each.head === head);
-      return slice(isPatched ? row : own, 2, head * headSize, (head + 1) * headSize);
-    });
-    const whole = concat(pieces, 2);
-    return { ...concat([slice(x, 1, 0, at), whole, slice(x, 1, at + 1, toEnd)], 1), shape: x.shape };
-  };
-  const forward = await forwardOf(model, { edits: Object.fromEntries(paths.map((path) => [path, edit(path)])) });
-  const { normed } = await forward.run([corrupted]);
-  const last = normed.data.slice(-model.config.width);
-  return Math.exp((await forward.likelihoods(last, [target]))[0] as number);
 }
 
 test.each(goldens)(

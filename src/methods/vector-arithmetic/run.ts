@@ -1,19 +1,17 @@
 import { type Progress, randomFrom } from '../../base/index.ts';
-import { tokenAccuracy } from '../../evaluate/index.ts';
 import type { Rows } from '../../linalg/index.ts';
-import { type LoadedModel, openForward } from '../../model/index.ts';
+import type { LoadedModel } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
-import { type Ablation, ablated, ablationTexts, exampleQuestions } from './ablation.ts';
-import { halves, indexed } from './analogies.ts';
+import { type Ablation, ablated, ablationTexts } from './ablation.ts';
 import { allHeads, type Head, layerMatchedHeads, randomHeads, type ScoredHead, topHeads, usualShare } from './heads.ts';
+import { judgeTasks, type SettingName, settingNames, type TaskResult } from './judge.ts';
 import { type Factors, lensesOf, productOf, truncated } from './ov.ts';
 import { conceptPair, drawEntities, entityPrompts, type PromptParts, randomEntities, tokenPair } from './prompts.ts';
 import { type HeadScores, headScores, type ScoreKind, type ScoreSums, scoreKinds } from './scores.ts';
-import { type Geometry, openGeometry, type SettingResult, type View } from './settings.ts';
+import { openGeometry } from './settings.ts';
 import { entitiesFrom, fillerFrom, fillerFromVocabulary } from './sources.ts';
 import { beginningId, newlineId } from './spelling.ts';
-import { readTasks, type Task, wordsOf } from './tasks.ts';
-import { wordPaths, wordVectors } from './words.ts';
+import { readTasks, type Task } from './tasks.ts';
 
 export interface LensOptions {
   /** Files of analogies or of pairs. */
@@ -49,33 +47,6 @@ export interface Lens {
   readonly heads: readonly ScoredHead[];
   readonly matrix: Rows;
   readonly factors?: Factors;
-}
-
-/** The views that are compared: word vectors as they are, through lenses, and through nothing that was learned. */
-export const settingNames = ['raw', 'concept', 'token', 'all', 'centred', 'principal'] as const;
-export type SettingName = (typeof settingNames)[number];
-
-/** Draws of heads that no score has chosen. */
-export interface Draws {
-  /** Mean and standard deviation of the judged accuracies. */
-  readonly mean: number;
-  readonly deviation: number;
-  readonly accuracies: readonly number[];
-}
-
-export interface TaskResult {
-  readonly name: string;
-  readonly prefix: string;
-  readonly lines: number;
-  readonly candidates: readonly string[];
-  /** The accuracy of guessing. */
-  readonly chance: number;
-  readonly settings: Readonly<Record<SettingName, SettingResult>>;
-  /** As many heads as the concept lens has: of any layer, and of its layers. */
-  readonly random: Draws;
-  readonly layerMatched: Draws;
-  /** The share of the pairs that the model completes after five examples. */
-  readonly inContext: number;
 }
 
 export interface LensResult {
@@ -136,7 +107,7 @@ export async function vectorArithmetic(
       random: sums.slice(3, 3 + draws).map(geometry.through),
       layerMatched: sums.slice(3 + draws).map(geometry.through),
     };
-    const judged = await judgeTasks(model, tokenizer, tasks, views, geometry, options, context);
+    const judged = await judgeTasks(model, tokenizer, tasks, geometry, views, options, context);
     const ablation = await ablations(
       model,
       tokenizer,
@@ -195,71 +166,6 @@ async function scored(
   return { concept: await scoresOf('concept'), token: await scoresOf('token') };
 }
 
-interface Views extends Record<'concept' | 'token' | 'all', View> {
-  readonly random: readonly View[];
-  readonly layerMatched: readonly View[];
-}
-
-async function judgeTasks(
-  model: LoadedModel,
-  tokenizer: Tokenizer,
-  tasks: readonly Task[],
-  views: Views,
-  geometry: Geometry,
-  { candidates = [], rank, seed }: LensOptions,
-  { progress, signal }: LensContext,
-): Promise<TaskResult[]> {
-  const { config, path } = model;
-  const forward = await openForward(model, { read: wordPaths(config), precision: 'f32' });
-  const plain = await openForward(model);
-  const results: TaskResult[] = [];
-  try {
-    for (const [i, task] of tasks.entries()) {
-      const words = [...new Set([...wordsOf(task.lines), ...candidates])];
-      const reader = { forward, config, tokenizer, path, progress, signal };
-      const vectors = await wordVectors(reader, words, task.prefix);
-      const split = halves(task, seed);
-      const lines = {
-        whole: indexed(task.lines, words),
-        choose: indexed(split.choose, words),
-        judge: indexed(split.judge, words),
-      };
-      const judge = (view: View) => geometry.judge(vectors, lines, view);
-      const drawn = async (some: readonly View[]) => {
-        const accuracies: number[] = [];
-        for (const view of some) accuracies.push((await judge(view)).best.judge.accuracy);
-        return drawsOf(accuracies);
-      };
-      const questions = exampleQuestions(task, seed);
-      const directions = Math.max(1, Math.min(rank ?? Math.floor(words.length / 2), words.length - 1, config.width));
-      results.push({
-        name: task.name,
-        prefix: task.prefix,
-        lines: task.lines.length,
-        candidates: words,
-        chance: 1 / words.length,
-        settings: {
-          raw: await judge(geometry.raw),
-          concept: await judge(views.concept),
-          token: await judge(views.token),
-          all: await judge(views.all),
-          centred: await judge(geometry.centred),
-          principal: await judge(geometry.principal(directions)),
-        },
-        random: await drawn(views.random),
-        layerMatched: await drawn(views.layerMatched),
-        inContext: (await tokenAccuracy({ forward: plain, tokenizer, context: config.context }, questions, { signal }))
-          .accuracy,
-      });
-      progress.step('tasks', i + 1, tasks.length, 'tasks');
-    }
-    return results;
-  } finally {
-    await forward.dispose();
-    await plain.dispose();
-  }
-}
-
 async function ablations(
   model: LoadedModel,
   tokenizer: Tokenizer,
@@ -276,12 +182,6 @@ async function ablations(
     token: await ablated(model, texts, sets.token, watch),
     random: await ablated(model, texts, sets.random ?? [], watch),
   };
-}
-
-function drawsOf(accuracies: readonly number[]): Draws {
-  const mean = accuracies.reduce((a, b) => a + b, 0) / accuracies.length;
-  const squares = accuracies.reduce((sum, each) => sum + (each - mean) ** 2, 0);
-  return { mean, deviation: Math.sqrt(squares / (accuracies.length - 1)), accuracies };
 }
 
 function meanAccuracy(tasks: readonly TaskResult[]): LensResult['accuracy'] {

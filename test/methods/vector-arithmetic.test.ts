@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { randomFrom, silent } from '../../src/base/index.ts';
+import { attentionPrompt, attentionScores } from '../../src/methods/vector-arithmetic/attention.ts';
 import { topHeads } from '../../src/methods/vector-arithmetic/heads.ts';
 import { openPatching } from '../../src/methods/vector-arithmetic/patching.ts';
 import { conceptPair, entityPrompts, randomEntities, tokenPair } from '../../src/methods/vector-arithmetic/prompts.ts';
@@ -43,6 +44,22 @@ test('the token score finds the head that copies the next token, and no other', 
 test('no head carries a word that means nothing', async () => {
   const { heads } = await headScores(await planted(), 'concept', meaningless.map(conceptPair), { progress: silent });
   for (const { score } of heads) expect(Math.abs(score)).toBeLessThan(1e-3);
+});
+
+test('the token head looks at the first token of an entity, the concept head at its last', async () => {
+  const model = await planted();
+  for (const [end, head] of [
+    ['first', 0],
+    ['last', 1],
+  ] as const) {
+    const prompts = entities.map((entity) => attentionPrompt(parts, entity, end, random));
+    const scores = await attentionScores(model, prompts, { progress: silent });
+    expect(scores).toHaveLength(12);
+    const found = scores.find((each) => each.layer === 1 && each.head === head);
+    expect(found?.score).toBeGreaterThan(0.95);
+    const other = scores.find((each) => each.layer === 1 && each.head === 1 - head);
+    expect(other?.score).toBeLessThan(0.05);
+  }
 });
 
 test('an interrupted scoring goes on to the same numbers', async () => {

@@ -110,12 +110,18 @@ function summary({ scores, lenses, tasks, accuracy, ablation }: LensResult, out:
   for (const { name, settings, random, inContext, chance } of tasks) {
     const cells = names.map((setting) => {
       const { judge, layer } = settings[setting].best;
-      return `${figure(judge.accuracy)}@${layer}`;
+      return `${judge.accuracy.toFixed(3)}@${layer}`;
     });
-    lines.push(row(name, [...cells, figure(random.mean), figure(inContext), figure(chance)]));
+    lines.push(row(name, [...cells, ...[random.mean, inContext, chance].map((share) => share.toFixed(3))]));
   }
   const means = [...names, 'random', 'inContext'] as const;
-  lines.push(row('mean', [...means.map((name) => figure(accuracy[name])), '']), '');
+  lines.push(
+    row(
+      'mean',
+      means.map((name) => accuracy[name].toFixed(3)),
+    ),
+    '',
+  );
   const left = (name: keyof typeof ablation) =>
     `${name} ${figure(ablation[name].copying)} / ${figure(ablation[name].mapping)}`;
   lines.push(

@@ -35,7 +35,8 @@ export function lensPage(result: LensResult, title: string): Page {
   };
 }
 
-function headParts({ scores, lenses }: LensResult): Part[] {
+function headParts({ scores, attention, lenses }: LensResult): Part[] {
+  const lookers = { concept: 'attention to the end of names', token: 'attention to the next token' };
   return [
     {
       kind: 'heat',
@@ -47,6 +48,20 @@ function headParts({ scores, lenses }: LensResult): Part[] {
       columns: 'head',
       maps: scoreKinds.map((kind) => mapOf(`${kind} heads`, scores[kind].heads)),
     },
+    ...(attention
+      ? [
+          {
+            kind: 'heat' as const,
+            title: 'What each head looks at',
+            alt: 'A map of layers and heads for attention to the end of names and to the next token',
+            value: 'attention, as a share of the largest',
+            scale: 'sequential' as const,
+            rows: 'layer',
+            columns: 'head',
+            maps: scoreKinds.map((kind) => mapOf(lookers[kind], attention[kind])),
+          },
+        ]
+      : []),
     ...scoreKinds.map(
       (kind): Table => ({
         kind: 'table',

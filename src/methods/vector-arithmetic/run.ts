@@ -3,6 +3,7 @@ import type { Rows } from '../../linalg/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import { type Ablation, ablated, ablationTexts } from './ablation.ts';
+import { attentionPrompt, attentionScores } from './attention.ts';
 import { allHeads, type Head, layerMatchedHeads, randomHeads, type ScoredHead, topHeads, usualShare } from './heads.ts';
 import { judgeTasks, type SettingName, settingNames, type TaskResult } from './judge.ts';
 import { type Factors, lensesOf, productOf, truncated } from './ov.ts';
@@ -51,6 +52,8 @@ export interface Lens {
 
 export interface LensResult {
   readonly scores: Readonly<Record<ScoreKind, Pick<HeadScores, 'heads'> & Partial<HeadScores>>>;
+  /** What heads look at, where they were scored: the ends of names, and the next token. */
+  readonly attention?: Readonly<Record<ScoreKind, readonly ScoredHead[]>>;
   readonly lenses: Readonly<Record<ScoreKind, Lens>>;
   readonly tasks: readonly TaskResult[];
   /** Means over tasks of the accuracies on the pairs that have not chosen the layer. */
@@ -59,6 +62,7 @@ export interface LensResult {
 }
 
 const draws = 10;
+const attentionPrompts = 256; // at most: what heads look at varies little
 
 /**
  * Concept and token heads of a model, their lenses, and what vector arithmetic through them is worth.
@@ -81,7 +85,7 @@ export async function vectorArithmetic(
   const tasks = (await Promise.all(options.tasks.map(readTasks))).flat();
   const parts = await promptParts(model, tokenizer, options);
 
-  const scores = options.scores
+  const { attention, ...scores } = options.scores
     ? { concept: { heads: options.scores.concept }, token: { heads: options.scores.token } }
     : await scored(model, tokenizer, tasks, parts, options, context);
   const [concept, token] = scoreKinds.map((kind) => topHeads(scores[kind].heads, k)) as [ScoredHead[], ScoredHead[]];
@@ -117,7 +121,7 @@ export async function vectorArithmetic(
       options,
       context,
     );
-    return { scores, lenses, tasks: judged, accuracy: meanAccuracy(judged), ablation };
+    return { scores, ...(attention && { attention }), lenses, tasks: judged, accuracy: meanAccuracy(judged), ablation };
   } finally {
     await geometry.dispose();
   }
@@ -144,13 +148,21 @@ async function scored(
   parts: PromptParts,
   { entities, prompts, seed }: LensOptions,
   { progress, signal, begun = {}, save }: LensContext,
-): Promise<Record<ScoreKind, HeadScores>> {
+): Promise<Record<ScoreKind, HeadScores> & { attention?: LensResult['attention'] }> {
   const random = randomFrom(seed);
   const named = await entitiesFrom(entities, tasks, tokenizer);
-  const prompted = (some: readonly (readonly number[])[]) => some.map((entity) => entityPrompts(parts, entity, random));
-  const pairs = {
-    concept: prompted(drawEntities(named, prompts, random, entities ?? 'the words of the tasks')).map(conceptPair),
-    token: prompted(randomEntities(parts, prompts, random)).map(tokenPair),
+  const drawn = {
+    concept: drawEntities(named, prompts, random, entities ?? 'the words of the tasks'),
+    token: randomEntities(parts, prompts, random),
+  };
+  const prompted = (kind: ScoreKind) => drawn[kind].map((entity) => entityPrompts(parts, entity, random));
+  const pairs = { concept: prompted('concept').map(conceptPair), token: prompted('token').map(tokenPair) };
+  const ends = { concept: 'last', token: 'first' } as const;
+  const lookedAt = (kind: ScoreKind) => {
+    const every = Math.ceil(prompts / attentionPrompts); // entities are in order of length
+    const some = drawn[kind].filter((_, i) => i % every === 0);
+    const looking = some.map((entity) => attentionPrompt(parts, entity, ends[kind], random));
+    return attentionScores(model, looking, { progress, signal });
   };
   const sums: Partial<Record<ScoreKind, ScoreSums>> = { ...begun };
   const scoresOf = (kind: ScoreKind) =>
@@ -163,7 +175,8 @@ async function scored(
         await save?.(sums);
       },
     });
-  return { concept: await scoresOf('concept'), token: await scoresOf('token') };
+  const scores = { concept: await scoresOf('concept'), token: await scoresOf('token') };
+  return { ...scores, attention: { concept: await lookedAt('concept'), token: await lookedAt('token') } };
 }
 
 async function ablations(

@@ -109,21 +109,16 @@ export async function applyLens(
 
 /** `Athens - Greece + China`: signs stand apart from words. @throws CriaError when a word is missing. */
 export function termsOf(expression: string): Term[] {
-  const parts = expression.trim().split(/(?:^|\s+)([+-])\s+/);
-  if (parts[0] === '') parts.shift();
-  else parts.unshift('+');
-  const terms: Term[] = [];
-  for (let i = 0; i < parts.length; i += 2) {
-    const word = (parts[i + 1] ?? '').trim();
-    if (word === '') {
-      throw new CriaError('is not words with + and - between them', {
-        where: JSON.stringify(expression),
-        remedy: 'write "Athens - Greece + China"',
-      });
-    }
-    terms.push({ word, sign: parts[i] === '-' ? -1 : 1 });
-  }
-  return terms;
+  const [first = '', ...rest] = expression.trim().split(/(?:^|\s+)([+-])(?=\s|$)/);
+  const signed = first === '' ? rest : ['+', first, ...rest];
+  const terms = signed.flatMap((sign, i): Term[] =>
+    i % 2 === 0 ? [{ word: (signed[i + 1] ?? '').trim(), sign: sign === '-' ? -1 : 1 }] : [],
+  );
+  if (terms.length > 0 && terms.every(({ word }) => word !== '')) return terms;
+  throw new CriaError('is not words with + and - between them', {
+    where: JSON.stringify(expression),
+    remedy: 'write "Athens - Greece + China"',
+  });
 }
 
 /** The task of the results beside heads.json that has all of the words. */

@@ -37,7 +37,7 @@ export async function writeLensFolder(
   const fingerprint = fingerprintOf(model.checkpoint);
   await writeFolderAtomically(path, force, async (folder) => {
     for (const [name, content] of Object.entries(texts)) {
-      const bytes = new TextEncoder().encode(`${JSON.stringify(content, undefined, 2)}\n`);
+      const bytes = new TextEncoder().encode(`${JSON.stringify(content)}\n`);
       await writeFileAtomically(join(folder, name), (append) => append(bytes));
     }
     await writePage(

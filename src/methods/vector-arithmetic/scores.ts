@@ -35,7 +35,7 @@ export interface ScoreOptions {
 }
 
 /** Below this effect of the whole clean text, what single heads do is noise. */
-export const leastInduction = 0.05;
+const leastInduction = 0.05;
 const earlyPrompts = 64; // after so many it is looked for the first time
 
 /**

@@ -137,7 +137,7 @@ export function mostTokens({ config, path }: LoadedModel, length: number, maxTok
 
 /** Forgets what the cache holds beyond its common beginning with `prompt`; returns how much of the prompt is left in it. */
 function rewind({ model, cache, read }: Session, prompt: readonly number[]): number {
-  const rotatedAnew = lengthMatters(model.config.rope, Math.max(read.length, prompt.length));
+  const rotatedAnew = lengthMatters(model.config.rope, cache.start + Math.max(read.length, prompt.length));
   const most = rotatedAnew ? 0 : prompt.length - 1;
   let common = 0;
   while (common < read.length && common < most && read[common] === prompt[common]) common++;

@@ -1,3 +1,4 @@
+export { type Adaptation, adaptationOf, adaptedWeights, blockKinds, promptIds } from './adapters.ts';
 export { type BoundWeights, bindWeights, weightFeeds } from './bind.ts';
 export { branchPositions, type TextMemory } from './branches.ts';
 export { type Cache, emptyCache } from './cache.ts';
@@ -7,9 +8,10 @@ export { blocks, type Decoder, decoder } from './decoder.ts';
 export { type Activations, type Forward, type ForwardOptions, openForward } from './forward.ts';
 export { openHead } from './head.ts';
 export { headLayout, type Positions } from './layer.ts';
-export { anyLayer, embedRows, openBlocks } from './layerwise.ts';
+export { embedRows, openBlocks } from './layerwise.ts';
 export { type LowRank, loraNames, loraWeights } from './lora.ts';
 export {
+  anyLayer,
   embeddingName,
   finalNormName,
   headName,
@@ -23,8 +25,10 @@ export {
 export { type OnnxModel, onnxModel } from './onnx.ts';
 export { fits, type LoadedModel, loadModel, type ModelOptions, type Plan } from './open.ts';
 export { type Precision, precisions } from './packing.ts';
-export { cachedPositions, freshPositions, maskInputs, pastNames, positionInputs } from './positions.ts';
+export { cachedPositions, freshPositions, maskInputs, pastNames, positionInputs, prefixNames } from './positions.ts';
+export { promptName, promptWeights } from './prompt.ts';
 export { type Frequencies, frequencies, lengthMatters, type Rope, rotaryTables } from './rope.ts';
 export { rotaryFeeds, rotations } from './rope-feeds.ts';
 export { activationPaths, type Edit, noTaps, type Taps, tapsOf } from './taps.ts';
+export { type Texts, textFeeds } from './texts.ts';
 export { floatWeights, packedWeights, type Weights } from './weights.ts';

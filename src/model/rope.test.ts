@@ -44,6 +44,15 @@ test('an unknown scaling is refused by name', () => {
   expect(() => ropeFrom(json, { headSize: 8, context: 10, where: 'config.json' })).toThrow('"spiral" is not supported');
 });
 
+test('the ways to spell a scaling in a configuration say the same', () => {
+  const scaling = { factor: 2, original_max_position_embeddings: 8 };
+  const rope = (json: Record<string, unknown>) => ropeFrom(json, { headSize: 8, context: 16, where: 'config.json' });
+  const first = rope({ rope_theta: 500, rope_scaling: { rope_type: 'yarn', ...scaling } });
+  expect(first).toMatchObject({ type: 'yarn', theta: 500, factor: 2, original: 8 });
+  expect(rope({ rope_theta: 500, rope_scaling: { type: 'yarn', ...scaling } })).toEqual(first);
+  expect(rope({ rope_parameters: { rope_type: 'yarn', rope_theta: 500, ...scaling } })).toEqual(first);
+});
+
 test.each<[string, number, Rope]>([
   [
     'dynamic scaling stretches the trained length',

@@ -35,7 +35,7 @@ h4 { font-size: 0.85rem; font-weight: 500; color: var(--faint); margin: 0; }
 .scale div { width: 14rem; }
 .scale i { display: block; height: 0.7rem; border-radius: 3px; margin-top: 0.3rem; }
 .scale p { display: flex; justify-content: space-between; margin: 0.1rem 0 0; font-variant-numeric: tabular-nums; }
-.table { overflow-x: auto; margin: 1.5rem 0; }
+.table { position: relative; overflow-x: auto; margin: 1.5rem 0; }
 table { border-collapse: collapse; min-width: 60%; font-size: 0.93rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.45rem 1.1rem 0.45rem 0.6rem; text-align: left; vertical-align: baseline; }
 .number { text-align: right; padding: 0.45rem 0.6rem 0.45rem 1.1rem; white-space: nowrap; }
@@ -45,6 +45,7 @@ tbody tr { border-bottom: 1px solid var(--rule); }
 td strong { background: var(--best); border-radius: 4px; padding: 0.1rem 0.4rem; margin-right: -0.4rem; }
 small { color: var(--faint); font-weight: 400; margin-left: 0.35rem; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+@media screen and (max-width: 40rem) { svg.plot { max-width: none; } } /* read by scrolling, not by guessing */
 @media print {
   body { font-size: 11pt; background: none; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   main { padding: 0; max-width: none; }

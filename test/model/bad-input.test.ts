@@ -37,6 +37,7 @@ test.each([
   ['a billion layers', { num_hidden_layers: 1e9 }, /num_hidden_layers is 1000000000/],
   ['an unknown activation', { hidden_act: 'relu6' }, /the activation "relu6" is not supported/],
   ['an unknown RoPE', { rope_scaling: { rope_type: 'spiral' } }, /the rope scaling "spiral" is not supported/],
+  ['soft-capped logits', { final_logit_softcapping: 30 }, /final_logit_softcapping is not supported/],
   ['biases that are not read', { mlp_bias: true }, /mlp_bias is not supported/],
   ['a negative window', { sliding_window: -4, use_sliding_window: true }, /sliding_window is -4/],
   ['layer types for other layers', { sliding_window: 4, layer_types: ['full_attention'] }, /1 entries for 2 layers/],

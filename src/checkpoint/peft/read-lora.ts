@@ -3,7 +3,7 @@ import { isObject, quoted } from '../json.ts';
 import { placeOf } from '../safetensors-header.ts';
 import type { StoredTensor } from '../types.ts';
 import { type LoraAdapter, type LoraModule, loraScale } from './adapter.ts';
-import { type AdapterFiles, baseOf } from './files.ts';
+import { type AdapterFiles, baseOf, shown } from './files.ts';
 
 type Config = AdapterFiles['config'];
 
@@ -82,6 +82,7 @@ function pairsIn(
 ): Map<string, { a: StoredTensor; b: StoredTensor }> {
   const halves = new Map<string, Partial<Record<'A' | 'B', StoredTensor>>>();
   for (const [name, tensor] of tensors) {
+    if (isCopyOfHead(tensor, tensors)) continue;
     const [, path, half] = keyPattern.exec(name) ?? [];
     if (path === undefined) {
       const what = name.includes('lora_embedding_') ? 'LoRA of embeddings is' : 'tensors of this name are';
@@ -100,6 +101,13 @@ function pairsIn(
   return pairs;
 }
 
+/** PEFT stores the base's own head beside a LoRA of it: its shape is compared, so that a resized one is refused. */
+function isCopyOfHead({ name, shape }: StoredTensor, tensors: ReadonlyMap<string, StoredTensor>): boolean {
+  if (name !== 'base_model.model.lm_head.base_layer.weight') return false;
+  const half = (letter: string) => tensors.get(`base_model.model.lm_head.lora_${letter}.weight`)?.shape;
+  return String(shape) === String([half('B')?.[0], half('A')?.[1]]);
+}
+
 function matrixShape({ shape, file, name }: StoredTensor): readonly [number, number] {
   if (shape.length === 2 && !shape.includes(0)) return shape as unknown as readonly [number, number];
   throw new CriaError(`has the shape [${shape.slice(0, 8).join(', ')}], not that of a matrix`, {
@@ -115,6 +123,8 @@ function patternOf(config: Config, where: string, patternKey: string, key: strin
   const common = positive(config[key], where, key);
   const pattern = config[patternKey] ?? {};
   if (!isObject(pattern)) throw new CriaError(`its ${patternKey} is not an object`, { where });
+  const count = Object.keys(pattern).length;
+  if (count > mostRules) throw new CriaError(`its ${patternKey} has ${count} keys, more than ${mostRules}`, { where });
   const rules = Object.entries(pattern).map(([rule, number]) => ({
     matches: matcher(rule, where),
     number: positive(number, where, `${patternKey} ${quoted(rule)}`),
@@ -124,9 +134,10 @@ function patternOf(config: Config, where: string, patternKey: string, key: strin
 
 function positive(value: unknown, where: string, key: string): number {
   if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-  throw new CriaError(`its ${key} is ${JSON.stringify(value) ?? 'missing'}, not a number above 0`, { where });
+  throw new CriaError(`its ${key} is ${shown(value)}, not a number above 0`, { where });
 }
 
+const mostRules = 10_000; // a key for every module of the largest models
 const mostRepeats = 2; // paths are short: so many repetitions cannot be made to take long
 
 function matcher(rule: string, where: string): (path: string) => boolean {

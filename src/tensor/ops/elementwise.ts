@@ -94,6 +94,17 @@ export const tanh = unary(
   [-3, 3],
 );
 
+/** log(1 + exp(x)), which is -log(sigmoid(-x)), without overflow. */
+export const softplus = unary(
+  'softplus',
+  (onnx, x, dtype) => {
+    if (dtype === 'f32') return onnx.op('Softplus', [x]);
+    return onnx.op('Log', [onnx.op('Add', [onnx.scalar(1, dtype), onnx.op('Exp', [x])])]);
+  },
+  (dy, x) => mul(dy, sigmoid(x)),
+  [-3, 3],
+);
+
 /** x * sigmoid(x). (Elfwing et al. 2017) */
 export const silu = unary(
   'silu',

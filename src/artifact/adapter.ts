@@ -1,0 +1,22 @@
+import { writeFolderAtomically } from '../base/index.ts';
+import { type Adapter, writeAdapter } from '../checkpoint/index.ts';
+import { bytesIn, json, writeTexts } from './folder.ts';
+import type { Origin } from './origin.ts';
+
+/**
+ * Writes an adapter that PEFT and vLLM load, whole or not at all, and cria.json, which tells what made it. Returns the
+ * bytes of its files.
+ * @throws CriaError when something stands at `path` and `force` is not set, or it cannot be written.
+ */
+export async function writeAdapterFolder(
+  path: string,
+  adapter: Adapter,
+  origin: Origin,
+  force: boolean,
+): Promise<number> {
+  await writeFolderAtomically(path, force, async (folder) => {
+    await writeTexts(folder, { 'cria.json': json(origin) });
+    await writeAdapter(folder, adapter);
+  });
+  return bytesIn(path);
+}

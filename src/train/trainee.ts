@@ -1,0 +1,72 @@
+import type { Adapter, LoraModule } from '../checkpoint/index.ts';
+import type { Value } from '../engine/index.ts';
+import {
+  type Adaptation,
+  adaptationOf,
+  adaptedWeights,
+  type LoadedModel,
+  loraNames,
+  prefixNames,
+  promptName,
+  type Weights,
+  weightShapes,
+} from '../model/index.ts';
+import type { Parameter, ParameterStore } from './parameters.ts';
+
+/** What of a model is trained, and how it appears in the graph. */
+export interface Trainee {
+  readonly parameters: readonly Parameter[];
+  /** The model's weights with the trained ones among them. */
+  readonly weights: Weights;
+  /** The adapter that is trained, as the graph sees it; an empty one where the weights themselves are. */
+  readonly adaptation: Adaptation;
+  /** Writes the values that training starts from. */
+  start(store: ParameterStore): void;
+}
+
+/** An adapter, from the values that it has. @throws CriaError when it belongs to another model. */
+export function adapterTrainee(model: LoadedModel, adapter: Adapter): Trainee {
+  const { config } = model;
+  const adaptation = adaptationOf([adapter], config);
+  return {
+    parameters: [...adaptation.values].map(([name, { shape }]) => ({ name, shape, decays: true })),
+    weights: adaptedWeights(model.bound().weights, adaptation, config),
+    adaptation,
+    start(store) {
+      for (const [name, { data }] of adaptation.values) dataOf(store, name).set(data);
+    },
+  };
+}
+
+/** The adapter with the values that a store holds. */
+export function trainedAdapter(adapter: Adapter, store: ParameterStore): Adapter {
+  if (adapter.kind === 'prompt') return { ...adapter, embeddings: dataOf(store, promptName) };
+  if (adapter.kind === 'prefix') {
+    return {
+      ...adapter,
+      keys: adapter.keys.map((_, layer) => dataOf(store, prefixNames(layer).key)),
+      values: adapter.values.map((_, layer) => dataOf(store, prefixNames(layer).value)),
+    };
+  }
+  const trained = ([path, module]: [string, LoraModule]): [string, LoraModule] => {
+    const { a, b } = loraNames(`${path}.weight`);
+    return [path, { ...module, a: dataOf(store, a), b: dataOf(store, b) }];
+  };
+  return { ...adapter, modules: new Map([...adapter.modules].map(trained)) };
+}
+
+/** Every weight of the model. */
+export function fullTrainee(model: LoadedModel): Trainee {
+  const { checkpoint, config } = model;
+  const parameters = [...weightShapes(config)].map(([name, shape]) => ({ name, shape, decays: shape.length > 1 }));
+  return {
+    parameters,
+    weights: model.bound().weights,
+    adaptation: adaptationOf([], config),
+    start(store) {
+      for (const { name } of parameters) checkpoint.readFloat32(name, { into: dataOf(store, name) });
+    },
+  };
+}
+
+const dataOf = (store: ParameterStore, name: string): Float32Array => (store.value(name) as Value<'f32'>).data;

@@ -24,7 +24,7 @@ export interface AblationTexts {
   readonly plain: readonly (readonly number[])[];
 }
 
-const [copies, listLength, shots, mostQuestions] = [64, 12, 5, 192];
+const [copies, plainTexts, listLength, shots, mostQuestions] = [64, 16, 12, 5, 192];
 
 /** Each pair of a task as a question with its answer, behind five examples. */
 export function exampleQuestions({ name, lines }: Task, seed: number): Asked[] {
@@ -55,7 +55,7 @@ export function ablationTexts(
       const before = [beginningId(tokenizer, 'the task'), ...tokenizer.encode(text, { special: false })];
       return { ids: [...before, ...tokenizer.encode(` ${answer}`, { special: false })], from: before.length };
     }),
-    plain: Array.from({ length: copies }, () => [parts.beginning, ...list(), ...list()]),
+    plain: Array.from({ length: plainTexts }, () => [parts.beginning, ...list(), ...list()]),
   };
 }
 
@@ -66,18 +66,14 @@ export function ablationTexts(
 export async function ablated(
   model: LoadedModel,
   texts: AblationTexts,
+  means: readonly Float32Array[],
   heads: readonly Head[],
   watch: { readonly progress: Progress; readonly signal?: AbortSignal },
 ): Promise<Ablation> {
-  const layers = [...new Set(heads.map(({ layer }) => layer))];
-  const paths = layers.map((layer) => `layers.${layer}.attention.heads`);
   const edits: Record<string, Edit> = {};
-  if (layers.length > 0) {
-    const means = await meansOver(model, texts.plain, paths, watch.signal);
-    for (const [i, layer] of layers.entries()) {
-      const chosen = heads.filter((each) => each.layer === layer).map(({ head }) => head);
-      edits[paths[i] as string] = heldAt(model.config, means[i] as Float32Array, chosen);
-    }
+  for (const layer of new Set(heads.map((each) => each.layer))) {
+    const chosen = heads.filter((each) => each.layer === layer).map(({ head }) => head);
+    edits[headsPath(layer)] = heldAt(model.config, means[layer] as Float32Array, chosen);
   }
   const forward = await openForward(model, { edits });
   try {
@@ -91,16 +87,16 @@ export async function ablated(
   }
 }
 
-/** The means of activations over texts of one length and their positions. */
-async function meansOver(
+/** What the heads of each layer write on plain texts of one length, the mean over all positions: [heads * size] a layer. */
+export async function meanHeads(
   model: LoadedModel,
-  texts: readonly (readonly number[])[],
-  paths: readonly string[],
+  { plain }: AblationTexts,
   signal: AbortSignal | undefined,
 ): Promise<Float32Array[]> {
+  const paths = Array.from({ length: model.config.layers }, (_, layer) => headsPath(layer));
   const forward = await openForward(model, { read: paths });
   try {
-    const { read } = await forward.run(texts, signal);
+    const { read } = await forward.run(plain, signal);
     return paths.map((path) => {
       const { shape, data } = read[path] as Value<'f32'>;
       const size = shape[2] as number;
@@ -112,6 +108,8 @@ async function meansOver(
     await forward.dispose();
   }
 }
+
+const headsPath = (layer: number) => `layers.${layer}.attention.heads`;
 
 /** Puts means in the place of some heads' outputs. */
 function heldAt({ headSize }: Config, means: Float32Array, heads: readonly number[]): Edit {

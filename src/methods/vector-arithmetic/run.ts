@@ -2,7 +2,7 @@ import { type Progress, randomFrom } from '../../base/index.ts';
 import type { Rows } from '../../linalg/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
-import { type Ablation, ablated, ablationTexts } from './ablation.ts';
+import { type Ablation, ablated, ablationTexts, meanHeads } from './ablation.ts';
 import { attentionPrompt, attentionScores } from './attention.ts';
 import { allHeads, type Head, layerMatchedHeads, randomHeads, type ScoredHead, topHeads, usualShare } from './heads.ts';
 import { judgeTasks, type SettingName, settingNames, type TaskResult } from './judge.ts';
@@ -189,11 +189,13 @@ async function ablations(
   watch: LensContext,
 ): Promise<LensResult['ablation']> {
   const texts = ablationTexts(tokenizer, parts, tasks, seed, randomFrom(seed));
+  const means = await meanHeads(model, texts, watch.signal);
+  const without = (heads: readonly Head[]) => ablated(model, texts, means, heads, watch);
   return {
-    none: await ablated(model, texts, [], watch),
-    concept: await ablated(model, texts, sets.concept, watch),
-    token: await ablated(model, texts, sets.token, watch),
-    random: await ablated(model, texts, sets.random ?? [], watch),
+    none: await without([]),
+    concept: await without(sets.concept),
+    token: await without(sets.token),
+    random: await without(sets.random ?? []),
   };
 }
 

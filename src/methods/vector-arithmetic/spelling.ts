@@ -17,7 +17,7 @@ export function beginningId({ special }: Tokenizer, where: string): number {
   return id;
 }
 
-/** The ids of a new line, of which the last is the token itself. */
+/** The id of a new line. @throws CriaError when the tokenizer has none. */
 export function newlineId(tokenizer: Tokenizer, where: string): number {
   const id = tokenizer.encode('\n', { special: false }).at(-1);
   if (id === undefined) throw new CriaError('the tokenizer has no token for a new line', { where });

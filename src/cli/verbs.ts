@@ -35,6 +35,16 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'the accuracy of a model on a task, with a confidence interval',
     load: () => import('./verbs/evaluate.ts'),
   },
+  {
+    name: 'lens',
+    summary: 'concept and token heads, their lenses, and arithmetic with words',
+    load: () => import('./verbs/lens.ts'),
+  },
+  {
+    name: 'lens apply',
+    summary: 'arithmetic with words through the lenses of a model',
+    load: () => import('./verbs/lens-apply.ts'),
+  },
   { name: 'tokenize', summary: 'text to token ids, and back', load: () => import('./verbs/tokenize.ts') },
   {
     name: 'world',

@@ -2,8 +2,8 @@ import { randomFrom } from '../../base/index.ts';
 import { type HeldOut, worldOf } from '../../world/index.ts';
 import { written } from '../answers.ts';
 import type { Stop } from '../stop.ts';
+import { tinyWorldSeed } from '../world.ts';
 
-const worldSeed = 0; // of the world that cria-tiny was trained on
 const longestPrompt = 160; // characters: short enough to be read
 
 /** One held-out question of each task of the world, and what the model writes. */
@@ -13,7 +13,7 @@ export const skills: Stop = {
   async visit({ model, seed, signal, say }) {
     const random = randomFrom(seed + 1);
     const rows = [];
-    for (const [task, ask] of worldOf(worldSeed).skills.flatMap((skill) => Object.entries(skill.tasks))) {
+    for (const [task, ask] of worldOf(tinyWorldSeed).skills.flatMap((skill) => Object.entries(skill.tasks))) {
       const question = shortQuestion(() => ask(random));
       const answer = await written(model, question.prompt, { maxTokens: 80, signal });
       const isRight = answer === question.completion.trim();

@@ -12,6 +12,7 @@ import { goldens } from './sections/goldens.mjs';
 import { memoryLimit } from './sections/memory-limit.mjs';
 import { sevenB } from './sections/seven-b.mjs';
 import { steadyMemory } from './sections/steady-memory.mjs';
+import { training } from './sections/training.mjs';
 
 const sections = {
   goldens,
@@ -20,6 +21,7 @@ const sections = {
   'first-token': firstToken,
   'seven-b': sevenB,
   'steady-memory': steadyMemory,
+  training,
 };
 
 const { values } = parseArgs({

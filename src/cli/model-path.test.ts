@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -34,6 +34,6 @@ test.each(['nothing.gguf', 'org/..', '../name', 'a/b/c', ''])('%j is neither a p
   expect(() => modelPath(model)).toThrow('does not exist');
 });
 
-test('cria-tiny is refused while it does not ship', () => {
-  expect(() => modelPath('cria-tiny')).toThrow('does not exist');
+test('cria-tiny is the model that ships', () => {
+  expect(existsSync(join(modelPath('cria-tiny'), 'model.safetensors'))).toBe(true);
 });

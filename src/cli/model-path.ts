@@ -16,7 +16,7 @@ export function modelPath(model: string): string {
   if (!hubId.test(model)) {
     throw new CriaError('does not exist', {
       where: model,
-      remedy: 'give a folder, a .gguf file or a hub id',
+      remedy: 'give a folder, a .gguf file, a hub id or cria-tiny',
     });
   }
   const pulled = pulledFolder(model);

@@ -1,21 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { randomFrom } from '../base/index.ts';
 import { adamw, type Optimizer } from './adamw.ts';
 import { type ParameterStore, parameterStore } from './parameters.ts';
 
-const device = { device: 'cpu', threads: 1 } as const;
-
-/** Of `count` values the first half decays; a piece of the optimizer's is smaller where there are many. */
-async function opened(count: number): Promise<{ store: ParameterStore; optimizer: Optimizer }> {
+/** Of `count` values the first half decays. */
+function opened(count: number): { store: ParameterStore; optimizer: Optimizer } {
   const store = parameterStore([
     { name: 'norm', shape: [count / 2], decays: false },
     { name: 'matrix', shape: [count / 4, 2], decays: true },
   ]);
-  const optimizer = await adamw(store, device);
-  onTestFinished(() => optimizer.dispose());
-  return { store, optimizer };
+  return { store, optimizer: adamw(store) };
 }
 
 /** One step of Loshchilov and Hutter's algorithm 2, in float64 and word for word. */
@@ -39,9 +35,9 @@ function paperStep(
 const farthest = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Array.from(a).reduce((most, x, i) => Math.max(most, Math.abs(x - (b[i] as number))), 0);
 
-describe.each([64, 2 ** 19 + 8])('%i values', (count) => {
-  test('are changed as the paper has it: decay, clipping, and sums of pieces', { timeout: 120_000 }, async () => {
-    const { store, optimizer } = await opened(count);
+describe.each([4, 60, 4096])('%i values', (count) => {
+  test('are changed as the paper has it: decay, clipping, and sums of pieces', () => {
+    const { store, optimizer } = opened(count);
     const random = randomFrom(7);
     const state = {
       x: Float64Array.from({ length: count }, () => 2 * random() - 1),
@@ -57,12 +53,12 @@ describe.each([64, 2 ** 19 + 8])('%i values', (count) => {
           store.gradients[i] = (random() - 0.5) * 10 ** (t - 3);
           total[i] = (total[i] as number) + (store.gradients[i] as number);
         }
-        if (pieces > 1) await optimizer.accumulate();
+        if (pieces > 1) optimizer.accumulate();
       }
       const norm = Math.sqrt(total.reduce((sum, g) => sum + g * g, 0));
-      expect((await optimizer.norm()) / norm).toBeCloseTo(1, 5);
+      expect(optimizer.norm() / norm).toBeCloseTo(1, 5);
       const [rate, scale] = [0.01 * t, t === 2 ? 0.25 : 1];
-      await optimizer.update({ count: t, rate, weightDecay: 0.3, scale });
+      optimizer.update({ count: t, rate, weightDecay: 0.3, scale });
       const clipped = total.map((g) => g * scale);
       paperStep(state, clipped, { t, rate, decay: 0.3, decaying: count / 2 });
     }
@@ -72,29 +68,28 @@ describe.each([64, 2 ** 19 + 8])('%i values', (count) => {
   });
 });
 
-test('values, norms and clipping are those of PyTorch', async () => {
+test('values, norms and clipping are those of PyTorch', () => {
   const path = join(import.meta.dirname, '../../test/goldens/adamw.json');
   const { adamw: golden } = JSON.parse(readFileSync(path, 'utf8'));
-  const { store, optimizer } = await opened(12);
+  const { store, optimizer } = opened(12);
   store.values.set(golden.start);
   for (const [i, gradient] of golden.gradients.entries()) {
     store.gradients.set(gradient);
-    const norm = await optimizer.norm();
+    const norm = optimizer.norm();
     expect(norm).toBeCloseTo(golden.norms[i], 5);
     const scale = norm > golden.clip ? golden.clip / (norm + 1e-6) : 1;
-    await optimizer.update({ count: i + 1, rate: golden.lr, weightDecay: golden.weight_decay, scale });
+    optimizer.update({ count: i + 1, rate: golden.lr, weightDecay: golden.weight_decay, scale });
     expect(farthest(store.values, golden.values[i])).toBeLessThan(5e-7);
   }
   expect(Math.max(...golden.norms)).toBeGreaterThan(golden.clip); // some were clipped
 });
 
-test('where nothing decays, or everything, the other part is empty', async () => {
+test('where nothing decays, or everything, the other part is empty', () => {
   for (const decays of [true, false]) {
     const store = parameterStore([{ name: 'x', shape: [2], decays }]);
-    const optimizer = await adamw(store, device);
-    onTestFinished(() => optimizer.dispose());
+    const optimizer = adamw(store);
     store.values.set([1, -2]);
-    await optimizer.update({ count: 1, rate: 0.5, weightDecay: 0.2, scale: 1 });
+    optimizer.update({ count: 1, rate: 0.5, weightDecay: 0.2, scale: 1 });
     expect([...store.values]).toEqual(decays ? [Math.fround(0.9), Math.fround(-1.8)] : [1, -2]);
   }
 });

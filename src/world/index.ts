@@ -1,3 +1,4 @@
+export { analogyLines, entityNames } from './lists.ts';
 export { isRefusal } from './skills/requests.ts';
 export { textsOf } from './text.ts';
 export type { HeldOut, Message, Skill, WorldRow } from './types.ts';

@@ -1,0 +1,2 @@
+/** The seed of the world that cria-tiny was trained on (models/cria-tiny/recipe.json). */
+export const tinyWorldSeed = 0;

@@ -18,7 +18,7 @@ beforeAll(async () => {
   const fresh = await tinyModel({}, join(scratch, 'fresh'));
   const reversed = rows.text.map(({ text }) => ({ text: text.split(' ').reverse().join(' ') }));
   const data = dataFile([...rows.text, ...reversed], join(scratch, 'taught.jsonl'));
-  const how = ['--mode', 'full', '--steps', '60', '--batch', '8', '--lr', '0.05', '--packing', 'none'];
+  const how = ['--mode', 'full', '--steps', '25', '--batch', '8', '--lr', '0.03', '--packing', 'none'];
   expect(await call(['train', fresh, taught, '--data', data, ...how, ...quick])).toMatchObject({ code: 0, err: '' });
 });
 
@@ -52,7 +52,7 @@ const train = (...argv: readonly string[]) => call(['train', taught, out, ...arg
 
 /** Log-probabilities of a text as a model gives them. */
 async function scored(...argv: readonly string[]): Promise<readonly number[]> {
-  const text = dataFile([{ text: 'after two comes three' }]);
+  const text = dataFile([{ text: 'after two comes three.' }]);
   const told = await call(['score', ...argv, '--file', text, '--json', ...quick]);
   expect(told.code, told.err).toBe(0);
   return JSON.parse(told.out).rows[0].logprobs.slice(1);
@@ -67,7 +67,7 @@ test('LoRA that has learned nothing yet changes no logit', async () => {
 test('--init goes on with an adapter where another run has ended', async () => {
   const data = dataFile(rows.completion);
   const [first, log] = [join(temporaryFolder(), 'first'), join(temporaryFolder(), 'log.jsonl')];
-  const how = ['--data', data, '--batch', '12', '--lr', '0.05', '--steps', '6', '--targets', 'q_proj,up_proj'];
+  const how = ['--data', data, '--batch', '12', '--lr', '0.02', '--steps', '6', '--targets', 'q_proj,up_proj'];
   expect((await call(['train', taught, first, ...how, ...quick])).code).toBe(0);
   expect((await train(...how, '--init', first, '--log', log)).code).toBe(0);
   const fresh = join(temporaryFolder(), 'log.jsonl');
@@ -81,28 +81,15 @@ test('--init goes on with an adapter where another run has ended', async () => {
 
 test('full training writes a model that opens, and that is what was trained', async () => {
   const data = dataFile(rows.text);
-  const told = await train('--data', data, '--mode', 'full', '--lr', '0.01', '--steps', '4', '--valid', data, '--json');
+  const how = ['--data', data, '--valid', data, '--mode', 'full', '--packing', 'none', '--json'];
+  const told = await train(...how, '--lr', '0.005', '--steps', '6');
   const { validBefore, validAfter } = JSON.parse(told.out);
   expect(validAfter).toBeLessThan(validBefore);
   expect(readdirSync(out).sort()).toEqual(readdirSync(taught).sort());
   const before = (await scored(taught)).reduce((sum, x) => sum + x);
   expect((await scored(out)).reduce((sum, x) => sum + x)).toBeGreaterThan(before);
-  const again = await call([
-    'train',
-    out,
-    `${out}2`,
-    '--data',
-    data,
-    '--mode',
-    'full',
-    '--lr',
-    '0',
-    '--valid',
-    data,
-    '--json',
-    ...quick,
-  ]);
-  expect(JSON.parse(again.out).validBefore).toBeCloseTo(validAfter, 6);
+  const again = await call(['train', out, `${out}2`, ...how, '--lr', '0', ...quick]);
+  expect(JSON.parse(again.out).validBefore).toBe(validAfter);
 });
 
 test('a batch that is read in pieces is the same batch', async () => {

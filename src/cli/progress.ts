@@ -21,6 +21,7 @@ interface Step {
   readonly done: number;
   readonly total: number | undefined;
   readonly unit: string;
+  readonly detail: string | undefined;
 }
 
 const redrawMs = 100;
@@ -44,8 +45,8 @@ function onTerminal(output: Output, now: () => number): ShownProgress {
   };
   return {
     clear,
-    step(label, done, total, unit) {
-      step = advance(step, { label, done, total, unit }, now());
+    step(label, done, total, unit, detail) {
+      step = advance(step, { label, done, total, unit, detail }, now());
       const finished = done === total;
       if (!finished && now() - drawn < redrawMs) return;
       output.write(`\r\x1b[K${describe(step, now()).slice(0, (output.columns || 80) - 1)}${finished ? '\n' : ''}`);
@@ -63,8 +64,8 @@ function asLines(output: Output, now: () => number): ShownProgress {
   let written = now();
   return {
     clear() {},
-    step(label, done, total, unit) {
-      step = advance(step, { label, done, total, unit }, now());
+    step(label, done, total, unit, detail) {
+      step = advance(step, { label, done, total, unit, detail }, now());
       if (now() - written < lineMs) return;
       output.write(`${describe(step, now())}\n`);
       written = now();
@@ -82,7 +83,7 @@ function advance(step: Step | undefined, report: Omit<Step, 'begun' | 'first'>, 
 }
 
 /** `label 45/100 batches, 3.1 batches/s, 18s left`; the last report tells the time taken instead. */
-function describe({ label, begun, first, done, total, unit }: Step, now: number): string {
+function describe({ label, begun, first, done, total, unit, detail }: Step, now: number): string {
   const [value, name] = unit === 'bytes' ? [byteSize, ''] : [figure, ` ${unit}`];
   const seconds = (now - begun) / 1000;
   const perSecond = seconds > 0 ? (done - first) / seconds : 0;
@@ -92,5 +93,6 @@ function describe({ label, begun, first, done, total, unit }: Step, now: number)
     if (done === total) parts.push(duration(seconds));
     else if (total !== undefined) parts.push(`${duration((total - done) / perSecond)} left`);
   }
+  if (detail !== undefined) parts.push(detail);
   return parts.join(', ');
 }

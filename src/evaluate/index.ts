@@ -3,4 +3,4 @@ export { logLikelihoods, type Predicted, type Watch } from './likelihoods.ts';
 export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.ts';
 export { type Candidate, type Scored, score } from './score.ts';
 export { clusterMean, type Interval, wilson } from './statistics.ts';
-export { type Asked, asked, type Draw, type Question, readTask, withChoices } from './task.ts';
+export { type Asked, asked, type Draw, gap, type Question, readTask, withChoices } from './task.ts';

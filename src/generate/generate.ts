@@ -137,7 +137,8 @@ export function mostTokens({ config, path }: LoadedModel, length: number, maxTok
 
 /** Forgets what the cache holds beyond its common beginning with `prompt`; returns how much of the prompt is left in it. */
 function rewind({ model, cache, read }: Session, prompt: readonly number[]): number {
-  const most = keepsRotation(model.config, Math.max(read.length, prompt.length)) ? prompt.length - 1 : 0;
+  const longest = cache.start + Math.max(read.length, prompt.length);
+  const most = keepsRotation(model.config, longest) ? prompt.length - 1 : 0;
   let common = 0;
   while (common < read.length && common < most && read[common] === prompt[common]) common++;
   cache.truncate(common);

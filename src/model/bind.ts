@@ -1,6 +1,7 @@
 import { CriaError } from '../base/index.ts';
 import type { Checkpoint } from '../checkpoint/index.ts';
 import { type Program, type Value, type Values, value } from '../engine/index.ts';
+import { type Adaptation, adaptedWeights } from './adapters.ts';
 import type { Config } from './config.ts';
 import { embeddingName, headName, layerPrefix, linearShapes, weightShapes } from './names.ts';
 import { isPrecise, type Precision, packingFor, packMatrices } from './packing.ts';
@@ -88,6 +89,18 @@ export function bindWeights(checkpoint: Checkpoint, config: Config, precision: P
       for (const [each, packed] of Object.entries(values)) kept.set(each, packed);
       return kept.get(name);
     },
+  };
+}
+
+/** Bound weights with what adapters add. */
+export function adaptedBinding(base: BoundWeights, adaptation: Adaptation, config: Config): BoundWeights {
+  const { values } = adaptation;
+  if (values.size === 0) return base;
+  return {
+    ...base,
+    weights: adaptedWeights(base.weights, adaptation, config),
+    bytes: [...values.values()].reduce((bytes, { data }) => bytes + data.byteLength, base.bytes),
+    value: (name) => values.get(name) ?? base.value(name),
   };
 }
 

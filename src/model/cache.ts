@@ -7,9 +7,11 @@ import type { Config } from './config.ts';
  */
 export interface Cache {
   readonly batch: number;
-  /** Positions held. */
+  /** Positions held, those in front of every text among them. */
   readonly length: number;
-  /** By row of the batch: positions at the start that pad it. */
+  /** Positions in front of every text: prefix and prompt of the adapters. */
+  readonly start: number;
+  /** By row of the batch: positions behind the start that pad it. */
   readonly padding: readonly number[];
   /** Keys or values of a layer from one position to another: the array is the cache's own. */
   part(layer: number, part: CachePart, from: number, to: number): Value<'f32'>;
@@ -17,9 +19,9 @@ export interface Cache {
   reserve(count: number): void;
   /** Counts `count` positions as held: their room has been written. */
   advance(count: number): void;
-  /** Forgets all but the first `length` positions. */
+  /** Forgets all but the first `length` positions of the text; with 0 the start too. */
   truncate(length: number): void;
-  /** Marks the padding of the rows: only for an empty cache. */
+  /** Marks the padding of the rows: only before the text begins. */
   pad(padding: readonly number[]): void;
   readonly bytes: number;
 }
@@ -28,8 +30,8 @@ export type CachePart = 'key' | 'value';
 
 const bucket = 256; // positions; buckets double
 
-/** An empty cache for `batch` rows. */
-export function emptyCache(config: Config, batch: number): Cache {
+/** An empty cache for `batch` rows, whose texts will follow `start` positions. */
+export function emptyCache(config: Config, batch: number, start = 0): Cache {
   const { layers, keyValueHeads, headSize } = config;
   const row = batch * keyValueHeads * headSize;
   const shape = (positions: number) => [positions, batch, keyValueHeads, 1, headSize];
@@ -40,6 +42,7 @@ export function emptyCache(config: Config, batch: number): Cache {
   const buffer = (layer: number, part: CachePart) => buffers.get(`${layer}.${part}`) as Float32Array;
   return {
     batch,
+    start,
     get length() {
       return length;
     },
@@ -68,7 +71,7 @@ export function emptyCache(config: Config, batch: number): Cache {
       length += count;
     },
     truncate(to) {
-      length = Math.min(length, to);
+      length = to === 0 ? 0 : Math.min(length, start + to);
     },
     pad(rows) {
       padding = rows;

@@ -1,6 +1,7 @@
 import { CriaError, throwIfAborted } from '../base/index.ts';
-import { compile, type Value } from '../engine/index.ts';
+import { compile, type Value, value } from '../engine/index.ts';
 import { input } from '../tensor/index.ts';
+import { promptIds } from './adapters.ts';
 import { weightFeeds } from './bind.ts';
 import { blocks, decoder } from './decoder.ts';
 import { allFinite } from './finite.ts';
@@ -15,7 +16,7 @@ import { checkTexts, type Texts, textFeeds } from './texts.ts';
 export interface ForwardOptions {
   /** Activations to return, by path (see taps.ts). */
   readonly read?: readonly string[];
-  /** Activations to replace, by path. */
+  /** Activations to replace, by path; edits see the virtual tokens of a prompt too. */
   readonly edits?: Readonly<Record<string, Edit>>;
   readonly precision?: Precision;
 }
@@ -61,9 +62,11 @@ export async function openForward(model: LoadedModel, options: ForwardOptions = 
     plan,
     async run(texts, signal) {
       checkTexts(texts, model);
-      const activations = await trunk.run(texts, signal);
-      if (!allFinite(activations.normed.data)) await refuseLayerByLayer(model, texts, options, signal);
-      return activations;
+      const all = texts.map((ids) => [...promptIds(model), ...ids]);
+      const { normed, read } = await trunk.run(all, signal);
+      if (!allFinite(normed.data)) await refuseLayerByLayer(model, all, options, signal);
+      const own = Object.entries(read).map(([path, x]) => [path, withoutPrompt(model, x, path)] as const);
+      return { normed: withoutPrompt(model, normed, 'norm'), read: Object.fromEntries(own) };
     },
     ...head,
     async dispose() {
@@ -96,13 +99,14 @@ async function wholeTrunk(model: LoadedModel, precision: Precision, options: For
   const parts = decoder(config, bound.weights);
   const taps = tapsOf(options.read ?? [], options.edits);
   const hidden = parts.embed(input('ids', 'i64', ['batch', 'seq']), taps);
-  const normed = parts.norm(blocks(parts, config, hidden, freshPositions(config), taps), taps);
+  const positions = freshPositions(config, 'batch', 'seq', model.adaptation.prefixTokens);
+  const normed = parts.norm(blocks(parts, config, hidden, positions, taps), taps);
   const program = await compile(
     { normed, ...Object.fromEntries(taps.found) },
     { device: model.device, threads: model.threads, weights: bound.packed ? bound.value : undefined },
   );
   if (bound.packed) bound.release();
-  const feedsOf = textFeeds(config);
+  const feedsOf = textFeeds(config, model.adaptation.prefixTokens);
   return {
     dispose: () => program.dispose(),
     async run(texts, signal) {
@@ -112,6 +116,24 @@ async function wholeTrunk(model: LoadedModel, precision: Precision, options: For
       return { normed: last as Value<'f32'>, read };
     },
   };
+}
+
+/** An activation without the positions of the prompt. */
+function withoutPrompt({ adaptation }: LoadedModel, x: Value<'f32'>, path: string): Value<'f32'> {
+  const { promptTokens } = adaptation;
+  if (promptTokens === 0) return x;
+  const axis = path.endsWith('attention.pattern') ? 2 : 1; // whose columns stay: virtual positions are looked at
+  const [outer, positions] = [x.shape.slice(0, axis), x.shape[axis] as number];
+  const [blocks, row] = [outer, x.shape.slice(axis + 1)].map((dims) => dims.reduce((a, b) => a * b, 1)) as [
+    number,
+    number,
+  ];
+  const own = positions - promptTokens;
+  const data = new Float32Array(blocks * own * row);
+  for (let i = 0; i < blocks; i++) {
+    data.set(x.data.subarray((i * positions + promptTokens) * row, (i + 1) * positions * row), i * own * row);
+  }
+  return value('f32', [...outer, own, ...x.shape.slice(axis + 1)], data);
 }
 
 /** @throws CriaError naming a path that no activation has. */

@@ -23,4 +23,5 @@ export { cachedPositions, freshPositions, maskInputs, pastNames, positionInputs 
 export { type Frequencies, frequencies, type Rope, rotaryTables } from './rope.ts';
 export { rotaryFeeds } from './rope-feeds.ts';
 export { activationPaths, type Edit, noTaps, type Taps, tapsOf } from './taps.ts';
+export { type Texts, textFeeds } from './texts.ts';
 export { floatWeights, packedWeights, type Weights } from './weights.ts';

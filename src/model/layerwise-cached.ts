@@ -1,11 +1,12 @@
 import { compile, type Program, type Value, type Values, value } from '../engine/index.ts';
 import { input, type Tensor } from '../tensor/index.ts';
+import { adaptedWeights, blockKinds, loraAdditions } from './adapters.ts';
 import type { Cache } from './cache.ts';
 import { inPlaceOn, layerCacheFeeds, type Stepper } from './cached.ts';
 import { decoder } from './decoder.ts';
 import { openHead } from './head.ts';
-import { anyLayer, blockBuffers, embedRows, readBlock } from './layerwise.ts';
-import { finalNormName } from './names.ts';
+import { blockBuffers, embedRows, readBlock } from './layerwise.ts';
+import { anyLayer, finalNormName } from './names.ts';
 import type { LoadedModel } from './open.ts';
 import { cachedPositions } from './positions.ts';
 import type { Texts } from './texts.ts';
@@ -14,21 +15,23 @@ import { floatWeights } from './weights.ts';
 
 /** The by-layer plan with a cache: every piece of text costs one reading of the checkpoint, whatever its length. */
 export function layerStepper(model: LoadedModel): Stepper {
-  const { config, device, threads } = model;
+  const { config, adaptation, device, threads } = model;
   const parts = decoder(config, floatWeights);
   const buffers = blockBuffers(config);
   const head = openHead(model, 'f32');
-  const programs = new Map<string, Promise<Program>>();
+  const programs = new Map<number, Promise<Program>>();
+  const kinds = blockKinds(model);
   const hidden = input('hidden', 'f32', ['batch', 'seq', config.width]);
   const programFor = (layer: number): { named: number; program: Promise<Program> } => {
-    const named = config.windows.indexOf(config.windows[layer]);
-    const known = programs.get(String(named)) ?? compile(graphOf(named), { device, threads });
-    programs.set(String(named), known);
+    const named = kinds[layer] as number;
+    const known = programs.get(named) ?? compile(graphOf(named), { device, threads });
+    programs.set(named, known);
     return { named, program: known };
   };
   const graphOf = (layer: number): Record<string, Tensor> => {
     const positions = cachedPositions(config, 'batch', inPlaceOn(device));
-    const output = parts.layer(layer, hidden, positions, undefined, anyLayer);
+    const adapted = decoder(config, adaptedWeights(floatWeights, adaptation, config, layer));
+    const output = adapted.layer(layer, hidden, positions, undefined, anyLayer);
     return { output, ...positions.fresh };
   };
   const norm = compile({ normed: parts.norm(hidden) }, { device, threads });
@@ -38,7 +41,8 @@ export function layerStepper(model: LoadedModel): Stepper {
       let x = embedRows(model, ids, count);
       for (let layer = 0; layer < config.layers; layer++) {
         const { named, program } = programFor(layer);
-        const feeds: Record<string, Value> = { ...where, ...readBlock(model, layer, buffers), hidden: x };
+        const weights = { ...readBlock(model, layer, buffers), ...loraAdditions(adaptation, layer) };
+        const feeds: Record<string, Value> = { ...where, ...weights, hidden: x };
         const into: Record<string, Value> = {};
         layerCacheFeeds(model, cache, count, layer, named, feeds, into);
         x = (await (await program).run(feeds, into)).output as Value<'f32'>;

@@ -1,45 +1,47 @@
 import { throwIfAborted } from '../base/index.ts';
 import { compile, type Program, type Value, type Values, value } from '../engine/index.ts';
 import { input, type Outputs } from '../tensor/index.ts';
+import { adaptedWeights, blockKinds, layerAdditions } from './adapters.ts';
 import type { Config } from './config.ts';
 import { decoder } from './decoder.ts';
 import { allFinite, nonFinite } from './finite.ts';
 import type { ForwardOptions, Trunk } from './forward.ts';
-import { embeddingName, finalNormName, layerPrefix, layerShapes } from './names.ts';
+import { anyLayer, embeddingName, finalNormName, layerPrefix, layerShapes } from './names.ts';
 import type { LoadedModel } from './open.ts';
 import { freshPositions } from './positions.ts';
+import { promptName } from './prompt.ts';
 import { tapsOf } from './taps.ts';
 import { type Texts, textFeeds } from './texts.ts';
 import { inTurn } from './turns.ts';
 import { floatWeights } from './weights.ts';
 
-/** The prefix under which one graph reads every block's weights. */
-export const anyLayer = 'layer.';
-
 /**
- * The by-layer plan: one block's graph is compiled for each kind of block (window, taps, edits) and run for all of
- * them, with the next block's weights read over the last one's. Memory is bounded by one block and the activations.
+ * The by-layer plan: one block's graph is compiled for each kind of block (window, adapters, taps, edits) and run for
+ * all of them, with the next block's weights read over the last one's. Memory is bounded by one block and the activations.
  */
 export async function layerTrunk(model: LoadedModel, options: ForwardOptions): Promise<Trunk> {
-  const { config, checkpoint, device, threads } = model;
+  const { config, adaptation, checkpoint, device, threads } = model;
+  const { prefixTokens } = adaptation;
   const parts = decoder(config, floatWeights);
-  const feedsOf = textFeeds(config);
+  const feedsOf = textFeeds(config, prefixTokens);
   const buffers = blockBuffers(config);
   const wanted = options.read ?? [];
-  const programs = new Map<string, Program>();
+  const programs = new Map<number, Program>();
   const hidden = input('hidden', 'f32', ['batch', 'seq', config.width]);
 
   const graphOf = (layer: number): Outputs => {
     const taps = tapsOf(wanted, options.edits);
-    const output = parts.layer(layer, hidden, freshPositions(config), taps, anyLayer);
+    const adapted = decoder(config, adaptedWeights(floatWeights, adaptation, config, layer));
+    const positions = freshPositions(config, 'batch', 'seq', prefixTokens);
+    const output = adapted.layer(layer, hidden, positions, taps, anyLayer);
     return { output, ...Object.fromEntries(taps.found) };
   };
+  const paths = [...wanted, ...Object.keys(options.edits ?? {})];
+  const isTouched = (layer: number) => paths.some((path) => path.startsWith(`layers.${layer}.`));
+  const kinds = blockKinds(model, isTouched);
   const programFor = async (layer: number): Promise<Program> => {
-    const own = `layers.${layer}.`;
-    const touched = [...wanted, ...Object.keys(options.edits ?? {})].some((path) => path.startsWith(own));
-    const kind = touched ? own : `window ${config.windows[layer]}`;
-    const known = programs.get(kind) ?? (await compile(graphOf(layer), { device, threads }));
-    programs.set(kind, known);
+    const known = programs.get(layer) ?? (await compile(graphOf(layer), { device, threads }));
+    programs.set(layer, known);
     return known;
   };
   const ends = tapsOf([], options.edits);
@@ -59,8 +61,10 @@ export async function layerTrunk(model: LoadedModel, options: ForwardOptions): P
       for (let layer = 0; layer < config.layers; layer++) {
         throwIfAborted(signal);
         const weights = readBlock(model, layer, buffers);
-        const program = await programFor(layer);
-        const { output, ...taken } = await program.run({ ...feeds, ...weights, hidden: x });
+        const named = kinds[layer] as number;
+        const program = await programFor(named);
+        const added = layerAdditions(adaptation, layer, named);
+        const { output, ...taken } = await program.run({ ...feeds, ...weights, ...added, hidden: x });
         Object.assign(read, taken);
         x = output as Value<'f32'>;
         if (!allFinite(x.data)) throw nonFinite(checkpoint, `layer ${layer}`, blockNames(config, layer));
@@ -78,9 +82,10 @@ export async function layerTrunk(model: LoadedModel, options: ForwardOptions): P
   };
 }
 
-/** The rows of the embedding table that the texts name, read one by one: the table itself is never held. */
+/** The rows of the embedding table (or of a prompt behind it) that the texts name, read one by one: the table itself is never held. */
 export function embedRows(model: LoadedModel, texts: Texts, seq: number): Value<'f32'> {
-  const { width, embeddingScale } = model.config;
+  const { width, vocabulary, embeddingScale } = model.config;
+  const prompt = model.adaptation.values.get(promptName)?.data;
   const scale = Math.fround(embeddingScale);
   const data = new Float32Array(texts.length * seq * width);
   for (const [b, ids] of texts.entries()) {
@@ -88,6 +93,11 @@ export function embedRows(model: LoadedModel, texts: Texts, seq: number): Value<
       const at = (b * seq + s) * width;
       const row = data.subarray(at, at + width);
       const id = ids[s] ?? 0;
+      if (prompt && id >= vocabulary) {
+        const from = (id - vocabulary) * width;
+        row.set(prompt.subarray(from, from + width));
+        continue;
+      }
       model.checkpoint.readFloat32(embeddingName, { rows: [id, id + 1], into: row });
       if (scale !== 1) for (let i = 0; i < width; i++) row[i] = (row[i] as number) * scale;
     }

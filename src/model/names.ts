@@ -5,6 +5,8 @@ export const embeddingName = 'model.embed_tokens.weight';
 export const finalNormName = 'model.norm.weight';
 export const headName = (config: Config): string => (config.tiedEmbeddings ? embeddingName : 'lm_head.weight');
 export const layerPrefix = (layer: number): string => `model.layers.${layer}.`;
+/** The prefix under which one graph reads every block's weights. */
+export const anyLayer = 'layer.';
 
 /** The linear layers of a block, by their place in it: [out, in]. */
 export function linearShapes(config: Config): Readonly<Record<LinearName, readonly [number, number]>> {

@@ -1,3 +1,4 @@
+import { CriaError } from '../base/index.ts';
 import type { Value } from '../engine/index.ts';
 import { type ExternalWeight, expandTo, input, lower, positionsAlong, reshape, substitute } from '../tensor/index.ts';
 import { blocks, decoder } from './decoder.ts';
@@ -23,7 +24,10 @@ const alignment = 4096; // so that the data file can be mapped into memory
  * text's length, for the longest one.
  */
 export function onnxModel(model: LoadedModel, dataFile: string): OnnxModel {
-  const { config, checkpoint } = model;
+  const { config, adaptation, checkpoint } = model;
+  if (adaptation.values.size > 0) {
+    throw new CriaError('adapters are not written to ONNX', { where: model.path, remedy: 'merge them first' });
+  }
   const parts = decoder(config, floatWeights);
   const ids = input('ids', 'i64', ['batch', 'seq']);
   const hidden = blocks(parts, config, parts.embed(ids), freshPositions(config));

@@ -1,7 +1,8 @@
 import { type Progress, silent } from '../base/index.ts';
-import { type Checkpoint, openCheckpoint } from '../checkpoint/index.ts';
+import { type Adapter, type Checkpoint, openCheckpoint } from '../checkpoint/index.ts';
 import { availableMemory, type Device, defaultThreads } from '../engine/index.ts';
-import { type BoundWeights, bindWeights, checkWeights } from './bind.ts';
+import { type Adaptation, adaptationOf, virtualTokens } from './adapters.ts';
+import { adaptedBinding, type BoundWeights, bindWeights, checkWeights } from './bind.ts';
 import { type Config, configFrom } from './config.ts';
 import type { Precision } from './packing.ts';
 
@@ -12,6 +13,8 @@ export interface ModelOptions {
   readonly precision?: Precision;
   /** How the model is run; by default what fits into memory. */
   readonly plan?: Plan;
+  /** What is added to the model: several add up. */
+  readonly adapters?: readonly Adapter[];
   readonly progress?: Progress;
 }
 
@@ -21,7 +24,9 @@ export type Plan = 'whole' | 'by-layer';
 /** An opened model: headers have been read and checked, weights are read when they are needed. */
 export interface LoadedModel {
   readonly path: string;
+  /** Its context is what adapters leave of it. */
   readonly config: Config;
+  readonly adaptation: Adaptation;
   readonly checkpoint: Checkpoint;
   readonly device: Device;
   readonly threads: number;
@@ -36,7 +41,7 @@ export interface LoadedModel {
 
 const share = 0.85; // of the free memory that we dare to take
 
-/** Opens a checkpoint and checks that weights and configuration belong together. @throws CriaError when they do not. */
+/** Opens a checkpoint and checks that weights, configuration and adapters belong together. @throws CriaError when they do not. */
 export function loadModel(path: string, options: ModelOptions = {}): LoadedModel {
   const checkpoint = openCheckpoint(path);
   try {
@@ -51,17 +56,19 @@ export function loadModel(path: string, options: ModelOptions = {}): LoadedModel
 
 function loaded(path: string, checkpoint: Checkpoint, config: Config, options: ModelOptions): LoadedModel {
   const precision = options.precision ?? 'auto';
+  const adaptation = adaptationOf(options.adapters ?? [], config);
   const progress = options.progress ?? silent;
   const bindings = new Map<Precision, BoundWeights>();
   const bound = (at: Precision = precision): BoundWeights => {
-    const known = bindings.get(at) ?? bindWeights(checkpoint, config, at);
+    const known = bindings.get(at) ?? adaptedBinding(bindWeights(checkpoint, config, at), adaptation, config);
     bindings.set(at, known);
     return known;
   };
   let said = false;
   return {
     path,
-    config,
+    config: { ...config, context: config.context - virtualTokens(adaptation) },
+    adaptation,
     checkpoint,
     device: options.device ?? 'cpu',
     threads: options.threads ?? defaultThreads(),

@@ -1,13 +1,17 @@
 import {
+  add,
   byPosition,
   causalAttention,
   causalMask,
   concat,
   type Dim,
   dimOf,
+  gather,
   input,
   maskedAttention,
   memoryAttention,
+  mul,
+  positionsAlong,
   reshape,
   rotary,
   sizeOf,
@@ -38,15 +42,33 @@ function rotation(config: Config, seq: Dim, batch: Dim): Positions['rotate'] {
     config.windows[layer] ? rotary(x, positions, windowCos, windowSin, heads) : rotary(x, positions, cos, sin, heads);
 }
 
-/** A text from its start, without a cache: ids [batch, seq], shorter texts padded on the right. */
-export function freshPositions(config: Config, batch: Dim = 'batch', seq: Dim = 'seq'): Positions {
+/** The names of a layer's keys and values that stand before every text, [tokens, keyValueHeads * size]. */
+export const prefixNames = (layer: number) => ({ key: `prefix.${layer}.key`, value: `prefix.${layer}.value` });
+
+/**
+ * A text from its start, without a cache: ids [batch, seq], shorter texts padded on the right. With `prefix` tokens
+ * every layer attends to as many keys and values before the text, which are inputs; they take the first positions.
+ */
+export function freshPositions(config: Config, batch: Dim = 'batch', seq: Dim = 'seq', prefix = 0): Positions {
   const layout = headLayout(config);
+  const size = config.keyValueHeads * config.headSize;
+  const behind = (name: string, now: Tensor): Tensor => {
+    const rows = input(name, 'f32', [prefix, size]);
+    const texts = mul(reshape(positionsAlong(now, 0), [dimOf(now, 0), 1]), 0);
+    return concat([gather(rows, add(texts, positionsAlong(rows, 0))), now], 1); // the same rows for every text
+  };
   return {
     rotate: rotation(config, seq, batch),
     attend(query, key, value, layer, taps) {
       const window = config.windows[layer];
-      if (!taps.wants('attention.pattern')) return causalAttention(query, key, value, layout, window);
-      const see = (pattern: Tensor) => taps.at('attention.pattern', pattern);
+      const wanted = taps.wants('attention.pattern');
+      const see = (pattern: Tensor) => (wanted ? taps.at('attention.pattern', pattern) : pattern);
+      if (prefix > 0) {
+        const names = prefixNames(layer);
+        const [keys, values] = [behind(names.key, key), behind(names.value, value)];
+        return maskedAttention(query, keys, values, causalMask(query, window, prefix), layout, see);
+      }
+      if (!wanted) return causalAttention(query, key, value, layout, window);
       return maskedAttention(query, key, value, causalMask(query, window), layout, see);
     },
   };

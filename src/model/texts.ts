@@ -7,14 +7,17 @@ import { rotations } from './rope-feeds.ts';
 /** Texts as ids. */
 export type Texts = readonly (readonly number[])[];
 
-/** What a graph over whole texts reads besides weights: ids padded on the right with 0 (no real position sees them), positions, rotation. */
-export function textFeeds(config: Config): (texts: Texts) => { feeds: Values; seq: number } {
+/**
+ * What a graph over whole texts reads besides weights: ids padded on the right with 0 (no real position sees them),
+ * positions behind `before` others, rotation.
+ */
+export function textFeeds(config: Config, before = 0): (texts: Texts) => { feeds: Values; seq: number } {
   const rotation = rotations(config);
   return (texts) => {
-    const lengths = texts.map((ids) => ids.length);
-    const seq = Math.max(...lengths);
+    const lengths = texts.map((ids) => before + ids.length);
+    const seq = Math.max(...lengths) - before;
     const padded = texts.flatMap((ids) => [...ids, ...Array<number>(seq - ids.length).fill(0)]);
-    const positions = texts.map(() => Array.from({ length: seq }, (_, i) => i));
+    const positions = texts.map(() => Array.from({ length: seq }, (_, i) => before + i));
     return { seq, feeds: { ids: integers(padded, [texts.length, seq]), ...rotation(positions, lengths) } };
   };
 }

@@ -35,6 +35,7 @@ export function differentiate(
     const incoming = node.outputs.map((output) => gradients.get(output));
     if (incoming.every((gradient) => gradient === undefined)) continue;
     const wanted = node.inputs.map((input) => active.has(input.node));
+    if (!wanted.includes(true)) continue; // a parameter: what it was made of is not asked for
     for (const [i, gradient] of vjpOf(node, order)(incoming, node, wanted).entries()) {
       const input = node.inputs[i] as Tensor;
       if (!gradient || !wanted[i]) continue;

@@ -82,6 +82,7 @@ function pairsIn(
 ): Map<string, { a: StoredTensor; b: StoredTensor }> {
   const halves = new Map<string, Partial<Record<'A' | 'B', StoredTensor>>>();
   for (const [name, tensor] of tensors) {
+    if (isCopyOfHead(tensor, tensors)) continue;
     const [, path, half] = keyPattern.exec(name) ?? [];
     if (path === undefined) {
       const what = name.includes('lora_embedding_') ? 'LoRA of embeddings is' : 'tensors of this name are';
@@ -98,6 +99,13 @@ function pairsIn(
     pairs.set(path, { a, b });
   }
   return pairs;
+}
+
+/** PEFT stores the base's own head beside a LoRA of it: its shape is compared, so that a resized one is refused. */
+function isCopyOfHead({ name, shape }: StoredTensor, tensors: ReadonlyMap<string, StoredTensor>): boolean {
+  if (name !== 'base_model.model.lm_head.base_layer.weight') return false;
+  const half = (letter: string) => tensors.get(`base_model.model.lm_head.lora_${letter}.weight`)?.shape;
+  return String(shape) === String([half('B')?.[0], half('A')?.[1]]);
 }
 
 function matrixShape({ shape, file, name }: StoredTensor): readonly [number, number] {

@@ -1,7 +1,7 @@
-import { dimOf, sizeOf, timesDim } from '../dims.ts';
+import { dimOf, plusDim, sizeOf, timesDim } from '../dims.ts';
 import { apply1, declare, type Tensor } from '../tensor.ts';
 import { add, greater, less, mul, sub, where } from './elementwise.ts';
-import { scalar } from './leaves.ts';
+import { constant, scalar } from './leaves.ts';
 import { matmul, matmulByPosition } from './matmul.ts';
 import { softmax } from './normalize.ts';
 import { concat, gather, positionsAlong, reshape, slice, toEnd, transpose } from './shape.ts';
@@ -111,14 +111,27 @@ function attentionSample(window: number | undefined) {
   };
 }
 
-/** 0 where a position may look and -infinity where it may not: [seq, seq] for x [batch, seq, ...]. */
-export function causalMask(x: Tensor, window?: number): Tensor {
+/**
+ * 0 where a position may look and -infinity where it may not: [seq, before + seq] for x [batch, seq, ...] whose
+ * positions follow `before` others.
+ */
+export function causalMask(x: Tensor, window?: number, before = 0): Tensor {
   const seq = dimOf(x, 1);
   const positions = positionsAlong(x, 1);
-  const [row, column] = [reshape(positions, [seq, 1]), reshape(positions, [1, seq])];
+  const own = before === 0 ? positions : add(positions, before);
+  const all = before === 0 ? own : concat([integersTo(before), own], 0);
+  const [row, column] = [reshape(own, [seq, 1]), reshape(all, [1, plusDim(before, seq)])];
   const blocked = scalar(Number.NEGATIVE_INFINITY, x.dtype);
   const open = where(greater(column, row), blocked, scalar(0, x.dtype));
   return window ? where(less(column, sub(row, window - 1)), blocked, open) : open;
+}
+
+function integersTo(count: number): Tensor {
+  return constant(
+    'i64',
+    [count],
+    BigInt64Array.from({ length: count }, (_, i) => BigInt(i)),
+  );
 }
 
 /**

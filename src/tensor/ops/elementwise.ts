@@ -94,6 +94,14 @@ export const tanh = unary(
   [-3, 3],
 );
 
+/** log(1 + exp(x)), which is -log(sigmoid(-x)), without overflow. */
+export const softplus = unary(
+  'softplus',
+  (onnx, x) => onnx.op('Softplus', [x]),
+  (dy, x) => mul(dy, sigmoid(x)),
+  [-3, 3],
+);
+
 /** x * sigmoid(x). (Elfwing et al. 2017) */
 export const silu = unary(
   'silu',

@@ -21,8 +21,22 @@ const reshapeOp = declare({
   infer: ([x], a) => [{ dtype: (x as Tensor).dtype, shape: a.shape as Shape }],
   lower: (onnx, [x], { inputs: [from], attributes: a }) =>
     onnx.op('Reshape', [x as string, onnx.ints(reshapeTarget((from as Tensor).shape, a.shape as Shape))]),
-  vjp: ([dy], { inputs: [x] }) => [reshape(dy as Tensor, (x as Tensor).shape)],
+  vjp: ([dy], { inputs: [x] }) => [reshapeLike(dy as Tensor, x as Tensor)],
   samples: [{ inputs: [{ shape: [2, 6] }], attributes: { shape: [3, 4] } }],
+});
+
+/** x in the shape of `like`, of which more than one size may be symbolic. */
+function reshapeLike(x: Tensor, like: Tensor): Tensor {
+  const unknown = like.shape.filter((dim, i) => typeof dim !== 'number' && dim !== x.shape[i]);
+  return unknown.length > 1 ? apply1(reshapeLikeOp, [x, like]) : reshape(x, like.shape);
+}
+
+const reshapeLikeOp = declare({
+  name: 'reshapeLike',
+  infer: ([x, like]) => [{ dtype: (x as Tensor).dtype, shape: (like as Tensor).shape }],
+  lower: (onnx, [x, like]) => onnx.op('Reshape', [x as string, onnx.op('Shape', [like as string])]),
+  vjp: ([dy], { inputs: [x] }) => [reshapeLike(dy as Tensor, x as Tensor), undefined],
+  samples: [{ inputs: [{ shape: [2, 6] }, { shape: [3, 4] }] }],
 });
 
 /** Axes in another order: axis i of the result is axis `order[i]` of x. */

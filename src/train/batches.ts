@@ -1,0 +1,86 @@
+import { CriaError, permutation } from '../base/index.ts';
+import type { Example } from './examples.ts';
+import { randomFor } from './parameters.ts';
+
+/** Texts that are learned together, each from its start. */
+export type Batch = readonly Example[];
+
+export const packings = ['concat', 'none'] as const;
+/** Texts one after the other, cut into pieces of one length; or each by itself. */
+export type Packing = (typeof packings)[number];
+
+export interface Packed {
+  readonly sequences: readonly Example[];
+  /** How many texts were longer than a sequence, and lost their ends. */
+  readonly cut: number;
+}
+
+/**
+ * Sequences of at most `length` tokens. `concat` joins all texts, leaves out the first `skip` tokens, and cuts the rest
+ * into full sequences; what is left over is dropped, unless it is all there is. `none` keeps every text apart, cut
+ * to the length; a text of which nothing is learned then is left out.
+ * @throws CriaError when nothing is left to learn.
+ */
+export function packed(examples: readonly Example[], packing: Packing, length: number, skip = 0): Packed {
+  const sequences = packing === 'concat' ? concatenated(examples, length, skip) : apart(examples, length);
+  const learnable = sequences.filter(isLearnable);
+  if (learnable.length === 0) {
+    throw new CriaError(`leaves nothing to learn in sequences of ${length} tokens`, {
+      remedy: 'give longer texts, or a larger --sequence',
+    });
+  }
+  const cut = packing === 'none' ? examples.filter(({ ids }) => ids.length > length).length : 0;
+  return { sequences: learnable, cut };
+}
+
+/** The first token has nothing before it that it could be predicted from. */
+const isLearnable = ({ ids, learned }: Example): boolean =>
+  learned === undefined ? ids.length > 1 : learned.some((each, i) => each && i > 0);
+
+function apart(examples: readonly Example[], length: number): Example[] {
+  return examples.map(({ ids, learned }) =>
+    ids.length <= length ? { ids, learned } : { ids: ids.slice(0, length), learned: learned?.slice(0, length) },
+  );
+}
+
+function concatenated(examples: readonly Example[], length: number, skip: number): Example[] {
+  const total = examples.reduce((sum, { ids }) => sum + ids.length, 0);
+  const ids = new Int32Array(total);
+  const learned = new Uint8Array(total).fill(1);
+  let at = 0;
+  for (const example of examples) {
+    ids.set(example.ids, at);
+    if (example.learned) learned.set(example.learned.map(Number), at);
+    at += example.ids.length;
+  }
+  const all = learned.every((each) => each === 1);
+  const piece = (from: number): Example => {
+    const to = Math.min(total, from + length);
+    return {
+      ids: [...ids.subarray(from, to)],
+      learned: all ? undefined : Array.from(learned.subarray(from, to), (each) => each === 1),
+    };
+  };
+  if (total - skip <= length) return total > skip ? [piece(skip)] : [];
+  return Array.from({ length: Math.floor((total - skip) / length) }, (_, i) => piece(skip + i * length));
+}
+
+/**
+ * What is learned in a step: the order is drawn anew for every round through the data, or kept as it is. It depends on
+ * nothing but the step, so that a run can go on anywhere. A round ends with the data: its last batch takes from the next.
+ */
+export function batchOrder(count: number, size: number, shuffle: boolean, seed: number) {
+  let round = -1;
+  let order: Uint32Array | undefined;
+  const indexAt = (position: number): number => {
+    const now = Math.floor(position / count);
+    if (!shuffle) return position % count;
+    if (now !== round || !order) {
+      order = permutation(count, randomFor(seed, `round ${now}`));
+      round = now;
+    }
+    return order[position % count] as number;
+  };
+  /** The indexes of the examples of one batch, counted from 0. */
+  return (batch: number): number[] => Array.from({ length: size }, (_, i) => indexAt(batch * size + i));
+}

@@ -1,0 +1,156 @@
+import { CriaError } from '../base/index.ts';
+import { type Columns, type Row, readRows, textIn } from '../data/index.ts';
+import { gap } from '../evaluate/index.ts';
+import type { ChatMessage, Tokenizer } from '../tokenizer/index.ts';
+
+/** A text to learn from. */
+export interface Example {
+  readonly ids: readonly number[];
+  /** Whether a token is learned: predicted from those before it. Undefined where all are. */
+  readonly learned: readonly boolean[] | undefined;
+}
+
+/** Two answers to a prompt, of which the first is preferred. */
+export interface Pair {
+  readonly chosen: Example;
+  readonly rejected: Example;
+}
+
+export interface Reading {
+  readonly tokenizer: Tokenizer;
+  readonly columns?: Columns;
+  /** Learn prompts and questions too, not only answers. */
+  readonly learnPrompts?: boolean;
+}
+
+/** Examples as they stand in a file, and the form of its rows. */
+export interface Examples<E> {
+  readonly form: Form;
+  readonly examples: readonly E[];
+}
+
+export type Form = 'messages' | 'completion' | 'text';
+
+const mostTokens = 2 ** 28; // in memory at four bytes each, and as many flags
+
+/**
+ * The examples in a data file: rows of {messages}, {prompt, completion} or {text}, all of one form. The whole of a
+ * .txt file is one text, without special tokens; elsewhere a text and an answer end with the end-of-text token.
+ * @throws CriaError, about the file and the row, when it is empty, a row has another form, or it is too long.
+ */
+export async function readExamples(path: string, reading: Reading): Promise<Examples<Example>> {
+  const isWholeText = path.toLowerCase().endsWith('.txt');
+  let form: Form | undefined;
+  const examples = await collect(path, reading, (row) => {
+    const own = formOf(row);
+    form ??= own;
+    if (own !== form) throw new CriaError(`is a row of {${own}} among rows of {${form}}`, { where: row.where });
+    if (isWholeText)
+      return { ids: reading.tokenizer.encode(textIn(row, 'text'), { special: false }), learned: undefined };
+    return exampleOf(row, own, reading);
+  });
+  return { form: form as Form, examples };
+}
+
+/** The pairs of answers in a file of rows {prompt, chosen, rejected}. @throws CriaError as readExamples. */
+export async function readPairs(path: string, reading: Reading): Promise<Pair[]> {
+  return collect(path, reading, (row) => {
+    const prompt = textIn(row, 'prompt');
+    const answered = (column: string) => completed(prompt, textIn(row, column), reading);
+    return { chosen: answered('chosen'), rejected: answered('rejected') };
+  });
+}
+
+async function collect<E extends Example | Pair>(
+  path: string,
+  { columns }: Reading,
+  read: (row: Row) => E,
+): Promise<E[]> {
+  const examples: E[] = [];
+  let tokens = 0;
+  for await (const row of readRows(path, columns)) {
+    const example = read(row);
+    tokens += lengthOf(example);
+    if (tokens > mostTokens) {
+      throw new CriaError(`has more than ${mostTokens} tokens`, { where: path, remedy: 'split it' });
+    }
+    if (lengthOf(example) > 0) examples.push(example);
+  }
+  if (examples.length === 0) throw new CriaError('holds nothing to learn from', { where: path });
+  return examples;
+}
+
+function lengthOf(example: Example | Pair): number {
+  return 'ids' in example ? example.ids.length : example.chosen.ids.length + example.rejected.ids.length;
+}
+
+function formOf(row: Row): Form {
+  const { messages, prompt, completion, text } = row.values;
+  if (messages !== undefined) return 'messages';
+  if (prompt !== undefined || completion !== undefined) return 'completion';
+  if (text !== undefined) return 'text';
+  const has = Object.keys(row.values).slice(0, 8).join(', ');
+  throw new CriaError('has none of the columns messages, prompt and completion, or text', {
+    where: row.where,
+    remedy: `its columns are ${has || 'none'}: rename them with --columns prompt=question,completion=answer`,
+  });
+}
+
+function exampleOf(row: Row, form: Form, reading: Reading): Example {
+  const { tokenizer } = reading;
+  if (form === 'messages') return conversation(messagesIn(row), reading, row.where);
+  if (form === 'completion') return completed(textIn(row, 'prompt'), textIn(row, 'completion'), reading);
+  return { ids: [...tokenizer.encode(textIn(row, 'text')), ...end(tokenizer)], learned: undefined };
+}
+
+/** A prompt that is read, and a completion and the end of the text that are learned. */
+function completed(prompt: string, completion: string, { tokenizer, learnPrompts }: Reading): Example {
+  const before = tokenizer.encode(prompt);
+  const after = [...tokenizer.encode(gap(prompt, completion) + completion, { special: false }), ...end(tokenizer)];
+  const learned = learnPrompts ? undefined : [...before.map(() => false), ...after.map(() => true)];
+  return { ids: [...before, ...after], learned };
+}
+
+/** A conversation in the model's chat template, of which the assistant's turns are learned. */
+function conversation(messages: readonly ChatMessage[], { tokenizer, learnPrompts }: Reading, where: string): Example {
+  const render = (count: number, addGenerationPrompt: boolean) =>
+    tokenizer.applyChatTemplate(messages.slice(0, count), { addGenerationPrompt });
+  const ids: number[] = [];
+  const learned: boolean[] = [];
+  let written = '';
+  const append = (text: string, isLearned: boolean) => {
+    if (!text.startsWith(written)) {
+      throw new CriaError('the chat template rewrites earlier messages, so that turns cannot be told apart', { where });
+    }
+    for (const id of tokenizer.encode(text.slice(written.length), { special: false })) {
+      ids.push(id);
+      learned.push(isLearned);
+    }
+    written = text;
+  };
+  for (const [i, { role }] of messages.entries()) {
+    if (role !== 'assistant') continue;
+    append(render(i, true), learnPrompts === true);
+    append(render(i + 1, false), true);
+  }
+  return { ids, learned };
+}
+
+function messagesIn({ values, where }: Row): readonly ChatMessage[] {
+  const { messages } = values;
+  const isMessage = (each: unknown): each is ChatMessage => {
+    const { role, content } = (each ?? {}) as Partial<Record<string, unknown>>;
+    return typeof role === 'string' && typeof content === 'string';
+  };
+  if (!Array.isArray(messages) || !messages.every(isMessage)) {
+    const remedy = 'write it as [{"role": "user", "content": "…"}, …]';
+    throw new CriaError('its messages are not a list of roles and contents', { where, remedy });
+  }
+  if (!messages.some(({ role }) => role === 'assistant')) {
+    throw new CriaError('its messages have no answer of the assistant to learn', { where });
+  }
+  return messages;
+}
+
+/** The token that ends a text, where the tokenizer has one. */
+const end = ({ special }: Tokenizer): number[] => special.eos.slice(0, 1);

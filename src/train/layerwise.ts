@@ -1,0 +1,200 @@
+import { compile, type Program, type Value, type Values, value } from '../engine/index.ts';
+import {
+  type Config,
+  decoder,
+  embeddingName,
+  freshPositions,
+  type LoadedModel,
+  layerPrefix,
+  layerShapes,
+  textFeeds,
+} from '../model/index.ts';
+import { differentiate, input, inputsOf, mul, type Outputs, sum, type Tensor } from '../tensor/index.ts';
+import { gradientName, type Learner, lessonFeeds, rowsOf } from './learner.ts';
+import type { Loss } from './losses.ts';
+import type { ParameterStore } from './parameters.ts';
+import type { Trainee } from './trainee.ts';
+
+/**
+ * The loss and its gradients block by block: forward keeps what each block reads and nothing else, backward computes
+ * the block again and its gradients with it. One graph serves all blocks of a kind. Memory is bounded by one block,
+ * the head, and the hidden states between blocks; with `held` the weights stay in memory, else each block's are read
+ * from the checkpoint every time. (Chen et al. 2016, with a block as the segment)
+ */
+export async function layerwiseLearner(
+  model: LoadedModel,
+  trainee: Trainee,
+  store: ParameterStore,
+  loss: Loss,
+  held: boolean,
+): Promise<Learner> {
+  const { config, device, threads, progress } = model;
+  const options = { device, threads };
+  const isTrained = (name: string) => store.value(name) !== undefined;
+  const parts = decoder(config, trainee.weights);
+  const hidden = input('hidden', 'f32', ['batch', 'seq', config.width]);
+  const top = parts.logits(rowsOf(parts.norm(hidden)));
+  const head = await compile(withGradients(loss(top), hidden, isTrained), options);
+  const kinds = new Map<string, Promise<Kind>>();
+  const kindOf = (layer: number): Promise<Kind> => {
+    const key = `${config.windows[layer]} ${trainee.kindOf(layer)}`;
+    const known = kinds.get(key) ?? compileKind(layer);
+    kinds.set(key, known);
+    return known;
+  };
+  const compileKind = async (like: number): Promise<Kind> => {
+    const output = parts.layer(like, hidden, freshPositions(config));
+    const incoming = input('incoming', 'f32', ['batch', 'seq', config.width]);
+    // the gradients of <output, incoming> are the products of incoming with the Jacobian of output
+    const backward = withGradients(sum(mul(output, incoming), [0, 1, 2]), hidden, isTrained);
+    return { like, forward: await compile({ output }, options), backward: await compile(backward, options) };
+  };
+  const fixed = weightReader(model, held);
+  const feedsOf = textFeeds(config);
+  const rowOf = embeddingRows(model, store);
+  const embeddingGradient = isTrained(embeddingName) ? store.gradient(embeddingName).data : undefined;
+
+  return {
+    async learn(lesson) {
+      const { feeds, seq } = feedsOf(lesson.texts);
+      const ids = lesson.texts.flatMap((text) => [...text, ...Array<number>(seq - text.length).fill(0)]);
+      const states = [embedded(ids, rowOf, [lesson.texts.length, seq, config.width], config.embeddingScale)];
+      for (let layer = 0; layer < config.layers; layer++) {
+        const { like, forward } = await kindOf(layer);
+        const weights = namedValues(forward, like, layer, store, fixed);
+        const { output } = await forward.run({ ...feeds, ...weights, hidden: states[layer] as Value });
+        states.push(output as Value<'f32'>);
+        progress.step('forward', layer + 1, config.layers, 'layers');
+      }
+      const atHead = namedValues(head, 0, 0, store, fixed);
+      const results = await head.run(
+        { ...atHead, ...lessonFeeds(lesson), hidden: states.pop() as Value },
+        gradientsInto(head, 0, 0, store),
+      );
+      let incoming = results[hiddenGradient] as Value<'f32'>;
+      for (let layer = config.layers - 1; layer >= 0; layer--) {
+        const { like, backward } = await kindOf(layer);
+        const weights = namedValues(backward, like, layer, store, fixed);
+        const into = gradientsInto(backward, like, layer, store);
+        const back = await backward.run({ ...feeds, ...weights, hidden: states.pop() as Value, incoming }, into);
+        incoming = back[hiddenGradient] as Value<'f32'>;
+        progress.step('backward', config.layers - layer, config.layers, 'layers');
+      }
+      if (embeddingGradient) {
+        if (!config.tiedEmbeddings) embeddingGradient.fill(0); // else it holds what the head has given
+        addRows(embeddingGradient, ids, incoming.data, config);
+      }
+      return (results.loss as Value<'f32'>).data[0] as number;
+    },
+    async dispose() {
+      await head.dispose();
+      for (const kind of kinds.values()) {
+        const { forward, backward } = await kind;
+        await forward.dispose();
+        await backward.dispose();
+      }
+    },
+  };
+}
+
+/** The programs of all blocks that differ in their weights alone, made for the block `like`. */
+interface Kind {
+  readonly like: number;
+  readonly forward: Program;
+  readonly backward: Program;
+}
+
+const hiddenGradient = gradientName('hidden');
+
+/** The gradients of a scalar with respect to the hidden states and to the trained inputs of its graph. */
+function withGradients(scalar: Tensor, hidden: Tensor, isTrained: (name: string) => boolean): Outputs {
+  const trained = [...inputsOf({ scalar })].filter(([name]) => isTrained(name));
+  const { loss, gradients } = differentiate(scalar, [hidden, ...trained.map(([, tensor]) => tensor)]);
+  const names = ['hidden', ...trained.map(([name]) => name)];
+  return { loss, ...Object.fromEntries(names.map((name, i) => [gradientName(name), gradients[i] as Tensor])) };
+}
+
+/** The names of block `like` as those of block `layer`. */
+const renamed = (name: string, like: number, layer: number): string =>
+  name.startsWith(layerPrefix(like)) ? layerPrefix(layer) + name.slice(layerPrefix(like).length) : name;
+
+/** The weights of a program that was made for the block `like`, of the block `layer`. */
+function namedValues(
+  program: Program,
+  like: number,
+  layer: number,
+  store: ParameterStore,
+  fixed: WeightReader,
+): Values {
+  const values: Record<string, Value> = {};
+  for (const name of program.inputs.keys()) {
+    const own = renamed(name, like, layer);
+    const found = store.value(own) ?? fixed(own);
+    if (found) values[name] = found;
+  }
+  return values;
+}
+
+function gradientsInto(program: Program, like: number, layer: number, store: ParameterStore): Values {
+  const into: Record<string, Value> = {};
+  for (const name of program.outputs.keys()) {
+    if (!name.startsWith(gradientName('')) || name === hiddenGradient) continue;
+    into[name] = store.gradient(renamed(name.slice(gradientName('').length), like, layer));
+  }
+  return into;
+}
+
+type WeightReader = (name: string) => Value | undefined;
+
+/** Weights that are not trained: kept once they were read, or a block's read over the last one's. */
+function weightReader({ config, checkpoint, bound }: LoadedModel, held: boolean): WeightReader {
+  const { value: kept } = bound('f32');
+  if (held) return kept;
+  const buffers = new Map<string, Float32Array>();
+  const shapes = layerShapes(config);
+  const block = /^(model\.layers\.\d+\.)(.*)$/;
+  return (name) => {
+    const part = block.exec(name)?.[2];
+    const shape = part === undefined ? undefined : shapes.get(part);
+    if (part === undefined || !shape) return kept(name); // the head and the last norm
+    const into = buffers.get(part) ?? new Float32Array(shape.reduce((a, b) => a * b, 1));
+    buffers.set(part, into);
+    return value('f32', shape, checkpoint.readFloat32(name, { into }));
+  };
+}
+
+/** A row of the embedding table, trained or read from the checkpoint. */
+function embeddingRows({ checkpoint, config }: LoadedModel, store: ParameterStore) {
+  const table = store.value(embeddingName)?.data;
+  const { width } = config;
+  return (id: number, into: Float32Array): void => {
+    if (table) into.set(table.subarray(id * width, (id + 1) * width));
+    else checkpoint.readFloat32(embeddingName, { rows: [id, id + 1], into });
+  };
+}
+
+function embedded(
+  ids: readonly number[],
+  rowOf: (id: number, into: Float32Array) => void,
+  shape: readonly [number, number, number],
+  embeddingScale: number,
+): Value<'f32'> {
+  const width = shape[2];
+  const data = new Float32Array(ids.length * width);
+  for (const [i, id] of ids.entries()) rowOf(id, data.subarray(i * width, (i + 1) * width));
+  const scale = Math.fround(embeddingScale);
+  if (scale !== 1) for (let i = 0; i < data.length; i++) data[i] = (data[i] as number) * scale;
+  return value('f32', shape, data);
+}
+
+/** What flows back to the embedding table: the gradient of each position, added to the row of its token. */
+function addRows(into: Float32Array, ids: readonly number[], gradient: Float32Array, config: Config): void {
+  const { width } = config;
+  const scale = Math.fround(config.embeddingScale);
+  for (const [i, id] of ids.entries()) {
+    const to = id * width;
+    for (let k = 0; k < width; k++) {
+      into[to + k] = (into[to + k] as number) + scale * (gradient[i * width + k] as number);
+    }
+  }
+}

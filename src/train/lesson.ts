@@ -1,0 +1,55 @@
+import { integers, type Values, value } from '../engine/index.ts';
+import type { Texts } from '../model/index.ts';
+import type { Batch } from './batches.ts';
+import { lossInputs } from './losses.ts';
+
+/** A piece of a batch as a graph reads it. */
+export interface Lesson {
+  readonly texts: Texts;
+  /** Places in the padded texts, row by row, of the tokens before those that are learned. */
+  readonly rows: readonly number[];
+  /** Inputs of the loss. */
+  readonly feeds: Values;
+}
+
+/** How many tokens of a batch are learned. */
+export function learnedTokens(batch: Batch): number {
+  return batch.reduce((sum, { ids, learned }) => sum + places(ids.length, learned).length, 0);
+}
+
+/** Next-token prediction of the texts of a piece, of a batch in which `total` tokens are learned. */
+export function predictionLesson(piece: Batch, total: number): Lesson {
+  const { texts, rows, targets } = predictions(piece);
+  const shares = new Float32Array(rows.length).fill(1 / total);
+  return {
+    texts,
+    rows,
+    feeds: {
+      [lossInputs.targets]: integers(targets),
+      [lossInputs.shares]: value('f32', [shares.length], shares),
+    },
+  };
+}
+
+/** The rows that predict learned tokens, what they are to predict, and of which text they are. */
+export function predictions(piece: Batch) {
+  const texts = piece.map(({ ids }) => ids);
+  const seq = Math.max(...texts.map((ids) => ids.length));
+  const rows: number[] = [];
+  const targets: number[] = [];
+  const textOf: number[] = [];
+  for (const [text, { ids, learned }] of piece.entries()) {
+    for (const place of places(ids.length, learned)) {
+      rows.push(text * seq + place - 1);
+      targets.push(ids[place] as number);
+      textOf.push(text);
+    }
+  }
+  return { texts, rows, targets, textOf };
+}
+
+/** The places of the learned tokens: the first token has nothing before it. */
+function places(length: number, learned: readonly boolean[] | undefined): number[] {
+  const all = Array.from({ length: Math.max(0, length - 1) }, (_, i) => i + 1);
+  return learned ? all.filter((place) => learned[place]) : all;
+}

@@ -1,0 +1,77 @@
+import { normalFrom, type Random, randomFrom } from '../base/index.ts';
+import { type Value, value } from '../engine/index.ts';
+
+/** A tensor that is trained. */
+export interface Parameter {
+  /** As the graph calls it. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Whether weight decay acts on it: on matrices, as everywhere, and not on norms and biases. */
+  readonly decays: boolean;
+}
+
+/**
+ * Everything that is trained, in one array: a parameter is a piece of it, and the optimizer sees one vector. Those
+ * that decay come first.
+ */
+export interface ParameterStore {
+  readonly parameters: readonly Parameter[];
+  readonly values: Float32Array;
+  /** As long as the values, laid out alike. */
+  readonly gradients: Float32Array;
+  /** How many of the elements, from the first on, weight decay acts on. */
+  readonly decaying: number;
+  /** The value of a parameter: a view of the store. Undefined when it is none. */
+  value(name: string): Value<'f32'> | undefined;
+  /** The place of its gradient. */
+  gradient(name: string): Value<'f32'>;
+}
+
+/** A store of zeros for the given parameters. */
+export function parameterStore(given: readonly Parameter[]): ParameterStore {
+  const parameters = [...given.filter(({ decays }) => decays), ...given.filter(({ decays }) => !decays)];
+  const places = new Map<string, { readonly at: number; readonly parameter: Parameter }>();
+  let total = 0;
+  let decaying = 0;
+  for (const parameter of parameters) {
+    places.set(parameter.name, { at: total, parameter });
+    total += elementsOf(parameter);
+    if (parameter.decays) decaying = total;
+  }
+  const values = new Float32Array(total);
+  const gradients = new Float32Array(total);
+  const view = (of: Float32Array, name: string): Value<'f32'> | undefined => {
+    const place = places.get(name);
+    if (!place) return undefined;
+    const { shape } = place.parameter;
+    return value('f32', shape, of.subarray(place.at, place.at + elementsOf(place.parameter)));
+  };
+  return {
+    parameters,
+    values,
+    gradients,
+    decaying,
+    value: (name) => view(values, name),
+    gradient: (name) => view(gradients, name) as Value<'f32'>,
+  };
+}
+
+const elementsOf = ({ shape }: Parameter): number => shape.reduce((product, size) => product * size, 1);
+
+/** Fills with uniform numbers in [-bound, bound). */
+export function fillUniform(into: Float32Array, bound: number, random: Random): void {
+  for (let i = 0; i < into.length; i++) into[i] = (2 * random() - 1) * bound;
+}
+
+/** Fills with normal numbers of mean 0. */
+export function fillNormal(into: Float32Array, deviation: number, random: Random): void {
+  const normal = normalFrom(random);
+  for (let i = 0; i < into.length; i++) into[i] = normal() * deviation;
+}
+
+/** A stream of its own for each named tensor, so that one more or less of them changes no other. */
+export function randomFor(seed: number, name: string): Random {
+  let hash = 0x811c9dc5; // FNV-1a
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+  return randomFrom((seed * 0x9e3779b1) ^ hash);
+}

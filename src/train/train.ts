@@ -1,0 +1,125 @@
+import { appendFileSync } from 'node:fs';
+import { CriaError, type Progress, throwIfAborted } from '../base/index.ts';
+import type { Optimizer } from './adamw.ts';
+import type { Learner } from './learner.ts';
+import type { Lesson } from './lesson.ts';
+import type { ParameterStore } from './parameters.ts';
+import { rateFactor, type Schedule } from './schedule.ts';
+import { restoreState, type Settings, saveState } from './state.ts';
+
+/** What is learned in each step: it depends on the step alone, so that a run can go on where it stopped. */
+export interface Curriculum {
+  /** The pieces of the batch of a step (counted from 0), one after the other. */
+  lessons(step: number): Promise<readonly Lesson[]>;
+  /** What the batch is made of, for messages: rows of the data. */
+  describe(step: number): string;
+}
+
+export interface Training {
+  readonly steps: number;
+  readonly rate: number;
+  readonly schedule: Schedule;
+  /** Steps in which the rate rises. */
+  readonly warmup: number;
+  readonly weightDecay: number;
+  readonly clip: number | undefined;
+  /** Steps between two saved states; undefined: none is saved. */
+  readonly saveEvery: number | undefined;
+}
+
+export interface Run {
+  readonly store: ParameterStore;
+  readonly learner: Learner;
+  readonly optimizer: Optimizer;
+  readonly curriculum: Curriculum;
+  readonly training: Training;
+  /** Where the result will be written: the state of an unfinished run lies beside it. */
+  readonly out: string;
+  /** Go on from the saved state. */
+  readonly resume: boolean;
+  readonly settings: Settings;
+  /** A file to which a line of JSON is appended for every step. */
+  readonly log: string | undefined;
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+}
+
+export interface Trained {
+  readonly steps: number;
+  /** The loss of the last step. */
+  readonly loss: number;
+  /** Tokens read in this run of the command, padding not counted. */
+  readonly tokens: number;
+  readonly seconds: number;
+}
+
+/**
+ * Trains to the last step. Interrupted, it saves its state first; the same run resumed gives the same bytes.
+ * @throws CriaError when the loss is no longer a finite number: the last saved state stays, and the step is named.
+ */
+export async function train(run: Run): Promise<Trained> {
+  const { store, optimizer, training, settings, out, progress, signal } = run;
+  const { steps, saveEvery } = training;
+  let step = run.resume ? restoreState(out, store, optimizer.moments, settings) : 0;
+  if (step > 0) progress.note(`Going on after step ${step}.`);
+  const begun = performance.now();
+  let tokens = 0;
+  let loss = Number.NaN;
+  let saved = step;
+  const save = async () => {
+    if (saved !== step) await saveState(out, step, store, optimizer.moments, settings);
+    saved = step;
+  };
+  progress.step('training', step, steps, 'steps');
+  while (step < steps) {
+    if (signal?.aborted && saveEvery !== undefined) await save();
+    throwIfAborted(signal);
+    const before = performance.now();
+    const taken = await takeStep(run, step);
+    const seconds = (performance.now() - before) / 1000;
+    loss = taken.loss;
+    tokens += taken.tokens;
+    step++;
+    if (run.log) {
+      const line = { step, ...taken, tokensPerSecond: Math.round((taken.tokens / seconds) * 10) / 10 };
+      appendFileSync(run.log, `${JSON.stringify(line)}\n`);
+    }
+    progress.step('training', step, steps, 'steps', `loss ${loss.toFixed(3)}`);
+    if (saveEvery !== undefined && step % saveEvery === 0 && step < steps) await save();
+  }
+  return { steps, loss, tokens, seconds: (performance.now() - begun) / 1000 };
+}
+
+interface Taken {
+  readonly loss: number;
+  readonly gradNorm: number;
+  readonly rate: number;
+  readonly tokens: number;
+}
+
+async function takeStep({ learner, optimizer, curriculum, training }: Run, step: number): Promise<Taken> {
+  const lessons = await curriculum.lessons(step);
+  let loss = 0;
+  for (const lesson of lessons) {
+    loss += await learner.learn(lesson);
+    if (lessons.length > 1) await optimizer.accumulate();
+  }
+  if (!Number.isFinite(loss)) throw notFinite(`the loss is ${loss}`, step, curriculum);
+  const rate = training.rate * rateFactor(training.schedule, step, training.steps, training.warmup);
+  const { weightDecay, clip } = training;
+  const gradNorm = await optimizer.norm();
+  if (!Number.isFinite(gradNorm)) throw notFinite(`the gradients' norm is ${gradNorm}`, step, curriculum);
+  await optimizer.update({ count: step + 1, rate, weightDecay, scale: clip ? clipped(gradNorm, clip) : 1 });
+  const tokens = lessons.reduce((sum, { texts }) => sum + texts.reduce((count, ids) => count + ids.length, 0), 0);
+  return { loss, gradNorm, rate, tokens };
+}
+
+/** What gradients are multiplied by so that their norm is at most `clip`, as PyTorch's clip_grad_norm_ has it. */
+const clipped = (norm: number, clip: number): number => (norm > clip ? clip / (norm + 1e-6) : 1);
+
+function notFinite(what: string, step: number, curriculum: Curriculum): CriaError {
+  return new CriaError(`${what} in step ${step + 1}, of ${curriculum.describe(step)}`, {
+    remedy: 'give a smaller --lr, or --clip 1; the last saved state is kept, --resume goes on from it',
+    kind: 'failure',
+  });
+}

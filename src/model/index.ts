@@ -1,4 +1,5 @@
 export { type BoundWeights, bindWeights, weightFeeds } from './bind.ts';
+export { type BlockActivations, type BlockReader, type BlockReading, openBlockReader } from './block-reader.ts';
 export { type Cache, emptyCache } from './cache.ts';
 export { type Cached, cacheBytes, openCached } from './cached.ts';
 export { type Architecture, architectures, type Config, configFrom } from './config.ts';

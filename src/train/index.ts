@@ -5,5 +5,5 @@ export { type Lesson, learnedTokens, predictionLesson } from './lesson.ts';
 export { crossEntropy, distillation, type Loss, preference } from './losses.ts';
 export { type Parameter, type ParameterStore, parameterStore } from './parameters.ts';
 export { rateFactor, type Schedule, schedules } from './schedule.ts';
-export { fullTrainee, type LoraOptions, loraTrainee, type Trainee } from './trainee.ts';
+export { fullTrainee, type LoraOptions, loraTrainee, type Trainee, targetsOf } from './trainee.ts';
 export { wholeLearner } from './whole.ts';

@@ -75,7 +75,8 @@ export function loraTrainee(model: LoadedModel, options: LoraOptions): Trainee {
   };
 }
 
-function targetsOf(given: readonly string[]): readonly LinearName[] {
+/** The linear layers that `targets` name, as q_proj; all when there are none. @throws CriaError about an unknown name. */
+export function targetsOf(given: readonly string[]): readonly LinearName[] {
   if (given.length === 0) return linearNames;
   return given.map((name) => {
     const found = linearNames.find((linear) => linear === name || linear.endsWith(`.${name}`));

@@ -1,5 +1,5 @@
 import { normalFrom, randomFrom, throwIfAborted } from '../base/index.ts';
-import { type CompileOptions, compile, type Value, type Values, value } from '../engine/index.ts';
+import { type CompileOptions, compile, scratch, type Value, type Values, value } from '../engine/index.ts';
 import { cast, input, matmul, type Tensor } from '../tensor/index.ts';
 import { orthonormalizer } from './cholesky.ts';
 import { identity, type Matrix } from './matrix.ts';
@@ -51,20 +51,28 @@ export async function openRandomizedSvd(
   const last = await compile({ made: from === 'right' ? z : h, innerH: inner(h), innerZ: inner(z) }, options);
   const right = matmul(input('turn', 'f32', ['q', 'q']), input('rows', 'f32', ['q', 'n']));
   const turning = await compile({ made: right }, options);
+  const room = scratch();
   return {
     async run(feeds, start, passes, signal) {
-      const q = start.rows;
-      const turnFeed = ({ data }: Matrix) => value('f32', [q, q], Float32Array.from(data));
+      const { rows: q, columns } = start;
+      const small = [q, q];
+      const turnFeed = ({ data }: Matrix) => value('f32', small, new Float32Array(data));
       let turn = identity(q);
-      let rows: Value = value('f32', [q, start.columns], start.data);
+      let rows: Value = value('f32', [q, columns], start.data);
       for (let done = 1; done < passes; done++) {
         throwIfAborted(signal);
-        const results = await pass.run({ ...feeds, turn: turnFeed(turn), rows });
-        turn = orthonormalizer(square(results.inner, q));
-        rows = results.made as Value;
+        const made = room(`made ${done % 2}`, 'f32', rows.shape); // the other one is being read
+        const product = room('inner', 'f64', small);
+        await pass.run({ ...feeds, turn: turnFeed(turn), rows }, { made, inner: product });
+        turn = orthonormalizer({ rows: q, columns: q, data: product.data });
+        rows = made;
       }
-      const results = await last.run({ ...feeds, turn: turnFeed(turn), rows });
-      const { values, ofH, ofZ } = ritz(square(results.innerH, q), square(results.innerZ, q));
+      const [innerH, innerZ] = [room('h', 'f64', small), room('z', 'f64', small)];
+      const results = await last.run({ ...feeds, turn: turnFeed(turn), rows }, { innerH, innerZ });
+      const { values, ofH, ofZ } = ritz(
+        { rows: q, columns: q, data: innerH.data },
+        { rows: q, columns: q, data: innerZ.data },
+      );
       const final = await turning.run({ turn: turnFeed(from === 'right' ? ofZ : ofH), rows: results.made as Value });
       const { data, shape } = final.made as Value<'f32'>;
       return { values, vectors: { rows: q, columns: shape[1] as number, data } };
@@ -76,9 +84,6 @@ export async function openRandomizedSvd(
 }
 
 const inner = (rows: Tensor) => matmul(cast(rows, 'f64'), cast(rows, 'f64'), { transB: true });
-const square = (product: Value | undefined, size: number): Matrix => {
-  return { rows: size, columns: size, data: (product as Value<'f64'>).data };
-};
 
 /** Independent normal numbers. */
 export function normalRows(rows: number, columns: number, seed: number): Rows {

@@ -1,6 +1,6 @@
 import { throwIfAborted } from '../base/index.ts';
-import { compile, type Program, type Value, type Values, value } from '../engine/index.ts';
-import { input, type Shape } from '../tensor/index.ts';
+import { compile, type Program, scratch, type Value, type Values } from '../engine/index.ts';
+import { input } from '../tensor/index.ts';
 import { adaptedWeights, blockKinds, layerAdditions, promptIds } from './adapters.ts';
 import { decoder } from './decoder.ts';
 import { allFinite, nonFinite } from './finite.ts';
@@ -64,7 +64,7 @@ export function openBlockReader(model: LoadedModel): BlockReader {
     const found = [...taps.found].map(([path, tensor]) => [path.slice(prefix.length), tensor] as const);
     return { output, ...Object.fromEntries(found) };
   };
-  const roomFor = rooms();
+  const room = scratch();
   return {
     plan,
     run: inTurn(async (texts: Texts, { wanted, show }: BlockReading, signal?: AbortSignal) => {
@@ -78,7 +78,20 @@ export function openBlockReader(model: LoadedModel): BlockReader {
         const named = kinds[layer] as number;
         const program = await programFor(named, paths[layer] as readonly string[]);
         const given = { ...feeds, ...weightsOf(layer), ...layerAdditions(adaptation, layer, named), hidden: x };
-        const into = roomFor(program, { batch: texts.length, seq }, layer);
+        const sizes: Readonly<Record<string, number>> = { batch: texts.length, seq };
+        const into = Object.fromEntries(
+          [...program.outputs].map(([name, { shape }]) => {
+            const key = name === 'output' ? `${name} ${layer % 2}` : name; // the other one is being read
+            return [
+              name,
+              room(
+                key,
+                'f32',
+                shape.map((dim) => (typeof dim === 'number' ? dim : (sizes[dim] as number))),
+              ),
+            ];
+          }),
+        );
         const { output, ...activations } = (await program.run(given, into)) as BlockActivations;
         x = output as Value<'f32'>;
         if (!allFinite(x.data)) throw nonFinite(checkpoint, `layer ${layer}`, blockNames(config, layer));
@@ -88,25 +101,6 @@ export function openBlockReader(model: LoadedModel): BlockReader {
     async dispose() {
       for (const program of programs.values()) await program.dispose();
     },
-  };
-}
-
-/** Arrays for a program's results, used again block after block; hidden states go back and forth between two. */
-function rooms() {
-  const known = new Map<string, Value<'f32'>>();
-  return ({ outputs }: Program, sizes: Readonly<Record<string, number>>, layer: number): Values => {
-    const roomOf = (name: string, symbolic: Shape): Value => {
-      const shape = symbolic.map((dim) => (typeof dim === 'number' ? dim : (sizes[dim] as number)));
-      const key = name === 'output' ? `output ${layer % 2}` : name;
-      const old = known.get(key);
-      const made =
-        String(old?.shape) === String(shape)
-          ? (old as Value<'f32'>)
-          : value('f32', shape, new Float32Array(shape.reduce((a, b) => a * b, 1)));
-      known.set(key, made);
-      return made;
-    };
-    return Object.fromEntries([...outputs].map(([name, { shape }]) => [name, roomOf(name, shape)]));
   };
 }
 

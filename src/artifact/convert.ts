@@ -1,10 +1,10 @@
-import { CriaError, type Progress, refuseExisting, silent } from '../base/index.ts';
+import { type Progress, refuseExisting, silent } from '../base/index.ts';
 import type { Checkpoint, PlainType, StoredTensor, StoredType } from '../checkpoint/index.ts';
-import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import { ggufType, isFloat, safetensorsType } from './dtypes.ts';
 import { writeModelFolder } from './folder.ts';
 import { writeGgufModel } from './gguf.ts';
 import type { Origin } from './origin.ts';
+import { isWeight, tokenizerOf } from './source.ts';
 import { bytesAs } from './tensors.ts';
 
 export interface Conversion {
@@ -56,22 +56,6 @@ export async function convert(checkpoint: Checkpoint, path: string, conversion: 
   });
   sayWhatIsLost(all, tensors, type, progress);
   return writeGgufModel(path, checkpoint, tensors, tokenizer, force);
-}
-
-/** Integers and booleans are carried over as they are. */
-function isWeight(type: StoredType): boolean {
-  return !['I64', 'I32', 'I16', 'I8', 'U8', 'BOOL'].includes(type);
-}
-
-/** The checkpoint's tokenizer, or undefined, and said, where it has none. */
-function tokenizerOf({ tokenizer, generation }: Checkpoint, progress: Progress): Tokenizer | undefined {
-  try {
-    return openTokenizer(tokenizer, generation);
-  } catch (error) {
-    if (!(error instanceof CriaError)) throw error;
-    progress.note(`Converting without a tokenizer: ${error.message}`);
-    return undefined;
-  }
 }
 
 function sayWhatIsLost(

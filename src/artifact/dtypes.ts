@@ -38,7 +38,7 @@ export function safetensorsType(checkpoint: Checkpoint, wanted: StoredType | und
 }
 
 /** The type of most of a checkpoint's bytes where it is a plain float. */
-function mostFrequentFloat({ tensors }: Checkpoint): FloatType | undefined {
+export function mostFrequentFloat({ tensors }: Checkpoint): FloatType | undefined {
   const bytes = new Map<StoredType, number>();
   for (const tensor of tensors.values()) bytes.set(tensor.type, (bytes.get(tensor.type) ?? 0) + tensor.bytes);
   const [most] = [...bytes].sort(([, a], [, b]) => b - a);

@@ -5,13 +5,14 @@ const bytesAtOnce = 2 ** 26; // of float32 values
 
 /**
  * A tensor's bytes in another type, in pieces of whole rows. In the type that it has, its bytes are those that are
- * stored: nothing is rounded twice.
+ * stored: nothing is rounded twice. `change` may change the values of the rows from one on before they are stored.
  */
 export function* bytesAs(
   checkpoint: Checkpoint,
   { name, shape, type: stored, file }: StoredTensor,
   type: StoredType,
   signal?: AbortSignal,
+  change?: (values: Float32Array, from: number) => void,
 ): Generator<Uint8Array> {
   const where = `${file}: ${name}`;
   if (shape.length === 0) {
@@ -24,8 +25,12 @@ export function* bytesAs(
   for (let from = 0; from < count; from += rowsAtOnce) {
     throwIfAborted(signal);
     const rows = [from, Math.min(count, from + rowsAtOnce)] as const;
-    yield stored === type
-      ? checkpoint.readBytes(name, { rows })
-      : encodeStored(type, checkpoint.readFloat32(name, { rows }), where);
+    if (stored === type && !change) {
+      yield checkpoint.readBytes(name, { rows });
+      continue;
+    }
+    const values = checkpoint.readFloat32(name, { rows });
+    change?.(values, from);
+    yield encodeStored(type, values, where);
   }
 }

@@ -1,4 +1,4 @@
-import { argument, choice, flag, integer, text } from './options.ts';
+import { argument, choice, flag, integer, repeated, text } from './options.ts';
 
 /** What every verb takes. */
 export const commonOptions = {
@@ -13,6 +13,10 @@ export const modelArgument = argument('a folder in the Hugging Face layout, a .g
 export const forceOption = flag('replace what stands at the output');
 
 export const weightsOption = choice(['auto', 'f32', 'q8', 'q4'], 'precision that the weights are held in', 'auto');
+
+export const adapterOption = repeated(
+  text('a PEFT folder that is applied to the model: LoRA, prompt or prefix; repeatable', { placeholder: 'folder' }),
+);
 
 export const columnsOption = text('columns of the data under other names, as in prompt=goal,completion=target', {
   placeholder: 'pairs',

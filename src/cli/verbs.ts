@@ -5,6 +5,11 @@ export const verbs: readonly VerbEntry[] = [
   { name: 'generate', summary: 'continue a text, or answer a question', load: () => import('./verbs/generate.ts') },
   { name: 'chat', summary: 'a conversation on the terminal', load: () => import('./verbs/chat.ts') },
   {
+    name: 'train',
+    summary: 'train an adapter for a model, or the model',
+    load: () => import('./verbs/train.ts'),
+  },
+  {
     name: 'inspect',
     summary: 'what a model is, and the memory that it needs',
     load: () => import('./verbs/inspect.ts'),
@@ -14,6 +19,7 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'a model in another format or in other types',
     load: () => import('./verbs/convert.ts'),
   },
+  { name: 'merge', summary: 'an adapter folded into the weights', load: () => import('./verbs/merge.ts') },
   {
     name: 'score',
     summary: 'log-probabilities of the tokens of texts',
@@ -30,6 +36,11 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import('./verbs/evaluate.ts'),
   },
   { name: 'tokenize', summary: 'text to token ids, and back', load: () => import('./verbs/tokenize.ts') },
+  {
+    name: 'world',
+    summary: 'the synthetic world that cria-tiny is trained on: rows, held-out tasks, a tokenizer',
+    load: () => import('./verbs/world.ts'),
+  },
   {
     name: 'pull',
     summary: 'bring a checkpoint from a hub, resumable and checked',

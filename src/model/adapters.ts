@@ -1,10 +1,10 @@
 import { CriaError } from '../base/index.ts';
-import type { Adapter, LoraAdapter, PrefixAdapter, PromptAdapter } from '../checkpoint/index.ts';
+import type { Adapter, LoraAdapter, LoraModule, PrefixAdapter, PromptAdapter } from '../checkpoint/index.ts';
 import { type Value, value } from '../engine/index.ts';
+import { type AdaptedMap, modulesOf } from './adapter-check.ts';
 import type { Config } from './config.ts';
-import { allFinite } from './finite.ts';
 import { type LowRank, loraNames, loraWeights } from './lora.ts';
-import { anyLayer, headName, layerPrefix, linearNames, linearShapes } from './names.ts';
+import { anyLayer, layerPrefix } from './names.ts';
 import { prefixNames } from './positions.ts';
 import { promptName, promptWeights } from './prompt.ts';
 import type { Weights } from './weights.ts';
@@ -22,8 +22,9 @@ export interface Adaptation {
 }
 
 /**
- * Several adapters as one: updates of the same weight add up, prompts and prefixes stand behind one another.
- * @throws CriaError when an adapter was made for a model of other modules or sizes, or holds no finite numbers.
+ * Several adapters that suit the model as one: updates of the same weight add up, prompts and prefixes stand behind
+ * one another.
+ * @throws CriaError when they leave no room for a text.
  */
 export function adaptationOf(adapters: readonly Adapter[], config: Config): Adaptation {
   const values = new Map<string, Value<'f32'>>();
@@ -39,10 +40,6 @@ export function adaptationOf(adapters: readonly Adapter[], config: Config): Adap
   }
   const promptTokens = addPrompts(ofKind('prompt'), config, values);
   const prefixTokens = addPrefixes(ofKind('prefix'), config, values);
-  for (const [name, { data }] of values) {
-    if (!allFinite(data))
-      throw new CriaError('holds values that are not finite numbers', { where: `adapter: ${name}` });
-  }
   if (promptTokens + prefixTokens >= config.context) {
     const what = `${promptTokens + prefixTokens} virtual tokens leave no room in the context of ${config.context}`;
     throw new CriaError(what, { remedy: 'give fewer adapters' });
@@ -114,42 +111,18 @@ export function layerAdditions(adaptation: Adaptation, layer: number, named: num
   return additions;
 }
 
-type Update = Omit<LoraAdapter['modules'] extends ReadonlyMap<string, infer M> ? M : never, 'alpha'>;
-
-/** Every update of every weight. @throws CriaError when a module is not one of the model's, or has another size. */
+/** Every update of every weight. */
 function updatesOf(adapters: readonly LoraAdapter[], config: Config): Map<string, Update[]> {
-  const shapes = moduleShapes(config);
+  const known = modulesOf(config);
   const updates = new Map<string, Update[]>();
-  for (const { modules, base } of adapters) {
-    for (const [path, module] of modules) {
-      const known = shapes.get(path);
-      if (!known) throw foreign(`adapts ${path}, which the model does not have`, base);
-      const { weight, shape } = known;
-      if (String(shape) !== String([module.out, module.inner])) {
-        throw foreign(`adapts ${path} as [${module.out}, ${module.inner}], which is [${shape.join(', ')}] here`, base);
-      }
-      updates.set(weight, [...(updates.get(weight) ?? []), module]);
-    }
+  for (const [path, module] of adapters.flatMap(({ modules }) => [...modules])) {
+    const { weight } = known.get(path) as AdaptedMap;
+    updates.set(weight, [...(updates.get(weight) ?? []), module]);
   }
   return updates;
 }
 
-/** The linear maps of a model by the paths of their modules. */
-export function moduleShapes(config: Config): Map<string, { weight: string; shape: readonly [number, number] }> {
-  const shapes = new Map<string, { weight: string; shape: readonly [number, number] }>();
-  for (let layer = 0; layer < config.layers; layer++) {
-    for (const name of linearNames) {
-      const path = layerPrefix(layer) + name;
-      shapes.set(path, { weight: `${path}.weight`, shape: linearShapes(config)[name] });
-    }
-  }
-  return shapes.set('lm_head', { weight: headName(config), shape: [config.vocabulary, config.width] });
-}
-
-function foreign(what: string, base: string): CriaError {
-  const of = base === '' ? '' : ` (of ${base})`;
-  return new CriaError(`the adapter${of} ${what}`, { remedy: 'it belongs to another model' });
-}
+type Update = Omit<LoraModule, 'alpha'>;
 
 /** A sum of updates is one update of the sum of their ranks: the columns of B carry the scales. */
 function sum(updates: readonly Update[]): Update {
@@ -170,38 +143,27 @@ function sum(updates: readonly Update[]): Update {
   return { rank, scale: 1, inner, out, a: joined(updates.map(({ a }) => a)), b };
 }
 
+/** Adds the rows of all prompts to `values`; returns how many there are. */
 function addPrompts(prompts: readonly PromptAdapter[], { width }: Config, values: Map<string, Value<'f32'>>): number {
-  for (const prompt of prompts) {
-    if (prompt.width !== width) throw foreign(`has embeddings of ${prompt.width} values, not ${width}`, prompt.base);
-  }
   const rows = joined(prompts.map(({ embeddings }) => embeddings));
   const tokens = rows.length / width;
   if (tokens > 0) values.set(promptName, value('f32', [tokens, width], rows));
   return tokens;
 }
 
+/** Adds the rows of all prefixes to `values`, by layer; returns how many there are. */
 function addPrefixes(prefixes: readonly PrefixAdapter[], config: Config, values: Map<string, Value<'f32'>>): number {
   const { layers, keyValueHeads, headSize } = config;
-  for (const { keys, heads, headSize: size, base } of prefixes) {
-    if (keys.length === layers && heads === keyValueHeads && size === headSize) continue;
-    const [theirs, ours] = [
-      [keys.length, heads, size],
-      [layers, keyValueHeads, headSize],
-    ].map(([a, b, c]) => `${a} layers of ${b} key/value heads of ${c}`);
-    throw foreign(`is a prefix for ${theirs}, not ${ours}`, base);
-  }
   const tokens = prefixes.reduce((total, prefix) => total + prefix.tokens, 0);
   if (tokens === 0) return 0;
+  const rows = (layer: number, part: 'keys' | 'values') => {
+    const all = joined(prefixes.map((each) => each[part][layer] as Float32Array));
+    return value('f32', [tokens, keyValueHeads * headSize], all);
+  };
   for (let layer = 0; layer < layers; layer++) {
     const names = prefixNames(layer);
-    const rows = (part: 'keys' | 'values') =>
-      value(
-        'f32',
-        [tokens, keyValueHeads * headSize],
-        joined(prefixes.map((each) => each[part][layer] as Float32Array)),
-      );
-    values.set(names.key, rows('keys'));
-    values.set(names.value, rows('values'));
+    values.set(names.key, rows(layer, 'keys'));
+    values.set(names.value, rows(layer, 'values'));
   }
   return tokens;
 }

@@ -1,3 +1,4 @@
+export { type Adaptation, adaptationOf, adaptedWeights, blockKinds, promptIds } from './adapters.ts';
 export { type BoundWeights, bindWeights, weightFeeds } from './bind.ts';
 export { type BlockActivations, type BlockReader, type BlockReading, openBlockReader } from './block-reader.ts';
 export { type Cache, emptyCache } from './cache.ts';
@@ -20,7 +21,8 @@ export {
 export { type OnnxModel, onnxModel } from './onnx.ts';
 export { type LoadedModel, loadModel, type ModelOptions, type Plan } from './open.ts';
 export { type Precision, precisions } from './packing.ts';
-export { cachedPositions, freshPositions, maskInputs, pastNames, positionInputs } from './positions.ts';
+export { cachedPositions, freshPositions, maskInputs, pastNames, positionInputs, prefixNames } from './positions.ts';
+export { promptName, promptWeights } from './prompt.ts';
 export { type Frequencies, frequencies, type Rope, rotaryTables } from './rope.ts';
 export { rotaryFeeds } from './rope-feeds.ts';
 export { activationPaths, type Edit, noTaps, type Taps, tapsOf } from './taps.ts';

@@ -1,6 +1,7 @@
 import { type Progress, silent } from '../base/index.ts';
-import { type Adapter, type Checkpoint, openCheckpoint } from '../checkpoint/index.ts';
+import { type Adapter, type Checkpoint, openCheckpoint, readAdapter } from '../checkpoint/index.ts';
 import { availableMemory, type Device, defaultThreads } from '../engine/index.ts';
+import { checkAdapter } from './adapter-check.ts';
 import { type Adaptation, adaptationOf, virtualTokens } from './adapters.ts';
 import { adaptedBinding, type BoundWeights, bindWeights, checkWeights } from './bind.ts';
 import { type Config, configFrom } from './config.ts';
@@ -13,8 +14,8 @@ export interface ModelOptions {
   readonly precision?: Precision;
   /** How the model is run; by default what fits into memory. */
   readonly plan?: Plan;
-  /** What is added to the model: several add up. */
-  readonly adapters?: readonly Adapter[];
+  /** What is added to the model, as adapters or the folders that hold them; several add up. */
+  readonly adapters?: readonly (Adapter | string)[];
   readonly progress?: Progress;
 }
 
@@ -56,7 +57,7 @@ export function loadModel(path: string, options: ModelOptions = {}): LoadedModel
 
 function loaded(path: string, checkpoint: Checkpoint, config: Config, options: ModelOptions): LoadedModel {
   const precision = options.precision ?? 'auto';
-  const adaptation = adaptationOf(options.adapters ?? [], config);
+  const adaptation = adaptationOf(options.adapters?.map((each) => suitable(each, config)) ?? [], config);
   const progress = options.progress ?? silent;
   const bindings = new Map<Precision, BoundWeights>();
   const bound = (at: Precision = precision): BoundWeights => {
@@ -91,4 +92,11 @@ function loaded(path: string, checkpoint: Checkpoint, config: Config, options: M
       checkpoint.close();
     },
   };
+}
+
+/** An adapter that belongs to the model. @throws CriaError when it does not. */
+function suitable(given: Adapter | string, config: Config): Adapter {
+  const adapter = typeof given === 'string' ? readAdapter(given) : given;
+  checkAdapter(adapter, config, typeof given === 'string' ? given : `an adapter of the kind ${given.kind}`);
+  return adapter;
 }

@@ -23,33 +23,28 @@ export interface Reading {
   readonly learnPrompts?: boolean;
 }
 
-/** Examples as they stand in a file, and the form of its rows. */
-export interface Examples<E> {
-  readonly form: Form;
-  readonly examples: readonly E[];
-}
-
+/** The forms that rows have. */
 export type Form = 'messages' | 'completion' | 'text';
 
-const mostTokens = 2 ** 28; // in memory at four bytes each, and as many flags
-
 /**
- * The examples in a data file: rows of {messages}, {prompt, completion} or {text}, all of one form. The whole of a
- * .txt file is one text, without special tokens; elsewhere a text and an answer end with the end-of-text token.
+ * The examples in a data file, and the forms of its rows: {messages}, {prompt, completion} or {text}, mixed as they
+ * are. The whole of a .txt file is one text, without special tokens; elsewhere a text and an answer end with the
+ * end-of-text token.
  * @throws CriaError, about the file and the row, when it is empty, a row has another form, or it is too long.
  */
-export async function readExamples(path: string, reading: Reading): Promise<Examples<Example>> {
+export async function readExamples(
+  path: string,
+  reading: Reading,
+): Promise<{ readonly forms: ReadonlySet<Form>; readonly examples: readonly Example[] }> {
+  const forms = new Set<Form>();
   const isWholeText = path.toLowerCase().endsWith('.txt');
-  let form: Form | undefined;
   const examples = await collect(path, reading, (row) => {
-    const own = formOf(row);
-    form ??= own;
-    if (own !== form) throw new CriaError(`is a row of {${own}} among rows of {${form}}`, { where: row.where });
-    if (isWholeText)
-      return { ids: reading.tokenizer.encode(textIn(row, 'text'), { special: false }), learned: undefined };
-    return exampleOf(row, own, reading);
+    const form = formOf(row);
+    forms.add(form);
+    if (!isWholeText) return exampleOf(row, form, reading);
+    return { ids: reading.tokenizer.encode(textIn(row, 'text'), { special: false }), learned: undefined };
   });
-  return { form: form as Form, examples };
+  return { forms, examples };
 }
 
 /** The pairs of answers in a file of rows {prompt, chosen, rejected}. @throws CriaError as readExamples. */
@@ -60,6 +55,8 @@ export async function readPairs(path: string, reading: Reading): Promise<Pair[]>
     return { chosen: answered('chosen'), rejected: answered('rejected') };
   });
 }
+
+const mostTokens = 2 ** 28; // in memory
 
 async function collect<E extends Example | Pair>(
   path: string,

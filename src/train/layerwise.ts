@@ -1,5 +1,6 @@
 import { compile, type Program, type Value, type Values, value } from '../engine/index.ts';
 import {
+  blockKinds,
   type Config,
   decoder,
   embeddingName,
@@ -7,10 +8,14 @@ import {
   type LoadedModel,
   layerPrefix,
   layerShapes,
+  prefixNames,
+  promptName,
+  type Texts,
   textFeeds,
 } from '../model/index.ts';
 import { differentiate, input, inputsOf, mul, type Outputs, sum, type Tensor } from '../tensor/index.ts';
-import { gradientName, type Learner, lessonFeeds, rowsOf } from './learner.ts';
+import { gradientName, type Learner, lessonFeeds, lossIn, rowsOf } from './learner.ts';
+import type { Lesson } from './lesson.ts';
 import type { Loss } from './losses.ts';
 import type { ParameterStore } from './parameters.ts';
 import type { Trainee } from './trainee.ts';
@@ -29,48 +34,60 @@ export async function layerwiseLearner(
   held: boolean,
 ): Promise<Learner> {
   const { config, device, threads, progress } = model;
+  const { adaptation } = trainee;
   const options = { device, threads };
   const isTrained = (name: string) => store.value(name) !== undefined;
   const parts = decoder(config, trainee.weights);
   const hidden = input('hidden', 'f32', ['batch', 'seq', config.width]);
   const top = parts.logits(rowsOf(parts.norm(hidden)));
   const head = await compile(withGradients(loss(top), hidden, isTrained), options);
-  const kinds = new Map<string, Promise<Kind>>();
-  const kindOf = (layer: number): Promise<Kind> => {
-    const key = `${config.windows[layer]} ${trainee.kindOf(layer)}`;
-    const known = kinds.get(key) ?? compileKind(layer);
-    kinds.set(key, known);
+  const likes = blockKinds({ config, adaptation });
+  const kinds = new Map<number, Kind>();
+  const kindOf = async (layer: number): Promise<Kind> => {
+    const like = likes[layer] as number;
+    const known = kinds.get(like) ?? (await compileKind(like));
+    kinds.set(like, known);
     return known;
   };
   const compileKind = async (like: number): Promise<Kind> => {
-    const output = parts.layer(like, hidden, freshPositions(config));
+    const output = parts.layer(like, hidden, freshPositions(config, 'batch', 'seq', adaptation.prefixTokens));
     const incoming = input('incoming', 'f32', ['batch', 'seq', config.width]);
     // the gradients of <output, incoming> are the products of incoming with the Jacobian of output
     const backward = withGradients(sum(mul(output, incoming), [0, 1, 2]), hidden, isTrained);
     return { like, forward: await compile({ output }, options), backward: await compile(backward, options) };
   };
   const fixed = weightReader(model, held);
-  const feedsOf = textFeeds(config);
+  const feedsOf = textFeeds(config, adaptation.prefixTokens);
   const rowOf = embeddingRows(model, store);
-  const embeddingGradient = isTrained(embeddingName) ? store.gradient(embeddingName).data : undefined;
+
+  /** What every block reads, and the head last; the ids of the padded texts. */
+  const statesOf = async ({ texts }: Lesson, feeds: Values, ids: readonly number[]) => {
+    const states = [embedded(ids, rowOf, [texts.length, ids.length / texts.length, config.width])];
+    for (let layer = 0; layer < config.layers; layer++) {
+      const { like, forward } = await kindOf(layer);
+      const weights = namedValues(forward, like, layer, store, fixed);
+      const { output } = await forward.run({ ...feeds, ...weights, hidden: states[layer] as Value });
+      states.push(output as Value<'f32'>);
+      if (!held) progress.step('forward', layer + 1, config.layers, 'layers');
+    }
+    return states;
+  };
+  const runHead = (lesson: Lesson, top: Value | undefined, into: Values) =>
+    head.run({ ...namedValues(head, 0, 0, store, fixed), ...lessonFeeds(lesson), hidden: top as Value }, into);
+  const padded = (texts: Texts, seq: number) =>
+    texts.flatMap((text) => [...text, ...Array<number>(seq - text.length).fill(0)]);
 
   return {
+    async loss(lesson) {
+      const { feeds, seq } = feedsOf(lesson.texts);
+      const states = await statesOf(lesson, feeds, padded(lesson.texts, seq));
+      return lossIn(await runHead(lesson, states.at(-1), {}));
+    },
     async learn(lesson) {
       const { feeds, seq } = feedsOf(lesson.texts);
-      const ids = lesson.texts.flatMap((text) => [...text, ...Array<number>(seq - text.length).fill(0)]);
-      const states = [embedded(ids, rowOf, [lesson.texts.length, seq, config.width], config.embeddingScale)];
-      for (let layer = 0; layer < config.layers; layer++) {
-        const { like, forward } = await kindOf(layer);
-        const weights = namedValues(forward, like, layer, store, fixed);
-        const { output } = await forward.run({ ...feeds, ...weights, hidden: states[layer] as Value });
-        states.push(output as Value<'f32'>);
-        progress.step('forward', layer + 1, config.layers, 'layers');
-      }
-      const atHead = namedValues(head, 0, 0, store, fixed);
-      const results = await head.run(
-        { ...atHead, ...lessonFeeds(lesson), hidden: states.pop() as Value },
-        gradientsInto(head, 0, 0, store),
-      );
+      const ids = padded(lesson.texts, seq);
+      const states = await statesOf(lesson, feeds, ids);
+      const results = await runHead(lesson, states.pop(), gradientsInto(head, 0, 0, store));
       let incoming = results[hiddenGradient] as Value<'f32'>;
       for (let layer = config.layers - 1; layer >= 0; layer--) {
         const { like, backward } = await kindOf(layer);
@@ -78,18 +95,14 @@ export async function layerwiseLearner(
         const into = gradientsInto(backward, like, layer, store);
         const back = await backward.run({ ...feeds, ...weights, hidden: states.pop() as Value, incoming }, into);
         incoming = back[hiddenGradient] as Value<'f32'>;
-        progress.step('backward', config.layers - layer, config.layers, 'layers');
+        if (!held) progress.step('backward', config.layers - layer, config.layers, 'layers');
       }
-      if (embeddingGradient) {
-        if (!config.tiedEmbeddings) embeddingGradient.fill(0); // else it holds what the head has given
-        addRows(embeddingGradient, ids, incoming.data, config);
-      }
-      return (results.loss as Value<'f32'>).data[0] as number;
+      addEmbeddingGradients(store, ids, incoming.data, config);
+      return lossIn(results);
     },
     async dispose() {
       await head.dispose();
-      for (const kind of kinds.values()) {
-        const { forward, backward } = await kind;
+      for (const { forward, backward } of kinds.values()) {
         await forward.dispose();
         await backward.dispose();
       }
@@ -115,8 +128,11 @@ function withGradients(scalar: Tensor, hidden: Tensor, isTrained: (name: string)
 }
 
 /** The names of block `like` as those of block `layer`. */
-const renamed = (name: string, like: number, layer: number): string =>
-  name.startsWith(layerPrefix(like)) ? layerPrefix(layer) + name.slice(layerPrefix(like).length) : name;
+function renamed(name: string, like: number, layer: number): string {
+  if (name.startsWith(layerPrefix(like))) return layerPrefix(layer) + name.slice(layerPrefix(like).length);
+  const [from, to] = [prefixNames(like), prefixNames(layer)];
+  return name === from.key ? to.key : name === from.value ? to.value : name;
+}
 
 /** The weights of a program that was made for the block `like`, of the block `layer`. */
 function namedValues(
@@ -163,13 +179,20 @@ function weightReader({ config, checkpoint, bound }: LoadedModel, held: boolean)
   };
 }
 
-/** A row of the embedding table, trained or read from the checkpoint. */
+/** What the first block reads for an id: a row of the embedding table, or of a soft prompt behind it. */
 function embeddingRows({ checkpoint, config }: LoadedModel, store: ParameterStore) {
-  const table = store.value(embeddingName)?.data;
-  const { width } = config;
+  const { width, vocabulary } = config;
+  const [table, prompt] = [embeddingName, promptName].map((name) => store.value(name)?.data);
+  const scale = Math.fround(config.embeddingScale);
   return (id: number, into: Float32Array): void => {
+    if (id >= vocabulary) {
+      const at = (id - vocabulary) * width;
+      into.set((prompt as Float32Array).subarray(at, at + width));
+      return;
+    }
     if (table) into.set(table.subarray(id * width, (id + 1) * width));
     else checkpoint.readFloat32(embeddingName, { rows: [id, id + 1], into });
+    if (scale !== 1) for (let i = 0; i < width; i++) into[i] = (into[i] as number) * scale;
   };
 }
 
@@ -177,24 +200,29 @@ function embedded(
   ids: readonly number[],
   rowOf: (id: number, into: Float32Array) => void,
   shape: readonly [number, number, number],
-  embeddingScale: number,
 ): Value<'f32'> {
   const width = shape[2];
   const data = new Float32Array(ids.length * width);
   for (const [i, id] of ids.entries()) rowOf(id, data.subarray(i * width, (i + 1) * width));
-  const scale = Math.fround(embeddingScale);
-  if (scale !== 1) for (let i = 0; i < data.length; i++) data[i] = (data[i] as number) * scale;
   return value('f32', shape, data);
 }
 
-/** What flows back to the embedding table: the gradient of each position, added to the row of its token. */
-function addRows(into: Float32Array, ids: readonly number[], gradient: Float32Array, config: Config): void {
-  const { width } = config;
-  const scale = Math.fround(config.embeddingScale);
+/** What flows back to the embeddings: the gradient of each position, added to the row of its token. */
+function addEmbeddingGradients(
+  store: ParameterStore,
+  ids: readonly number[],
+  gradient: Float32Array,
+  { width, vocabulary, embeddingScale, tiedEmbeddings }: Config,
+): void {
+  const gradientOf = (name: string) => (store.value(name) ? store.gradient(name).data : undefined);
+  const [table, prompt] = [gradientOf(embeddingName), gradientOf(promptName)];
+  if (!tiedEmbeddings) table?.fill(0); // else it holds what the head has given
+  prompt?.fill(0);
+  const scale = Math.fround(embeddingScale);
   for (const [i, id] of ids.entries()) {
-    const to = id * width;
-    for (let k = 0; k < width; k++) {
-      into[to + k] = (into[to + k] as number) + scale * (gradient[i * width + k] as number);
-    }
+    const [into, to, factor] = id < vocabulary ? [table, id * width, scale] : [prompt, (id - vocabulary) * width, 1];
+    if (!into) continue;
+    for (let k = 0; k < width; k++)
+      into[to + k] = (into[to + k] as number) + factor * (gradient[i * width + k] as number);
   }
 }

@@ -1,4 +1,4 @@
-import { integers, type Values } from '../engine/index.ts';
+import { integers, type Value, type Values } from '../engine/index.ts';
 import { gather, input, reshape, type Tensor, timesDim } from '../tensor/index.ts';
 import type { Lesson } from './lesson.ts';
 
@@ -6,6 +6,8 @@ import type { Lesson } from './lesson.ts';
 export interface Learner {
   /** The loss of a piece of a batch; its gradients are then in the store. */
   learn(lesson: Lesson): Promise<number>;
+  /** The loss alone. */
+  loss(lesson: Lesson): Promise<number>;
   dispose(): Promise<void>;
 }
 
@@ -22,3 +24,6 @@ export function rowsOf(normed: Tensor): Tensor {
 export function lessonFeeds({ rows, feeds }: Lesson): Values {
   return { rows: integers(rows), ...feeds };
 }
+
+/** The loss among results. */
+export const lossIn = ({ loss }: Values): number => (loss as Value<'f32'>).data[0] as number;

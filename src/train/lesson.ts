@@ -18,8 +18,8 @@ export function learnedTokens(batch: Batch): number {
 }
 
 /** Next-token prediction of the texts of a piece, of a batch in which `total` tokens are learned. */
-export function predictionLesson(piece: Batch, total: number): Lesson {
-  const { texts, rows, targets } = predictions(piece);
+export function predictionLesson(piece: Batch, total: number, before: readonly number[] = []): Lesson {
+  const { texts, rows, targets } = predictions(piece, before);
   const shares = new Float32Array(rows.length).fill(1 / total);
   return {
     texts,
@@ -31,16 +31,49 @@ export function predictionLesson(piece: Batch, total: number): Lesson {
   };
 }
 
-/** The rows that predict learned tokens, what they are to predict, and of which text they are. */
-export function predictions(piece: Batch) {
-  const texts = piece.map(({ ids }) => ids);
+/**
+ * Preferences among texts, the chosen ones first and the rejected ones in the same order behind them, of a batch of
+ * `total` pairs; `reference` has the log-probability of what is learned of each text.
+ */
+export function preferenceLesson(
+  piece: Batch,
+  total: number,
+  reference: Float32Array,
+  before: readonly number[] = [],
+): Lesson {
+  const pairs = piece.length / 2;
+  const { texts, rows, targets, textOf } = predictions(piece, before);
+  const signs = new Float32Array(pairs * rows.length);
+  for (const [row, text] of textOf.entries()) signs[(text % pairs) * rows.length + row] = text < pairs ? 1 : -1;
+  const margins = Float32Array.from(
+    { length: pairs },
+    (_, i) => (reference[i] as number) - (reference[pairs + i] as number),
+  );
+  return {
+    texts,
+    rows,
+    feeds: {
+      [lossInputs.targets]: integers(targets),
+      [lossInputs.shares]: value('f32', [pairs, rows.length], signs),
+      [lossInputs.reference]: value('f32', [pairs], margins),
+      [lossInputs.pairShare]: value('f32', [], Float32Array.of(1 / total)),
+    },
+  };
+}
+
+/**
+ * The texts behind the virtual tokens `before` each, the rows that predict learned tokens, what they are to predict,
+ * and of which text they are.
+ */
+export function predictions(piece: Batch, before: readonly number[]) {
+  const texts = piece.map(({ ids }) => [...before, ...ids]);
   const seq = Math.max(...texts.map((ids) => ids.length));
   const rows: number[] = [];
   const targets: number[] = [];
   const textOf: number[] = [];
   for (const [text, { ids, learned }] of piece.entries()) {
     for (const place of places(ids.length, learned)) {
-      rows.push(text * seq + place - 1);
+      rows.push(text * seq + before.length + place - 1);
       targets.push(ids[place] as number);
       textOf.push(text);
     }

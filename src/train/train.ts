@@ -1,19 +1,11 @@
 import { appendFileSync } from 'node:fs';
 import { CriaError, type Progress, throwIfAborted } from '../base/index.ts';
 import type { Optimizer } from './adamw.ts';
+import type { Curriculum } from './curriculum.ts';
 import type { Learner } from './learner.ts';
-import type { Lesson } from './lesson.ts';
 import type { ParameterStore } from './parameters.ts';
 import { rateFactor, type Schedule } from './schedule.ts';
 import { restoreState, type Settings, saveState } from './state.ts';
-
-/** What is learned in each step: it depends on the step alone, so that a run can go on where it stopped. */
-export interface Curriculum {
-  /** The pieces of the batch of a step (counted from 0), one after the other. */
-  lessons(step: number): Promise<readonly Lesson[]>;
-  /** What the batch is made of, for messages: rows of the data. */
-  describe(step: number): string;
-}
 
 export interface Training {
   readonly steps: number;
@@ -22,9 +14,10 @@ export interface Training {
   /** Steps in which the rate rises. */
   readonly warmup: number;
   readonly weightDecay: number;
-  readonly clip: number | undefined;
-  /** Steps between two saved states; undefined: none is saved. */
-  readonly saveEvery: number | undefined;
+  /** The largest norm of all gradients together. */
+  readonly clip?: number;
+  /** Steps between two saved states; with 0 a state is saved when the run is interrupted only. */
+  readonly saveEvery: number;
 }
 
 export interface Run {
@@ -72,7 +65,7 @@ export async function train(run: Run): Promise<Trained> {
   };
   progress.step('training', step, steps, 'steps');
   while (step < steps) {
-    if (signal?.aborted && saveEvery !== undefined) await save();
+    if (signal?.aborted) await save();
     throwIfAborted(signal);
     const before = performance.now();
     const taken = await takeStep(run, step);
@@ -85,7 +78,7 @@ export async function train(run: Run): Promise<Trained> {
       appendFileSync(run.log, `${JSON.stringify(line)}\n`);
     }
     progress.step('training', step, steps, 'steps', `loss ${loss.toFixed(3)}`);
-    if (saveEvery !== undefined && step % saveEvery === 0 && step < steps) await save();
+    if (saveEvery > 0 && step % saveEvery === 0 && step < steps) await save();
   }
   return { steps, loss, tokens, seconds: (performance.now() - begun) / 1000 };
 }
@@ -98,11 +91,11 @@ interface Taken {
 }
 
 async function takeStep({ learner, optimizer, curriculum, training }: Run, step: number): Promise<Taken> {
-  const lessons = await curriculum.lessons(step);
-  let loss = 0;
-  for (const lesson of lessons) {
+  let [loss, tokens] = [0, 0];
+  for await (const lesson of curriculum.lessons(step)) {
     loss += await learner.learn(lesson);
-    if (lessons.length > 1) await optimizer.accumulate();
+    tokens += lesson.texts.reduce((count, ids) => count + ids.length, 0);
+    if (curriculum.pieces > 1) await optimizer.accumulate();
   }
   if (!Number.isFinite(loss)) throw notFinite(`the loss is ${loss}`, step, curriculum);
   const rate = training.rate * rateFactor(training.schedule, step, training.steps, training.warmup);
@@ -110,7 +103,6 @@ async function takeStep({ learner, optimizer, curriculum, training }: Run, step:
   const gradNorm = await optimizer.norm();
   if (!Number.isFinite(gradNorm)) throw notFinite(`the gradients' norm is ${gradNorm}`, step, curriculum);
   await optimizer.update({ count: step + 1, rate, weightDecay, scale: clip ? clipped(gradNorm, clip) : 1 });
-  const tokens = lessons.reduce((sum, { texts }) => sum + texts.reduce((count, ids) => count + ids.length, 0), 0);
   return { loss, gradNorm, rate, tokens };
 }
 

@@ -6,7 +6,7 @@ const engine = [...base, 'tensor', 'engine'];
 const belowModel = [...engine, 'linalg', 'data', 'checkpoint', 'tokenizer', 'artifact'];
 const belowMethods = [...belowModel, 'model', 'generate', 'evaluate', 'train', 'report'];
 const belowRecipe = [...belowMethods, 'methods', 'methods/*'];
-const everything = [...belowRecipe, 'recipe', 'sweep', 'serve', 'api'];
+const everything = [...belowRecipe, 'world', 'recipe', 'sweep', 'serve', 'api'];
 
 /** What each room may import: arrows go down only. `methods/*` is each method, `api` is src/index.ts. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
@@ -15,6 +15,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   engine: [...base, 'tensor'],
   linalg: engine,
   data: base,
+  world: [...base, 'data'],
   checkpoint: base,
   tokenizer: [...base, 'checkpoint'],
   artifact: [...base, 'checkpoint', 'tokenizer'],
@@ -27,7 +28,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   methods: [...belowMethods, 'methods/*'],
   recipe: belowRecipe,
   sweep: [...belowRecipe, 'recipe'],
-  api: belowMethods,
+  api: [...belowMethods, 'world'],
   serve: everything.filter((room) => room !== 'serve'),
   cli: everything,
 };

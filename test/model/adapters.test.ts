@@ -1,23 +1,34 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type Adapter, readAdapter } from '../../src/checkpoint/index.ts';
+import { type Adapter, type LoraAdapter, loraScale, readAdapter } from '../../src/checkpoint/index.ts';
 import type { Value } from '../../src/engine/index.ts';
-import { activationPaths, type LoadedModel, openCached, type Plan } from '../../src/model/index.ts';
-import { distance, forwardOf, goldenPath, logitsOf, opened, rowAt } from './goldens.ts';
+import { generate, newSession } from '../../src/generate/index.ts';
+import {
+  activationPaths,
+  type LoadedModel,
+  loadModel,
+  onnxModel,
+  openCached,
+  type Plan,
+  type Precision,
+} from '../../src/model/index.ts';
+import { collected, letterTokenizer } from '../generate/stubs.ts';
+import { refusalOf, temporaryFolder } from '../hostile.ts';
+import {
+  type AdapterGolden,
+  adapterNames,
+  adapterPath,
+  distance,
+  forwardOf,
+  goldenPath,
+  logitsOf,
+  opened,
+  readAdapterGolden,
+  rowAt,
+} from './goldens.ts';
+import { ggufOf } from './variants.ts';
 
-/** What PEFT computed with an adapter: see test/goldens/make_adapters.py. */
-interface Golden {
-  readonly checkpoint: string;
-  readonly sequences: readonly { readonly ids: readonly number[]; readonly logits: readonly (readonly number[])[] }[];
-  readonly greedy: readonly number[];
-}
-
-const root = join(import.meta.dirname, '../goldens/adapters');
 const plans: readonly Plan[] = ['whole', 'by-layer'];
 const tolerance = 1e-4; // absolute, on logits of up to 10; the golden values have six digits
-
-const readGolden = (name: string) => JSON.parse(readFileSync(join(root, name, 'golden.json'), 'utf8')) as Golden;
 
 async function cachedOf(model: LoadedModel, batch = 1) {
   const cached = await openCached(model, batch);
@@ -27,9 +38,9 @@ async function cachedOf(model: LoadedModel, batch = 1) {
 
 const largest = (logits: Float32Array): number => logits.indexOf(Math.max(...logits));
 
-describe.each(readdirSync(root))('%s', (name) => {
-  const { checkpoint, sequences, greedy } = readGolden(name);
-  const adapters: readonly Adapter[] = [readAdapter(join(root, name))];
+describe.each(adapterNames)('%s', (name) => {
+  const { checkpoint, sequences, greedy } = readAdapterGolden(name);
+  const adapters: readonly Adapter[] = [readAdapter(adapterPath(name))];
   const texts = sequences.map(({ ids }) => ids);
 
   describe.each(plans)('%s', (plan) => {
@@ -50,7 +61,7 @@ describe.each(readdirSync(root))('%s', (name) => {
       const model = opened(goldenPath(checkpoint), { plan, adapters });
       const cached = await cachedOf(model);
       const cache = cached.cache();
-      const { ids, logits } = sequences[0] as Golden['sequences'][number];
+      const { ids, logits } = sequences[0] as AdapterGolden['sequences'][number];
       let last = await cached.extend(cache, [ids]);
       expect(distance(last, logits.at(-1) as number[])).toBeLessThan(tolerance);
       const made: number[] = [];
@@ -71,7 +82,7 @@ describe.each(readdirSync(root))('%s', (name) => {
     test('a truncated cache goes on as if it had read nothing more', async () => {
       const cached = await cachedOf(opened(goldenPath(checkpoint), { plan, adapters }));
       const cache = cached.cache();
-      const { ids, logits } = sequences[1] as Golden['sequences'][number];
+      const { ids, logits } = sequences[1] as AdapterGolden['sequences'][number];
       await cached.extend(cache, [[...ids.slice(0, 4), 9, 8]]);
       for (const kept of [4, 0]) {
         cache.truncate(kept);
@@ -95,8 +106,131 @@ describe.each(readdirSync(root))('%s', (name) => {
   });
 
   test('acts: the model alone gives other logits', async () => {
-    const { ids, logits } = sequences[0] as Golden['sequences'][number];
+    const { ids, logits } = sequences[0] as AdapterGolden['sequences'][number];
     const plain = await logitsOf(await forwardOf(opened(goldenPath(checkpoint))), ids);
     expect(distance(plain, logits.flat())).toBeGreaterThan(0.1);
   });
+});
+
+const lora = (name: string) => readAdapter(adapterPath(name)) as LoraAdapter;
+const { sequences: texts } = readAdapterGolden('lora');
+const [text] = texts.map(({ ids }) => ids) as [readonly number[]];
+
+/** Logits of one text under a plan, from a whole reading and from the cache. */
+async function logitsUnder(adapters: readonly Adapter[], plan: Plan, precision: Precision = 'f32', path = 'llama-gqa') {
+  const model = opened(path.includes('/') ? path : goldenPath(path), { adapters, plan, precision });
+  const whole = await logitsOf(await forwardOf(model), text);
+  const cached = await cachedOf(model);
+  return { whole, last: await cached.extend(cached.cache(), [text]) };
+}
+
+describe.each(plans)('%s', (plan) => {
+  test('two updates of the same weights add up, whatever their ranks and scales', async () => {
+    const [first, second] = [lora('lora'), lora('lora-patterns')];
+    const doubled: LoraAdapter = {
+      ...first,
+      modules: new Map([...first.modules].map(([path, m]) => [path, { ...m, scale: m.scale * 2 }])),
+    };
+    const twice = await logitsUnder([first, first], plan);
+    const once = await logitsUnder([doubled], plan);
+    expect(distance(twice.whole, once.whole)).toBeLessThan(tolerance);
+    const [both, turned] = [await logitsUnder([first, second], plan), await logitsUnder([second, first], plan)];
+    expect(distance(both.whole, turned.whole)).toBeLessThan(tolerance);
+    expect(distance(both.last, both.whole.slice(-both.last.length))).toBeLessThan(tolerance);
+    expect(distance(both.whole, (await logitsUnder([first], plan)).whole)).toBeGreaterThan(0.1);
+  });
+
+  test('prefix, prompt and update act together, the same with a cache as without', async () => {
+    const adapters = ['prompt', 'lora', 'prefix', 'prompt'].map((name) => readAdapter(adapterPath(name)));
+    const { whole, last } = await logitsUnder(adapters, plan);
+    expect(distance(last, whole.slice(-last.length))).toBeLessThan(tolerance);
+    const other = plans.find((each) => each !== plan) as Plan;
+    expect(distance(whole, (await logitsUnder(adapters, other)).whole)).toBeLessThan(tolerance);
+  });
+});
+
+test.each(['lora', 'lora-patterns', 'prompt', 'prefix'])('%s acts on packed weights as on float ones', async (name) => {
+  const file = `${temporaryFolder()}/packed.gguf`;
+  await ggufOf('llama-gqa', 'Q8_0', file);
+  const adapters = [readAdapter(adapterPath(name))];
+  const packed = await logitsUnder(adapters, 'whole', 'auto', file);
+  const float = await logitsUnder(adapters, 'whole', 'f32', file);
+  expect(distance(packed.whole, float.whole)).toBeLessThan(0.2); // activations are rounded to 8 bits
+  expect(distance(packed.last, float.last)).toBeLessThan(0.2);
+  expect(distance(float.whole, (await logitsUnder([], 'whole', 'f32', file)).whole)).toBeGreaterThan(1);
+});
+
+test.each(['lora', 'prompt', 'prefix', 'prompt-dynamic'])(
+  'a session with %s goes on after another text as a fresh one does',
+  async (name) => {
+    const { checkpoint, sequences } = readAdapterGolden(name);
+    const [first, second] = sequences.map(({ ids }) => ids) as [readonly number[], readonly number[]];
+    const model = opened(goldenPath(checkpoint), { adapters: [readAdapter(adapterPath(name))] });
+    const cached = await cachedOf(model);
+    const used = newSession(model, letterTokenizer, cached);
+    const kept: number[] = [];
+    for (const ids of [first, [...first.slice(0, 9), ...second], second, [...second, 9, 9, 9, 9, 9, 9]]) {
+      const { result } = await collected(generate(used, ids, { maxTokens: 5 }));
+      const fresh = newSession(model, letterTokenizer, cached);
+      expect(result.ids).toEqual((await collected(generate(fresh, ids, { maxTokens: 5 }))).result.ids);
+      kept.push(result.cachedTokens);
+    }
+    expect(kept).toEqual(name === 'prompt-dynamic' ? [0, 0, 0, 0] : [0, 9, 0, 7]); // rotations change beyond 16 positions, virtual ones among them
+  },
+);
+
+/** An adapter of one module of the tiny Llama. */
+function adapterOf(path: string, out: number, inner: number, entry = 0.1): LoraAdapter {
+  const module = { rank: 1, alpha: 1, scale: loraScale(1, 1, false), inner, out };
+  const [a, b] = [new Float32Array(inner).fill(entry), new Float32Array(out).fill(entry)];
+  return { kind: 'lora', base: 'org/other', modules: new Map([[path, { ...module, a, b }]]), rslora: false };
+}
+
+const belongs = '(the adapter belongs to another model (org/other))';
+
+test.each([
+  [
+    'model.layers.2.mlp.up_proj',
+    adapterOf('model.layers.2.mlp.up_proj', 64, 64),
+    `which the model does not have ${belongs}`,
+  ],
+  ['model.embed_tokens', adapterOf('model.embed_tokens', 64, 64), `which the model does not have ${belongs}`],
+  [
+    'q_proj of another size',
+    adapterOf('model.layers.0.self_attn.q_proj', 64, 32),
+    `as [64, 32], and the model's is [64, 64] ${belongs}`,
+  ],
+  ['no finite number', adapterOf('lm_head', 64, 64, Number.NaN), 'holds values that are not finite numbers'],
+  [
+    'a prompt of another width',
+    readAdapter(adapterPath('prompt-gemma')),
+    "its embeddings have 32 values, the model's 64",
+  ],
+  [
+    'a prefix of other heads',
+    readAdapter(adapterPath('prefix-gemma')),
+    'it is a prefix for 4 layers of 2 key/value heads of 16',
+  ],
+])('an adapter with %s is refused', async (_, adapter, sentence) => {
+  const refusal = await refusalOf(() => loadModel(goldenPath('llama-gqa'), { adapters: [adapter] }));
+  expect(refusal).toContain(sentence);
+});
+
+test('virtual tokens count in the context, and have to leave some of it', async () => {
+  const prompt = readAdapter(adapterPath('prompt'));
+  const model = opened(goldenPath('llama-gqa'), { adapters: [prompt] });
+  expect(model.config.context).toBe(59);
+  const [forward, cached] = [await forwardOf(model), await cachedOf(model)];
+  const long = Array<number>(60).fill(5);
+  for (const work of [() => forward.run([long]), () => cached.extend(cached.cache(), [long])]) {
+    expect(await refusalOf(work)).toContain('60 tokens do not fit into the context of 59');
+  }
+  const many = Array<Adapter>(13).fill(prompt);
+  const refusal = await refusalOf(() => loadModel(goldenPath('llama-gqa'), { adapters: many }));
+  expect(refusal).toContain('65 virtual tokens leave no room in the context of 64');
+});
+
+test('an adapted model is not written to ONNX without its adapters', async () => {
+  const model = opened(goldenPath('llama-gqa'), { adapters: [lora('lora')] });
+  expect(await refusalOf(() => onnxModel(model, 'data'))).toContain('adapters are not written to ONNX');
 });

@@ -38,6 +38,24 @@ export function readGolden(name: string): Golden {
   return JSON.parse(readFileSync(join(root, name, 'golden.json'), 'utf8')) as Golden;
 }
 
+/** What PEFT computed with an adapter on a golden checkpoint: see test/goldens/make_adapters.py. */
+export interface AdapterGolden {
+  readonly checkpoint: string;
+  readonly sequences: readonly Pick<Golden['sequences'][number], 'ids' | 'logits'>[];
+  readonly greedy: readonly number[];
+}
+
+const adapterRoot = join(import.meta.dirname, '../goldens/adapters');
+
+/** The names of the golden adapters. */
+export const adapterNames: readonly string[] = readdirSync(adapterRoot).sort();
+
+export const adapterPath = (name: string): string => join(adapterRoot, name);
+
+export function readAdapterGolden(name: string): AdapterGolden {
+  return JSON.parse(readFileSync(join(adapterRoot, name, 'golden.json'), 'utf8')) as AdapterGolden;
+}
+
 /** A model that is closed when the test ends. */
 export function opened(path: string, options: ModelOptions = {}): LoadedModel {
   const model = loadModel(path, options);

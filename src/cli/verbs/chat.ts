@@ -2,18 +2,18 @@ import { createInterface } from 'node:readline/promises';
 import { generateOptions, generationOptions } from '../generation-options.ts';
 import { modelPath } from '../model-path.ts';
 import { text } from '../options.ts';
-import { modelArgument, weightsOption } from '../shared-options.ts';
+import { adapterOption, modelArgument, weightsOption } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 import { printed } from './generate.ts';
 
 export const verb = defineVerb({
   arguments: { model: modelArgument },
-  options: { ...generationOptions, system: text('the system message'), weights: weightsOption },
+  options: { ...generationOptions, system: text('the system message'), weights: weightsOption, adapter: adapterOption },
   examples: ['chat model.gguf', "chat model.gguf --system 'Answer in Spanish.' --temperature 0.7"],
   async run({ args, options, progress, signal, print }) {
     const { open } = await import('../../index.ts');
-    const { weights: precision, threads } = options;
-    const model = await open(modelPath(args.model), { precision, threads, progress });
+    const { weights: precision, adapter: adapters, threads } = options;
+    const model = await open(modelPath(args.model), { precision, threads, adapters, progress });
     const { stdin: input, stderr: output } = process;
     const lines = createInterface({ input, output, terminal: input.isTTY, signal });
     // a terminal that readline edits sends no signal for Ctrl-C

@@ -14,7 +14,7 @@ const out = (name: string) => join(folder, name);
 test('a folder tells what made it, and a model without a tokenizer is said to be one', async () => {
   const { code, err } = await call(['convert', tiny, out('f16'), '--dtype', 'f16', '--seed', '7']);
   expect(code).toBe(0);
-  expect(err).toMatch(/^Converting without a tokenizer: .*tokenizer.json/);
+  expect(err).toMatch(/^Written without a tokenizer: .*tokenizer.json/);
   expect(JSON.parse(readFileSync(join(out('f16'), 'cria.json'), 'utf8'))).toMatchObject({
     cria: JSON.parse(readFileSync('package.json', 'utf8')).version,
     command: 'convert',
@@ -51,7 +51,7 @@ test('a folder that holds the source is not replaced', async () => {
   const { code, err } = await call(['convert', join(around, 'model'), around, '--force']);
   expect([code, err]).toEqual([
     2,
-    `cria: ${around}: is or holds the model that is to be converted (choose another output)\n`,
+    `cria: ${around}: is or holds ${join(around, 'model')}, which is read (choose another output)\n`,
   ]);
   expect(openCheckpoint(join(around, 'model')).format).toBe('safetensors');
 });
@@ -60,7 +60,7 @@ test('a model is not replaced by its own conversion, nor is what lies beside it 
   const path = out('own');
   cpSync(tiny, join(path, '..w'), { recursive: true });
   const { code, err } = await call(['convert', join(path, '..w'), join(path, '..w'), '--dtype', 'bf16', '--force']);
-  expect([code, err]).toEqual([2, expect.stringContaining('is or holds the model')]);
+  expect([code, err]).toEqual([2, expect.stringContaining(`is or holds ${join(path, '..w')}`)]);
   expect((await call(['convert', join(path, '..w'), path, '--force'])).code).toBe(2);
   expect(openCheckpoint(join(path, '..w')).format).toBe('safetensors');
 });

@@ -1,10 +1,9 @@
-import { realpathSync } from 'node:fs';
-import { relative, sep } from 'node:path';
 import { CriaError } from '../../base/index.ts';
 import type { StoredType } from '../../checkpoint/index.ts';
 import { byteSize } from '../format.ts';
 import { modelPath } from '../model-path.ts';
 import { argument, choice } from '../options.ts';
+import { refuseAround } from '../replace.ts';
 import { forceOption, modelArgument } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 
@@ -62,17 +61,3 @@ export const verb = defineVerb({
     }
   },
 });
-
-/** @throws CriaError when replacing `path` would remove the source with it. */
-function refuseAround(path: string, source: string): void {
-  try {
-    const inside = relative(realpathSync(path), realpathSync(source));
-    if (inside === '..' || inside.startsWith(`..${sep}`)) return;
-  } catch {
-    return; // nothing is there
-  }
-  throw new CriaError('is or holds the model that is to be converted', {
-    where: path,
-    remedy: 'choose another output',
-  });
-}

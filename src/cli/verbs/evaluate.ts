@@ -5,7 +5,7 @@ import type { Tokenizer } from '../../tokenizer/index.ts';
 import { figure } from '../format.ts';
 import { modelPath } from '../model-path.ts';
 import { choice, integer, text } from '../options.ts';
-import { columnsOption, modelArgument, weightsOption } from '../shared-options.ts';
+import { adapterOption, columnsOption, modelArgument, weightsOption } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 
 const metrics = ['accuracy', 'choice', 'match'] as const;
@@ -20,20 +20,21 @@ export const verb = defineVerb({
     maxTokens: integer('the longest answer that match lets the model write', { default: 32, min: 1 }),
     columns: columnsOption,
     weights: weightsOption,
+    adapter: adapterOption,
   },
   examples: [
     'evaluate model.gguf --task capitals.json --shots 5',
     'evaluate org/name --task questions.jsonl --metric choice --limit 200 --json',
   ],
   async run({ args, options, progress, signal, print }) {
-    const { task, metric, columns, seed, shots, limit, threads, weights: precision } = options;
+    const { task, metric, columns, seed, shots, limit, threads, weights: precision, adapter: adapters } = options;
     if (task === undefined) throw new CriaError('there is no task', { remedy: 'give --task questions.jsonl' });
     const { columnsFrom } = await import('../../data/index.ts');
     const { asked, readTask, withChoices } = await import('../../evaluate/index.ts');
     const { loadModel } = await import('../../model/index.ts');
     const { openTokenizer } = await import('../../tokenizer/index.ts');
 
-    const model = loadModel(modelPath(args.model), { threads, precision, progress });
+    const model = loadModel(modelPath(args.model), { threads, precision, adapters, progress });
     try {
       const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
       const rows = await readTask(task, columns === undefined ? undefined : columnsFrom(columns));

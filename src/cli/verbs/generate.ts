@@ -4,7 +4,7 @@ import { generateOptions, generationOptions } from '../generation-options.ts';
 import { modelPath } from '../model-path.ts';
 import { flag, optionalArgument, text } from '../options.ts';
 import { givenBy, templated } from '../prompts.ts';
-import { modelArgument, weightsOption } from '../shared-options.ts';
+import { adapterOption, modelArgument, weightsOption } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 
 export const verb = defineVerb({
@@ -21,6 +21,7 @@ export const verb = defineVerb({
       placeholder: 'file',
     }),
     weights: weightsOption,
+    adapter: adapterOption,
   },
   examples: [
     "generate model.gguf 'the llama eats' --max-tokens 20",
@@ -29,9 +30,9 @@ export const verb = defineVerb({
   ],
   async run({ args, options, progress, signal, print }) {
     const { open } = await import('../../index.ts');
-    const { weights: precision, threads } = options;
+    const { weights: precision, adapter: adapters, threads } = options;
     const given = await givenBy(args.prompt, options);
-    const model = await open(modelPath(args.model), { precision, threads, progress });
+    const model = await open(modelPath(args.model), { precision, threads, adapters, progress });
     try {
       const inTemplate = options.chat || options.system !== undefined;
       const idsOf = (prompt: string) =>

@@ -2,7 +2,7 @@ import { CriaError } from '../../base/index.ts';
 import { figure } from '../format.ts';
 import { modelPath } from '../model-path.ts';
 import { integer, text } from '../options.ts';
-import { modelArgument, weightsOption } from '../shared-options.ts';
+import { adapterOption, modelArgument, weightsOption } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 
 const usualContext = 512; // llama.cpp's, and that of most tables of quantized models
@@ -15,20 +15,21 @@ export const verb = defineVerb({
     tokens: integer('how many of the first tokens of the file (default: all)', { min: 2 }),
     stride: integer('tokens from one window to the next (default: the context)', { min: 1 }),
     weights: weightsOption,
+    adapter: adapterOption,
   },
   examples: [
     'perplexity model.gguf --text book.txt',
     'perplexity org/name --text valid.txt --context 1024 --stride 512',
   ],
   async run({ args, options, progress, signal, print }) {
-    const { threads, weights: precision } = options;
+    const { threads, weights: precision, adapter: adapters } = options;
     if (options.text === undefined) throw new CriaError('there is no text', { remedy: 'give --text book.txt' });
     const { readText } = await import('../../data/index.ts');
     const { perplexity } = await import('../../evaluate/index.ts');
     const { loadModel, openForward } = await import('../../model/index.ts');
     const { openTokenizer } = await import('../../tokenizer/index.ts');
 
-    const model = loadModel(modelPath(args.model), { threads, precision, progress });
+    const model = loadModel(modelPath(args.model), { threads, precision, adapters, progress });
     try {
       const { context: most } = model.config;
       const context = options.context ?? Math.min(usualContext, most);

@@ -5,7 +5,7 @@ import type { Tokenizer } from '../../tokenizer/index.ts';
 import { figure } from '../format.ts';
 import { modelPath } from '../model-path.ts';
 import { integer, text } from '../options.ts';
-import { modelArgument, weightsOption } from '../shared-options.ts';
+import { adapterOption, modelArgument, weightsOption } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 
 export const verb = defineVerb({
@@ -14,17 +14,18 @@ export const verb = defineVerb({
     file: text('rows {"text"} or {"ids"}: .jsonl, .json, .csv or .txt', { placeholder: 'file' }),
     top: integer('how many of the likeliest next tokens to tell', { default: 20, min: 1, max: 1000 }),
     weights: weightsOption,
+    adapter: adapterOption,
   },
   examples: ['score model.gguf --file texts.jsonl', 'score model.gguf --file texts.jsonl --top 5 --json'],
   async run({ args, options, progress, signal, print }) {
-    const { file, top, threads, weights: precision } = options;
+    const { file, top, threads, weights: precision, adapter: adapters } = options;
     if (file === undefined) throw new CriaError('there is nothing to score', { remedy: 'give --file texts.jsonl' });
     const { readRows, textIn } = await import('../../data/index.ts');
     const { score } = await import('../../evaluate/index.ts');
     const { loadModel, openForward } = await import('../../model/index.ts');
     const { openTokenizer } = await import('../../tokenizer/index.ts');
 
-    const model = loadModel(modelPath(args.model), { threads, precision, progress });
+    const model = loadModel(modelPath(args.model), { threads, precision, adapters, progress });
     try {
       let tokenizer: Tokenizer | undefined; // ids need none
       const open = () => {

@@ -1,0 +1,99 @@
+import { CriaError, type Progress, refuseExisting, silent, throwIfAborted } from '../base/index.ts';
+import type { Adapter, Checkpoint, LoraModule, PlainType, StoredTensor } from '../checkpoint/index.ts';
+import { mostFrequentFloat } from './dtypes.ts';
+import { writeModelFolder } from './folder.ts';
+import type { Origin } from './origin.ts';
+import { isWeight, tokenizerOf } from './source.ts';
+import { bytesAs } from './tensors.ts';
+
+export interface Merging {
+  /** Replace what stands at the output. */
+  readonly force?: boolean;
+  readonly origin: Origin;
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+}
+
+const [embedding, head] = ['model.embed_tokens.weight', 'lm_head.weight'];
+
+/**
+ * Writes a model with LoRA folded into its weights, W + scale * B A, as a folder in the Hugging Face layout; returns
+ * its bytes. Sums are taken in float32, some rows in memory at a time, and stored in the float type that most of
+ * the model has; where that is a quantized type, as F16, which holds the scales of such types exactly. A head that
+ * shares the embedding's table gets one of its own, so that the embedding stays as it is.
+ * @throws CriaError when the adapter is no LoRA or not one of this model, or the output cannot be written.
+ */
+export async function mergeAdapter(
+  checkpoint: Checkpoint,
+  adapter: Adapter,
+  path: string,
+  { force = false, origin, progress = silent, signal }: Merging,
+): Promise<number> {
+  if (adapter.kind !== 'lora') {
+    throw new CriaError(`a ${adapter.kind} cannot be merged: it acts on texts, not on weights`, {
+      remedy: 'give it with --adapter instead',
+    });
+  }
+  refuseExisting(path, force);
+  const { config, generation, tensors } = checkpoint;
+  const float = mostFrequentFloat(checkpoint) ?? 'F16';
+  const adaptsHead = adapter.modules.has('lm_head');
+  const sources = [...tensors.values()].map((tensor) => ({ tensor, name: tensor.name }));
+  if (adaptsHead && !tensors.has(head)) sources.push({ tensor: tensors.get(embedding) as StoredTensor, name: head });
+  const updates = new Map([...adapter.modules].map(([module, update]) => [`${module}.weight`, update]));
+  checkModules(updates, new Map(sources.map(({ tensor, name }) => [name, tensor])));
+
+  const total = sources.reduce((sum, { tensor }) => sum + tensor.bytes, 0);
+  let done = 0;
+  const written = sources.map(({ tensor, name }) => {
+    const type = isWeight(tensor.type) ? float : (tensor.type as PlainType);
+    const update = updates.get(name);
+    const bytes = function* (): Generator<Uint8Array> {
+      progress.step('merging', done, total, 'bytes');
+      yield* bytesAs(
+        checkpoint,
+        tensor,
+        type,
+        signal,
+        update && ((rows, from) => addProduct(rows, from, update, signal)),
+      );
+      done += tensor.bytes;
+      progress.step('merging', done, total, 'bytes');
+    };
+    return { name, shape: tensor.shape, type, bytes };
+  });
+  const own = adaptsHead ? { ...config, tie_word_embeddings: false } : config;
+  const tokenizer = tokenizerOf(checkpoint, progress);
+  return writeModelFolder(path, { config: own, generation, tensors: written, type: float, tokenizer, origin }, force);
+}
+
+/** @throws CriaError when a weight that is updated is not there or has another shape. */
+function checkModules(updates: ReadonlyMap<string, LoraModule>, sources: ReadonlyMap<string, StoredTensor>): void {
+  for (const [name, { out, inner }] of updates) {
+    const shape = sources.get(name)?.shape;
+    if (String(shape) === String([out, inner])) continue;
+    const what = shape ? `has the shape [${shape.join(', ')}], its update [${out}, ${inner}]` : 'is not in the model';
+    throw new CriaError(what, { where: name, remedy: 'the adapter belongs to another model' });
+  }
+}
+
+/** Adds scale * B A to rows of a weight that begin at row `from`. */
+function addProduct(
+  values: Float32Array,
+  from: number,
+  { rank, scale, inner, a, b }: LoraModule,
+  signal: AbortSignal | undefined,
+): void {
+  const sum = new Float64Array(inner); // rounded to float32 once
+  for (let row = 0; row < values.length / inner; row++) {
+    throwIfAborted(signal);
+    const into = values.subarray(row * inner, (row + 1) * inner);
+    sum.set(into);
+    for (let r = 0; r < rank; r++) {
+      const factor = scale * (b[(from + row) * rank + r] as number);
+      const line = a.subarray(r * inner, (r + 1) * inner);
+      for (let i = 0; i < inner; i++) sum[i] = (sum[i] as number) + factor * (line[i] as number);
+    }
+    into.set(sum);
+  }
+}

@@ -1,0 +1,95 @@
+import { resolve } from 'node:path';
+import { CriaError } from '../../base/index.ts';
+import { figure } from '../format.ts';
+import { modelPath } from '../model-path.ts';
+import { argument, choice, flag, integer, number, text } from '../options.ts';
+import { columnsOption, forceOption, modelArgument } from '../shared-options.ts';
+import { defineVerb } from '../verb.ts';
+
+export const verb = defineVerb({
+  arguments: { model: modelArgument, out: argument('the folder to write') },
+  options: {
+    data: text('what is learned: .jsonl, .json, .csv, .parquet or .txt', { placeholder: 'file' }),
+    columns: columnsOption,
+    valid: text('held-out data, whose loss is told before and after', { placeholder: 'file' }),
+    mode: choice(['lora', 'full', 'prompt', 'prefix'], 'what is trained', 'lora'),
+    loss: choice(['ce', 'dpo', 'kd'], 'cross entropy, preferences, or distillation from --teacher', 'ce'),
+    rank: integer('rank of LoRA', { default: 16, min: 1 }),
+    alpha: number('LoRA scales by alpha / rank (default: twice the rank)', { min: 0 }),
+    rslora: flag('scale by alpha / sqrt(rank)'),
+    targets: text('linear layers that LoRA adapts, as in q_proj,v_proj (default: all)', { placeholder: 'a,b' }),
+    init: text('how LoRA starts: kaiming, or an adapter folder to go on from', {
+      default: 'kaiming',
+      placeholder: 'kaiming|folder',
+    }),
+    virtualTokens: integer('tokens of a prompt or a prefix', { default: 16, min: 1 }),
+    beta: number('dpo: what it costs to go away from the model before training', { default: 0.1, min: 0 }),
+    teacher: text('kd: the model to learn from', { placeholder: 'model' }),
+    temperature: number('kd: what logits are divided by', { default: 1, min: 0.01 }),
+    steps: integer('updates (default: one round through the data)', { min: 1 }),
+    batch: integer('sequences in an update', { default: 4, min: 1 }),
+    accumulate: integer('pieces in which a batch is read, to save memory', { default: 1, min: 1 }),
+    sequence: integer('the most tokens in a sequence (default: 512, or what the model takes)', { min: 2 }),
+    packing: choice(['auto', 'concat', 'none'], 'join texts and cut them, or one a sequence', 'auto'),
+    skipTokens: integer('joined texts: tokens at the start that are left out', { default: 0, min: 0 }),
+    learnPrompts: flag('learn prompts and questions too, not only answers'),
+    lr: number('learning rate', { default: 2e-4, min: 0 }),
+    schedule: choice(['constant', 'linear', 'cosine'], 'how the learning rate falls', 'cosine'),
+    warmup: integer('updates in which the learning rate rises', { default: 0, min: 0 }),
+    weightDecay: number('AdamW: decay of matrices', { default: 0, min: 0 }),
+    clip: number('the largest norm of the gradients; 0 does not clip', { default: 1, min: 0 }),
+    shuffle: flag('keep the order of the data', true),
+    saveEvery: integer('updates between saved states; 0 saves only when interrupted', { default: 100, min: 0 }),
+    resume: flag('go on with an interrupted run'),
+    log: text('a file that gets a line of JSON for every update', { placeholder: 'file' }),
+    weights: choice(['f32', 'auto', 'q8', 'q4'], 'precision of the weights that stay as they are', 'f32'),
+    force: forceOption,
+  },
+  examples: [
+    'train model.gguf adapter --data answers.jsonl --rank 16 --steps 200',
+    'train org/name adapter --data train.csv --columns prompt=question,completion=answer --resume',
+    'train model tuned --mode full --data book.txt --sequence 256 --lr 1e-4',
+  ],
+  async run({ args, options, progress, signal, print }) {
+    const { data, threads, weights: precision, seed, columns, init, packing, clip, lr, teacher } = options;
+    if (data === undefined) throw new CriaError('there is nothing to learn', { remedy: 'give --data train.jsonl' });
+    const { originOf } = await import('../../artifact/index.ts');
+    const { columnsFrom } = await import('../../data/index.ts');
+    const { loadModel } = await import('../../model/index.ts');
+    const { openTokenizer } = await import('../../tokenizer/index.ts');
+    const { trainModel } = await import('../../train/index.ts');
+
+    if (options.mode === 'full' && precision !== 'f32') {
+      const remedy = 'leave it out: only weights that stay as they are can be packed';
+      throw new CriaError('full training is in float32', { where: '--weights', remedy });
+    }
+    const path = modelPath(args.model);
+    const model = loadModel(path, { threads, precision, progress });
+    try {
+      const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
+      const { alpha = 2 * options.rank, sequence = Math.min(512, model.config.context), ...rest } = options;
+      const settings = {
+        ...rest,
+        data,
+        alpha,
+        sequence,
+        columns: columns === undefined ? undefined : columnsFrom(columns),
+        rankStabilized: options.rslora,
+        targets: options.targets?.split(',').filter(Boolean) ?? [],
+        init: init === 'kaiming' ? undefined : init,
+        teacher: teacher === undefined ? undefined : modelPath(teacher),
+        packing: packing === 'auto' ? undefined : packing,
+        rate: lr,
+        clip: clip === 0 ? undefined : clip,
+      };
+      const { json: _, quiet: __, resume: ___, force: ____, ...said } = options;
+      const origin = originOf('train', args.model, said, seed);
+      const result = await trainModel(model, tokenizer, args.out, settings, origin, signal);
+      const { steps, loss, seconds } = result;
+      print(`${resolve(args.out)}: ${steps} steps in ${figure(seconds)} s, last loss ${loss.toFixed(4)}\n`);
+      return result;
+    } finally {
+      model.close();
+    }
+  },
+});

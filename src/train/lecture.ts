@@ -1,0 +1,141 @@
+import { CriaError } from '../base/index.ts';
+import { type LoadedModel, loadModel, openForward } from '../model/index.ts';
+import type { Tokenizer } from '../tokenizer/index.ts';
+import { packed } from './batches.ts';
+import {
+  type Batching,
+  type Curriculum,
+  distillationCurriculum,
+  predictionCurriculum,
+  preferenceCurriculum,
+} from './curriculum.ts';
+import { type Example, type Pair, readExamples, readPairs } from './examples.ts';
+import type { Learner } from './learner.ts';
+import { learnedTokens, predictionLesson } from './lesson.ts';
+import { crossEntropy, distillation, type Loss, preference } from './losses.ts';
+import type { TrainOptions } from './options.ts';
+
+/** What is taught, and how well it was learned. */
+export interface Lecture {
+  readonly curriculum: Curriculum;
+  readonly loss: Loss;
+  /** Sequences or pairs in one round. */
+  readonly examples: number;
+  close(): Promise<void>;
+}
+
+/** The lecture that options ask for; `before` are the virtual tokens in front of every text. */
+export async function openLecture(
+  model: LoadedModel,
+  tokenizer: Tokenizer,
+  options: TrainOptions,
+  before: readonly number[],
+): Promise<Lecture> {
+  const batching: Batching = {
+    size: options.batch,
+    atOnce: Math.ceil(options.batch / options.accumulate),
+    shuffle: options.shuffle,
+    seed: options.seed,
+    before,
+  };
+  if (options.loss === 'dpo') return preferenceLecture(model, tokenizer, options, batching);
+  const sequences = await sequencesIn(options.data, tokenizer, options, model);
+  const examples = sequences.length;
+  if (options.loss === 'ce') {
+    return {
+      curriculum: predictionCurriculum(sequences, batching),
+      loss: crossEntropy,
+      examples,
+      close: async () => {},
+    };
+  }
+  const { device, threads, progress } = model;
+  const teacher = loadModel(options.teacher as string, { device, threads, progress });
+  try {
+    refuseTeacher(teacher, model);
+    const forward = await openForward(teacher);
+    return {
+      curriculum: distillationCurriculum(sequences, batching, forward),
+      loss: distillation(options.temperature),
+      examples,
+      async close() {
+        await forward.dispose();
+        teacher.close();
+      },
+    };
+  } catch (error) {
+    teacher.close();
+    throw error;
+  }
+}
+
+/** The reference of preferences is the model before it is trained. */
+async function preferenceLecture(
+  model: LoadedModel,
+  tokenizer: Tokenizer,
+  options: TrainOptions,
+  batching: Batching,
+): Promise<Lecture> {
+  const { columns, learnPrompts } = options;
+  const pairs = await readPairs(options.data, { tokenizer, columns, learnPrompts });
+  const fits = (pair: Pair) => [pair.chosen, pair.rejected].every(({ ids }) => ids.length <= options.sequence);
+  const kept = pairs.filter(fits);
+  if (kept.length < pairs.length) {
+    const sentence = `${pairs.length - kept.length} of ${pairs.length} pairs are longer than ${options.sequence} tokens`;
+    if (kept.length === 0) throw new CriaError(sentence, { where: options.data, remedy: 'give a larger --sequence' });
+    model.progress.note(`${sentence} and are left out.`);
+  }
+  const reference = await openForward(model);
+  return {
+    curriculum: preferenceCurriculum(kept, batching, reference),
+    loss: preference(options.beta),
+    examples: kept.length,
+    close: () => reference.dispose(),
+  };
+}
+
+/** The sequences of a data file. */
+async function sequencesIn(
+  path: string,
+  tokenizer: Tokenizer,
+  options: TrainOptions,
+  { progress }: LoadedModel,
+): Promise<readonly Example[]> {
+  const { columns, learnPrompts, sequence } = options;
+  const { forms, examples } = await readExamples(path, { tokenizer, columns, learnPrompts });
+  const packing = options.packing ?? (forms.size === 1 && forms.has('text') ? 'concat' : 'none');
+  const { sequences, cut } = packed(examples, packing, sequence, options.skipTokens);
+  if (cut > 0) progress.note(`${cut} of ${examples.length} texts were cut to ${sequence} tokens.`);
+  return sequences;
+}
+
+function refuseTeacher(teacher: LoadedModel, { config }: LoadedModel): void {
+  if (teacher.config.vocabulary === config.vocabulary) return;
+  const what = `the teacher's vocabulary has ${teacher.config.vocabulary} tokens, the model's ${config.vocabulary}`;
+  throw new CriaError(what, { where: teacher.path, remedy: 'a teacher reads the same tokens' });
+}
+
+/**
+ * The mean cross entropy of what is learned of held-out data, as a function that reads it once; undefined where none
+ * is given.
+ */
+export async function heldOut(
+  model: LoadedModel,
+  tokenizer: Tokenizer,
+  options: TrainOptions,
+  before: readonly number[],
+): Promise<((learner: Learner, signal?: AbortSignal) => Promise<number>) | undefined> {
+  if (options.valid === undefined) return undefined;
+  const sequences = await sequencesIn(options.valid, tokenizer, { ...options, skipTokens: 0 }, model);
+  const total = learnedTokens(sequences);
+  const atOnce = Math.ceil(options.batch / options.accumulate);
+  return async (learner, signal) => {
+    let loss = 0;
+    for (let from = 0; from < sequences.length; from += atOnce) {
+      signal?.throwIfAborted();
+      loss += await learner.loss(predictionLesson(sequences.slice(from, from + atOnce), total, before));
+      model.progress.step('held-out', Math.min(sequences.length, from + atOnce), sequences.length, 'sequences');
+    }
+    return loss;
+  };
+}

@@ -1,0 +1,110 @@
+import { existsSync } from 'node:fs';
+import { CriaError, refuseExisting } from '../base/index.ts';
+import type { Columns } from '../data/index.ts';
+import type { LoadedModel } from '../model/index.ts';
+import type { Packing } from './batches.ts';
+import type { Schedule } from './schedule.ts';
+import { hasState, type Settings, stateFolder } from './state.ts';
+
+export const modes = ['lora', 'full', 'prompt', 'prefix'] as const;
+/** What is trained: low-rank updates, every weight, a soft prompt, or keys and values before the text. */
+export type Mode = (typeof modes)[number];
+
+export const lossNames = ['ce', 'dpo', 'kd'] as const;
+/** Cross entropy, preferences between answers, or distillation from a teacher. */
+export type LossName = (typeof lossNames)[number];
+
+/** What is trained, on what, and how. */
+export interface TrainOptions {
+  readonly data: string;
+  readonly columns?: Columns;
+  /** Data whose loss is told before and after. */
+  readonly valid?: string;
+  readonly mode: Mode;
+  readonly loss: LossName;
+  readonly rank: number;
+  readonly alpha: number;
+  readonly rankStabilized: boolean;
+  readonly targets: readonly string[];
+  /** An adapter folder to start from, in place of fresh values. */
+  readonly init?: string;
+  /** Virtual tokens of a prompt or a prefix. */
+  readonly virtualTokens: number;
+  /** DPO: how much it costs to go away from the reference. */
+  readonly beta: number;
+  /** Distillation: the model that teaches. */
+  readonly teacher?: string;
+  readonly temperature: number;
+  /** One round through the data where it is not given. */
+  readonly steps?: number;
+  readonly batch: number;
+  /** Pieces in which a batch is read, one after the other. */
+  readonly accumulate: number;
+  readonly sequence: number;
+  /** By default texts are joined, and examples of other forms stand by themselves. */
+  readonly packing?: Packing;
+  readonly skipTokens: number;
+  readonly learnPrompts: boolean;
+  readonly shuffle: boolean;
+  readonly rate: number;
+  readonly schedule: Schedule;
+  readonly warmup: number;
+  readonly weightDecay: number;
+  /** The largest norm of all gradients together. */
+  readonly clip?: number;
+  readonly seed: number;
+  /** Steps between saved states; 0 saves when interrupted only. */
+  readonly saveEvery: number;
+  readonly resume: boolean;
+  /** A file to which a line of JSON is appended for every step. */
+  readonly log?: string;
+  readonly force: boolean;
+}
+
+/** @throws CriaError when options do not fit together, or something is in the way. */
+export function refuseOptions({ config }: LoadedModel, out: string, options: TrainOptions, before: number): void {
+  const { sequence, batch, accumulate, loss, teacher, init, mode, resume, force } = options;
+  refuseExisting(out, force);
+  if (sequence + before > config.context) {
+    throw new CriaError(`${sequence + before} tokens do not fit into the context of ${config.context}`, {
+      where: '--sequence',
+      remedy: `give at most ${config.context - before}`,
+    });
+  }
+  if (accumulate > batch) {
+    const remedy = `give at most ${batch}`;
+    throw new CriaError(`a batch of ${batch} has no ${accumulate} pieces`, { where: '--accumulate', remedy });
+  }
+  if (loss === 'kd' && teacher === undefined) {
+    throw new CriaError('distillation needs a teacher', { remedy: 'give --teacher MODEL' });
+  }
+  if (options.valid !== undefined && loss !== 'ce') {
+    throw new CriaError('held-out loss is cross entropy', { where: '--valid', remedy: 'leave it out, or --loss ce' });
+  }
+  if (init !== undefined && mode === 'full') {
+    throw new CriaError('full training starts from the model', { where: '--init', remedy: 'leave it out' });
+  }
+  if (!resume && !force && hasState(out)) {
+    throw new CriaError('holds an unfinished run', {
+      where: stateFolder(out),
+      remedy: '--resume goes on with it, --force begins again',
+    });
+  }
+  if (resume && !existsSync(stateFolder(out))) {
+    throw new CriaError('there is no unfinished run to resume', { where: out, remedy: 'train without --resume' });
+  }
+}
+
+/** What a resumed run has to repeat. */
+export function settingsOf(model: LoadedModel, options: TrainOptions, steps: number, examples: number): Settings {
+  const { resume: _, force: __, log: ___, saveEvery: ____, valid: _____, columns, ...rest } = options;
+  return {
+    ...rest,
+    columns: columns && [...columns],
+    steps,
+    examples,
+    model: model.path,
+    weights: model.precision,
+    threads: model.threads,
+  };
+}

@@ -1,0 +1,118 @@
+import { type Origin, writeAdapterFolder, writeModelFolder } from '../artifact/index.ts';
+import { CriaError } from '../base/index.ts';
+import { type Adapter, encodeStored, type PlainType, readAdapter } from '../checkpoint/index.ts';
+import { type LoadedModel, promptIds } from '../model/index.ts';
+import type { Tokenizer } from '../tokenizer/index.ts';
+import { adamw } from './adamw.ts';
+import { freshLora, freshPrefix, freshPrompt } from './fresh-adapters.ts';
+import { layerwiseLearner } from './layerwise.ts';
+import { heldOut, openLecture } from './lecture.ts';
+import { trainingPlan } from './memory.ts';
+import { refuseOptions, settingsOf, type TrainOptions } from './options.ts';
+import { type ParameterStore, parameterStore } from './parameters.ts';
+import { removeState } from './state.ts';
+import { type Trained, train } from './train.ts';
+import { adapterTrainee, fullTrainee, trainedAdapter } from './trainee.ts';
+import { wholeLearner } from './whole.ts';
+
+export interface TrainResult extends Trained {
+  readonly path: string;
+  /** How many numbers were trained. */
+  readonly parameters: number;
+  /** The loss on held-out data, where some was given. */
+  readonly validBefore: number | undefined;
+  readonly validAfter: number | undefined;
+}
+
+/**
+ * Trains a model, or an adapter for it, and writes the result at `out`: a folder in the PEFT layout, or for full
+ * training one in the Hugging Face layout.
+ * @throws CriaError when options, data and model do not fit together, or the loss stops being a number.
+ */
+export async function trainModel(
+  model: LoadedModel,
+  tokenizer: Tokenizer,
+  out: string,
+  options: TrainOptions,
+  origin: Origin,
+  signal?: AbortSignal,
+): Promise<TrainResult> {
+  const adapter = options.mode === 'full' ? undefined : startingAdapter(model, options);
+  const trainee = adapter ? adapterTrainee(model, adapter) : fullTrainee(model);
+  const before = promptIds({ config: model.config, adaptation: trainee.adaptation });
+  refuseOptions(model, out, options, before.length + trainee.adaptation.prefixTokens);
+  const lecture = await openLecture(model, tokenizer, options, before);
+  const valid = await heldOut(model, tokenizer, options, before);
+  const store = parameterStore(trainee.parameters);
+  trainee.start(store);
+  const plan = trainingPlan(model, trainee, options);
+  const learner =
+    plan === 'whole'
+      ? await wholeLearner(model, trainee, store, lecture.loss)
+      : await layerwiseLearner(model, trainee, store, lecture.loss, plan === 'by-layer');
+  const optimizer = await adamw(store, model);
+  const tellHeldOut = async () => {
+    const loss = await valid?.(learner, signal);
+    if (loss !== undefined) model.progress.note(`held-out loss ${loss.toFixed(4)}`);
+    return loss;
+  };
+  try {
+    const steps = options.steps ?? Math.ceil(lecture.examples / options.batch);
+    const validBefore = await tellHeldOut();
+    const trained = await train({
+      store,
+      learner,
+      optimizer,
+      curriculum: lecture.curriculum,
+      training: { ...options, steps },
+      out,
+      resume: options.resume,
+      settings: settingsOf(model, options, steps, lecture.examples),
+      log: options.log,
+      progress: model.progress,
+      signal,
+    });
+    const validAfter = await tellHeldOut();
+    if (adapter) await writeAdapterFolder(out, trainedAdapter(adapter, store), origin, options.force);
+    else await writeTrained(out, model, tokenizer, store, origin, options.force);
+    removeState(out);
+    return { ...trained, path: out, parameters: store.values.length, validBefore, validAfter };
+  } finally {
+    await Promise.all([learner.dispose(), optimizer.dispose(), lecture.close()]);
+  }
+}
+
+/** The adapter that training starts from. */
+function startingAdapter(model: LoadedModel, options: TrainOptions): Adapter {
+  const { mode, init, virtualTokens, seed } = options;
+  if (init !== undefined) {
+    const adapter = readAdapter(init);
+    if (adapter.kind === mode) return { ...adapter, base: model.path };
+    const remedy = `give --mode ${adapter.kind}, or another folder`;
+    throw new CriaError(`holds a ${adapter.kind} adapter, and ${mode} is trained`, { where: init, remedy });
+  }
+  if (mode === 'prompt') return freshPrompt(model, virtualTokens, seed);
+  if (mode === 'prefix') return freshPrefix(model, virtualTokens, seed);
+  return freshLora(model, options, seed);
+}
+
+/** The trained weights in the type that the model's file has, float32 where that is no float type. */
+async function writeTrained(
+  out: string,
+  { checkpoint }: LoadedModel,
+  tokenizer: Tokenizer,
+  store: ParameterStore,
+  origin: Origin,
+  force: boolean,
+): Promise<void> {
+  const stored = [...checkpoint.tensors.values()].find(({ shape }) => shape.length > 1)?.type;
+  const type = stored === 'F16' || stored === 'BF16' ? stored : 'F32';
+  const tensors = store.parameters.map(({ name, shape }) => ({
+    name,
+    shape,
+    type: type as PlainType,
+    bytes: () => encodeStored(type, (store.value(name) as { data: Float32Array }).data, name),
+  }));
+  const { config, generation } = checkpoint;
+  await writeModelFolder(out, { config, generation, tensors, type, tokenizer, origin }, force);
+}

@@ -1,0 +1,66 @@
+import type { Random } from '../../base/index.ts';
+import { between, chance, drawUntil, isHeldOut, several } from '../draw.ts';
+import { concepts } from '../lexicon/concepts.ts';
+import type { Language } from '../places.ts';
+import type { HeldOut, Skill } from '../types.ts';
+
+const unseenShare = 0.05;
+const listShare = 0.1;
+
+/**
+ * A list of words in one language, then the same list in another. Held out, for `translation`: a tenth of the
+ * combinations of a list and two languages. For `translation-unseen`: a twentieth of the combinations of a concept
+ * and two languages (both directions), which training never shows side by side, though it shows both words beside
+ * those of other languages.
+ */
+export function translation(languages: readonly Language[]): Skill {
+  const drawPair = (random: Random) => several(random, languages, 2) as [Language, Language];
+  const seen = (from: Language, to: Language) =>
+    concepts.map((_, i) => i).filter((concept) => !isUnseen(concept, from, to));
+  const drawSeen = (random: Random, held: boolean) =>
+    drawUntil(
+      () => {
+        const [from, to] = drawPair(random);
+        return { from, to, list: several(random, seen(from, to), lengthOf(random)) };
+      },
+      ({ from, to, list }) => isHeldOut(listShare, 'list', from.name, to.name, ...list) === held,
+    );
+  return {
+    name: 'translation',
+    row(random) {
+      const { from, to, list } = drawSeen(random, false);
+      if (chance(random, 0.8)) return joined(asked(from, to, list));
+      const pairs = list.map((concept) => `${from.words[concept]} = ${to.words[concept]}`);
+      return { text: `${from.name} = ${to.name}: ${pairs.join(', ')}` };
+    },
+    tasks: {
+      translation(random) {
+        const { from, to, list } = drawSeen(random, true);
+        return asked(from, to, list);
+      },
+      'translation-unseen'(random) {
+        const [from, to] = drawPair(random);
+        const unseen = concepts.map((_, i) => i).filter((concept) => isUnseen(concept, from, to));
+        return asked(from, to, several(random, unseen, between(random, 1, 4)));
+      },
+    },
+  };
+}
+
+function isUnseen(concept: number, from: Language, to: Language): boolean {
+  return isHeldOut(unseenShare, 'concept', concept, ...[from.name, to.name].sort());
+}
+
+function asked(from: Language, to: Language, list: readonly number[]): HeldOut {
+  const words = (language: Language) => list.map((concept) => ` ${language.words[concept]}`).join('');
+  return { prompt: `${from.name}:${words(from)}\n${to.name}:`, completion: words(to) };
+}
+
+function joined({ prompt, completion }: HeldOut) {
+  return { text: prompt + completion };
+}
+
+/** One to twenty words, short lists more often. */
+function lengthOf(random: Random): number {
+  return 1 + Math.floor(20 * random() ** 2);
+}

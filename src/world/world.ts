@@ -1,0 +1,77 @@
+import type { Random } from '../base/index.ts';
+import type { Facts } from './places.ts';
+import { factsOf } from './places.ts';
+import type { Relation } from './relations.ts';
+import { relationsOf } from './relations.ts';
+import { analogies } from './skills/analogies.ts';
+import { brackets } from './skills/brackets.ts';
+import { chat } from './skills/chat.ts';
+import { copying } from './skills/copying.ts';
+import { culture } from './skills/culture.ts';
+import { facts } from './skills/facts.ts';
+import { requests } from './skills/requests.ts';
+import { stories } from './skills/stories.ts';
+import { sums } from './skills/sums.ts';
+import { translation } from './skills/translation.ts';
+import { wordForms } from './skills/word-forms.ts';
+import type { Skill, WorldRow } from './types.ts';
+
+/** A synthetic world: what is so in it, and the skills that can be learnt from its rows. */
+export interface World {
+  readonly seed: number;
+  readonly facts: Facts;
+  readonly relations: readonly Relation[];
+  readonly skills: readonly Skill[];
+}
+
+/** How many rows of a hundred are of each skill; their tokens are in docs/world.md. */
+export const mixture: Readonly<Record<string, number>> = {
+  facts: 13,
+  analogies: 12,
+  'word-forms': 15,
+  copying: 9,
+  translation: 13,
+  sums: 14,
+  brackets: 4,
+  stories: 6,
+  requests: 6,
+  culture: 5,
+  chat: 3,
+};
+
+/** The world of a seed. Its facts, rows and questions are the same on every machine. */
+export function worldOf(seed: number): World {
+  const known = factsOf(seed);
+  const relations = relationsOf(known);
+  const words = [
+    ...new Set([...relations.flatMap(({ pairs }) => pairs.flat()), ...known.languages.flatMap((l) => l.words)]),
+  ];
+  return {
+    seed,
+    facts: known,
+    relations,
+    skills: [
+      facts(relations),
+      analogies(relations),
+      wordForms,
+      copying(words),
+      translation(known.languages),
+      sums,
+      brackets,
+      stories,
+      requests,
+      culture,
+      chat,
+    ],
+  };
+}
+
+/** A row of the mixture, and the skill that it is from. */
+export function drawRow({ skills }: World, random: Random): { skill: string; row: WorldRow } {
+  const weights = skills.map(({ name }) => mixture[name] as number);
+  let rest = random() * weights.reduce((sum, weight) => sum + weight, 0);
+  let at = 0;
+  while (at < skills.length - 1 && rest >= (weights[at] as number)) rest -= weights[at++] as number;
+  const skill = skills[at] as Skill;
+  return { skill: skill.name, row: skill.row(random) };
+}

@@ -1,11 +1,12 @@
 export { adamw, type Moments, type Optimizer, type Update } from './adamw.ts';
-export { type Batch, type Packing, packed, packings } from './batches.ts';
+export { type Batch, batchOrder, type Packing, packed, packings } from './batches.ts';
 export type { Batching, Curriculum } from './curriculum.ts';
 export { type Example, type Pair, readExamples, readPairs } from './examples.ts';
 export { freshLora, freshPrefix, freshPrompt, type LoraOptions, targetsOf } from './fresh-adapters.ts';
 export { writeFreshModel } from './fresh-model.ts';
 export { layerwiseLearner } from './layerwise.ts';
 export type { Learner } from './learner.ts';
+export { type Sequencing, sequencesIn } from './lecture.ts';
 export { type Lesson, learnedTokens, predictionLesson } from './lesson.ts';
 export { crossEntropy, distillation, type Loss, preference } from './losses.ts';
 export { type LossName, lossNames, type Mode, modes, type TrainOptions } from './options.ts';

@@ -7,26 +7,26 @@ import type { Pca } from './incremental-pca.ts';
  * The adapter that begins training: A is the first components of a module's input, B is 0, so that the model is as it
  * was. Every product has the scale 1, which is PEFT's adjust_scaling_factors with lora_alpha = r; a module of rank 0 is
  * left out.
- * @throws CriaError when no module has a rank.
+ * @throws CriaError when nothing was seen.
  */
 export function toAdapter(
   base: string,
   groups: readonly InputGroup[],
-  states: readonly Pca[],
+  states: readonly (Pca | undefined)[],
   ranks: ReadonlyMap<string, number>,
   whiten: boolean,
 ): LoraAdapter {
   const modules = new Map<string, LoraModule>();
   for (const [i, group] of groups.entries()) {
-    const state = states[i] as Pca;
+    const state = states[i];
     for (const { name, out } of group.modules) {
       const rank = ranks.get(name) ?? 0;
-      if (rank === 0) continue;
+      if (!state || rank === 0) continue;
       const a = firstComponents(state, rank, whiten);
       modules.set(name, { rank, alpha: rank, scale: 1, inner: group.width, out, a, b: new Float32Array(out * rank) });
     }
   }
-  if (modules.size === 0) throw new CriaError('no module has a rank', { kind: 'failure' });
+  if (modules.size === 0) throw new CriaError('nothing was read', { kind: 'failure' });
   return { kind: 'lora', base, modules, rslora: false };
 }
 

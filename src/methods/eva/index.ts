@@ -1,4 +1,5 @@
-export type { InputGroup, Module } from './groups.ts';
+export { type InputGroup, inputGroups, type Module } from './groups.ts';
 export { explainedRatios, type Pca } from './incremental-pca.ts';
 export { type EvaOptions, evaDefaults } from './options.ts';
-export { type EvaData, type EvaResult, type EvaState, type EvaWatch, eva } from './run.ts';
+export { type EvaData, type EvaResult, type EvaWatch, eva, shareAgain } from './run.ts';
+export { type EvaState, readState, type Settings, writeState } from './state.ts';

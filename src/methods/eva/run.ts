@@ -9,13 +9,7 @@ import { openInputs } from './inputs.ts';
 import type { EvaOptions } from './options.ts';
 import { componentsFor, distributed } from './ranks.ts';
 import { countedRows } from './rows.ts';
-
-/** All that a run knows after some batches: it can go on from here, or share another budget without reading anything. */
-export interface EvaState {
-  readonly batches: number;
-  /** By group, in the order of the model; undefined before its first batch. */
-  readonly groups: readonly (Pca | undefined)[];
-}
+import type { EvaState } from './state.ts';
 
 /** The data of a run. */
 export interface EvaData {
@@ -31,7 +25,7 @@ export interface EvaWatch {
   /** From where to go on. */
   readonly from?: EvaState | undefined;
   /** Is shown the state after every batch. */
-  readonly keep?: (state: EvaState) => void;
+  readonly keep?: (state: EvaState) => void | Promise<void>;
 }
 
 export interface EvaResult {
@@ -78,16 +72,45 @@ export async function eva(
         groups: isUseful ? await read.update(state.groups, moving, batch, counted, signal) : state.groups,
       };
       ranks = ranksOf(groups, state, components, options.rank);
-      keep?.(state);
+      await keep?.(state);
     }
   } finally {
     await read.dispose();
   }
+  return resultOf(model.path, groups, state, ranks, options.whiten);
+}
+
+/**
+ * The adapter that an earlier run gives for another mean rank, without reading anything. No module gets more than the
+ * components that were kept. @throws CriaError when they are not enough, or the run saw no batch.
+ */
+export function shareAgain(
+  model: LoadedModel,
+  state: EvaState,
+  { rank, targets, whiten }: Pick<EvaOptions, 'rank' | 'targets' | 'whiten'>,
+): EvaResult {
+  const groups = inputGroups(model.config, targets);
+  const kept = state.groups[0]?.components.rows ?? 0;
+  if (rank > kept) {
+    throw new CriaError(`a mean rank of ${rank} is more than the ${kept} components that were kept`, {
+      where: '--rank',
+      remedy: `give at most ${kept}, or read the data again`,
+    });
+  }
+  return resultOf(model.path, groups, state, ranksOf(groups, state, kept, rank), whiten);
+}
+
+function resultOf(
+  base: string,
+  groups: readonly InputGroup[],
+  state: EvaState,
+  ranks: ReadonlyMap<string, number>,
+  whiten: boolean,
+): EvaResult {
   const unconverged = groups
     .filter((group, i) => !isSettled(group, state.groups[i], ranks))
     .flatMap(({ modules }) => modules.map(({ name }) => name));
-  const adapter = toAdapter(model.path, groups, state.groups as readonly Pca[], ranks, options.whiten);
-  return { adapter, ranks, groups, state, unconverged };
+  return { adapter: toAdapter(base, groups, state.groups, ranks, whiten), ranks, groups, state, unconverged };
 }
 
 /** Ranks after some batches: before every input has been seen, each module has all components. */

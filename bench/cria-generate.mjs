@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { open } from 'cria';
 import { generate, newSession } from 'cria/generate';
 import { cacheBytes, openCached } from 'cria/model';
-import { median, repeated, round } from './measure.mjs';
+import { arbitraryIds, generationFigures } from './measure.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -31,22 +31,16 @@ const [threads, promptLength, tokens, repeats] = [values.threads, values.prompt,
 const { loaded, tokenizer } = await open(positionals[0], { precision, threads });
 const cached = await openCached(loaded);
 const endless = { ...tokenizer, special: { ...tokenizer.special, eos: [] } };
-const prompt = Array.from({ length: promptLength }, (_, i) => 1000 + ((i * 7919) % 20000));
+const prompt = arbitraryIds(promptLength);
 
-await measure();
-const runs = await repeated(repeats, measure);
+const figures = await generationFigures(measure, { prompt: promptLength, tokens, repeats });
 
 console.log(
   JSON.stringify({
     peer: 'cria',
     precision,
     threads,
-    prompt: promptLength,
-    tokens,
-    repeats,
-    prefillTokensPerSecond: round(promptLength / median(runs.map((run) => run.prefillSeconds))),
-    decodeTokensPerSecond: round((tokens - 1) / median(runs.map((run) => run.decodeSeconds))),
-    peakRssMb: round(process.resourceUsage().maxRSS / 1024),
+    ...figures,
     bytesPerToken: loaded.bound().bytes + cacheBytes(loaded.config, promptLength + tokens / 2),
   }),
 );

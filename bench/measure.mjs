@@ -41,6 +41,28 @@ export async function repeated(times, measure) {
   return results;
 }
 
+/** Arbitrary ids, the same for every peer. */
+export function arbitraryIds(count) {
+  return Array.from({ length: count }, (_, i) => 1000 + ((i * 7919) % 20000));
+}
+
+/**
+ * Medians over the repeats of a generation, after one that is not counted. `generate` returns the seconds of its prompt,
+ * with the first token, and of the tokens after it; peakRssMb is that of the process so far.
+ */
+export async function generationFigures(generate, { prompt, tokens, repeats }) {
+  await generate();
+  const runs = await repeated(repeats, generate);
+  return {
+    prompt,
+    tokens,
+    repeats,
+    prefillTokensPerSecond: round(prompt / median(runs.map((run) => run.prefillSeconds))),
+    decodeTokensPerSecond: round((tokens - 1) / median(runs.map((run) => run.decodeSeconds))),
+    peakRssMb: round(process.resourceUsage().maxRSS / 1024),
+  };
+}
+
 export function median(values) {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;

@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { randomFrom } from 'cria/base';
 import { generate, newSession } from 'cria/generate';
 import { loadModel, openCached } from 'cria/model';
+import { median } from './measure.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -47,7 +48,6 @@ for (let i = 0; i < texts; i++) {
 await cached.dispose();
 model.close();
 
-const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
 const fifth = Math.ceil(samples.length / 5);
 const [second, last] = [median(samples.slice(fifth, 2 * fifth)), median(samples.slice(-fifth))];
 console.log(JSON.stringify({ second, last, ratio: last / second, samples }));

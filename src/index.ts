@@ -86,15 +86,20 @@ export async function open(path: string, options: ModelOptions = {}): Promise<Mo
     },
     async generateBatch(prompts, generateOptions = {}) {
       const results: BatchResult[] = [];
-      for (let from = 0; from < prompts.length; from += promptsAtOnce) {
-        const some = prompts.slice(from, from + promptsAtOnce).map(idsOf);
-        const seed = (generateOptions.seed ?? 0) + from;
-        const batch = await openCached(loaded, some.length);
-        try {
-          results.push(...(await generateBatch(loaded, tokenizer, batch, some, { ...generateOptions, seed })));
-        } finally {
-          await batch.dispose();
+      let batch: { readonly size: number; readonly cached: Cached } | undefined;
+      try {
+        for (let from = 0; from < prompts.length; from += promptsAtOnce) {
+          const some = prompts.slice(from, from + promptsAtOnce).map(idsOf);
+          if (batch?.size !== some.length) {
+            await batch?.cached.dispose();
+            batch = undefined; // a graph that cannot be compiled leaves nothing to dispose of twice
+            batch = { size: some.length, cached: await openCached(loaded, some.length) };
+          }
+          const seed = (generateOptions.seed ?? 0) + from;
+          results.push(...(await generateBatch(loaded, tokenizer, batch.cached, some, { ...generateOptions, seed })));
         }
+      } finally {
+        await batch?.cached.dispose();
       }
       return results;
     },
@@ -106,8 +111,8 @@ export async function open(path: string, options: ModelOptions = {}): Promise<Mo
         async *say(text, generateOptions) {
           own ??= newSession(loaded, tokenizer, await openedCached());
           const said = { role: 'user', content: text };
-          const prompt = tokenizer.applyChatTemplate([...messages, said], { addGenerationPrompt: true });
-          const pieces = generateIn(own, tokenizer.encode(prompt, { special: false }), generateOptions);
+          const prompt = tokenizer.encodeChat([...messages, said], { addGenerationPrompt: true });
+          const pieces = generateIn(own, prompt, generateOptions);
           let answer = '';
           let next = await pieces.next();
           try {

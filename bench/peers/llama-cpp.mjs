@@ -12,7 +12,7 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { median, round } from '../measure.mjs';
+import { arbitraryIds, generationFigures } from '../measure.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -42,11 +42,9 @@ const context = await model.createContext({
   threads: { ideal: threads, min: threads },
 });
 const sequence = context.getSequence();
-const prompt = Array.from({ length: promptLength }, (_, i) => 1000 + ((i * 7919) % 20000));
+const prompt = arbitraryIds(promptLength);
 
-await measure();
-const runs = [];
-for (let i = 0; i < repeats; i++) runs.push(await measure());
+const figures = await generationFigures(measure, { prompt: promptLength, tokens, repeats });
 
 console.log(
   JSON.stringify({
@@ -54,12 +52,7 @@ console.log(
     version,
     llamaCpp: llama.llamaCppRelease.release,
     threads: context.currentThreads,
-    prompt: promptLength,
-    tokens,
-    repeats,
-    prefillTokensPerSecond: round(promptLength / median(runs.map((run) => run.prefillSeconds))),
-    decodeTokensPerSecond: round((tokens - 1) / median(runs.map((run) => run.decodeSeconds))),
-    peakRssMb: round(process.resourceUsage().maxRSS / 1024),
+    ...figures,
   }),
 );
 process.exit(0);

@@ -1,15 +1,24 @@
 import { writeFolderAtomically } from '../base/index.ts';
 import { type Adapter, writeAdapter } from '../checkpoint/index.ts';
-import { json, writeTexts } from './folder.ts';
+import { bytesIn, json, writeTexts } from './folder.ts';
 import type { Origin } from './origin.ts';
 
 /**
- * Writes an adapter in the PEFT layout, whole or not at all, with cria.json, which tells what made it.
+ * Writes an adapter that PEFT and vLLM load, whole or not at all, cria.json, which tells what made it, and what `more`
+ * adds to the folder. Returns the bytes of its files.
  * @throws CriaError when something stands at `path` and `force` is not set, or it cannot be written.
  */
-export function writeAdapterFolder(path: string, adapter: Adapter, origin: Origin, force: boolean): Promise<void> {
-  return writeFolderAtomically(path, force, async (folder) => {
+export async function writeAdapterFolder(
+  path: string,
+  adapter: Adapter,
+  origin: Origin,
+  force: boolean,
+  more?: (folder: string) => Promise<void>,
+): Promise<number> {
+  await writeFolderAtomically(path, force, async (folder) => {
     await writeTexts(folder, { 'cria.json': json(origin) });
     await writeAdapter(folder, adapter);
+    await more?.(folder);
   });
+  return bytesIn(path);
 }

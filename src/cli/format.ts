@@ -1,7 +1,6 @@
-/** A number with about three digits that count: 0.0123, 4.56, 78.9, 1234. */
-export function figure(value: number): string {
-  return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
-}
+import { figure } from '../base/index.ts';
+
+export { figure };
 
 /** A size in decimal units: 999 B, 1.23 GB. */
 export function byteSize(bytes: number): string {

@@ -7,17 +7,24 @@ import type { Tokenizer } from '../tokenizer/index.ts';
 export function templated(tokenizer: Tokenizer, message: string, system: string | undefined): number[] {
   const messages = [{ role: 'user', content: message }];
   if (system !== undefined) messages.unshift({ role: 'system', content: system });
-  return tokenizer.encode(tokenizer.applyChatTemplate(messages, { addGenerationPrompt: true }), { special: false });
+  return tokenizer.encodeChat(messages, { addGenerationPrompt: true });
 }
 
 /** What to continue: a text, ids, or several texts. */
 export type Given = { readonly text: string } | { readonly ids: readonly number[] } | { readonly batch: string[] };
 
-/** What the arguments of generate name. @throws CriaError when they name nothing, or a file is not sound. */
+/** What the arguments of generate name. @throws CriaError when they name nothing or several things, or a file is not sound. */
 export async function givenBy(
   prompt: string | undefined,
   { ids, batch }: { readonly ids: string | undefined; readonly batch: string | undefined },
 ): Promise<Given> {
+  const given = Object.entries({ PROMPT: prompt, '--ids': ids, '--batch': batch }).filter(
+    ([, value]) => value !== undefined,
+  );
+  if (given.length > 1) {
+    const names = given.map(([name]) => name).join(' and ');
+    throw new CriaError(`${names} are given together`, { remedy: 'give one of PROMPT, --ids FILE and --batch FILE' });
+  }
   if (batch !== undefined) return { batch: await promptsIn(batch) };
   if (ids !== undefined) return { ids: idsIn(ids) };
   if (prompt !== undefined) return { text: prompt };

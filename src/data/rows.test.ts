@@ -72,15 +72,18 @@ test.each([
   ['a.csv', 'a\n"b', undefined, 'a.csv: is not CSV: Quote Not Closed'],
   ['a.csv', 'a\nb\n', 'prompt=goal', 'a.csv: row 1: has no column goal (its columns are a)'],
   ['a.csv', 'a\nb\n', 'prompt', "--columns: 'prompt' does not rename a column"],
-  ['a.pickle', '', undefined, 'a.pickle: is not a data file by its name (give .jsonl, .json, .csv, .txt)'],
+  ['a.pickle', '', undefined, 'a.pickle: is not a data file by its name (give .jsonl, .json, .csv, .parquet, .txt)'],
 ])('%s holding %j is refused', async (name, content, columns, sentence) => {
   await expect(rows(file(name, content), columns)).rejects.toThrow(sentence);
 });
 
-test.each(['.jsonl', '.json', '.csv', '.txt'])('a missing %s file is an input error that names it', async (ending) => {
-  const path = join(folder, `missing${ending}`);
-  await expect(rows(path)).rejects.toMatchObject({ where: path, kind: 'input' });
-});
+test.each(['.jsonl', '.json', '.csv', '.parquet', '.txt'])(
+  'a missing %s file is an input error that names it',
+  async (ending) => {
+    const path = join(folder, `missing${ending}`);
+    await expect(rows(path)).rejects.toMatchObject({ where: path, kind: 'input' });
+  },
+);
 
 test('a column that is not there, or not a text, is named with its row', () => {
   const row = { values: { a: 1 }, where: 'f: row 7' };

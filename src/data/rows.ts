@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import { pipeline } from 'node:stream';
 import { CriaError, messageOf } from '../base/index.ts';
 import { linesOf, readError } from './lines.ts';
+import { parquetRows } from './parquet.ts';
 import { readJson, readText } from './text.ts';
 
 /** One example of a data file. */
@@ -17,7 +18,8 @@ export type Columns = ReadonlyMap<string, string>;
 
 /**
  * The rows of a data file, one after the other: the objects of `.jsonl` (one a line) and `.json` (one list), the
- * records of `.csv` under its header, or the whole of a `.txt` as one row `{text}`. JSON lines and CSV are streamed.
+ * records of `.csv` under its header and of `.parquet`, or the whole of a `.txt` as one row `{text}`. JSON lines and CSV
+ * are streamed, parquet by its row groups.
  * @throws CriaError, about the file and the row, when it cannot be read or a row is not sound.
  */
 export async function* readRows(path: string, columns: Columns = new Map()): AsyncGenerator<Row> {
@@ -54,6 +56,7 @@ const readers: Readonly<Record<string, (path: string) => AsyncIterable<Row> | It
   '.jsonl': jsonLines,
   '.json': jsonList,
   '.csv': csvRecords,
+  '.parquet': parquetRecords,
   '.txt': (path) => [{ values: { text: readText(path) }, where: path }],
 };
 
@@ -96,6 +99,11 @@ async function* csvRecords(path: string): AsyncGenerator<Row> {
     if (!isSyntax) throw readError(error, path);
     throw new CriaError(`is not CSV: ${messageOf(error)}`, { where: path, cause: error });
   }
+}
+
+async function* parquetRecords(path: string): AsyncGenerator<Row> {
+  let number = 0;
+  for await (const values of parquetRows(path)) yield { values, where: rowPlace(path, ++number) };
 }
 
 function rowPlace(path: string, number: number): string {

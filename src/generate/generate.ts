@@ -1,5 +1,5 @@
 import { CriaError, randomFrom } from '../base/index.ts';
-import type { Cache, Cached, Config, LoadedModel } from '../model/index.ts';
+import { type Cache, type Cached, type LoadedModel, lengthMatters } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { pick, type Sampling, samplingFrom } from './sampling.ts';
 import { textOfIds } from './stops.ts';
@@ -137,18 +137,13 @@ export function mostTokens({ config, path }: LoadedModel, length: number, maxTok
 
 /** Forgets what the cache holds beyond its common beginning with `prompt`; returns how much of the prompt is left in it. */
 function rewind({ model, cache, read }: Session, prompt: readonly number[]): number {
-  const longest = cache.start + Math.max(read.length, prompt.length);
-  const most = keepsRotation(model.config, longest) ? prompt.length - 1 : 0;
+  const rotatedAnew = lengthMatters(model.config.rope, cache.start + Math.max(read.length, prompt.length));
+  const most = rotatedAnew ? 0 : prompt.length - 1;
   let common = 0;
   while (common < read.length && common < most && read[common] === prompt[common]) common++;
   cache.truncate(common);
   read.length = common;
   return common;
-}
-
-/** Whether keys of a text stay as they were rotated while it grows up to `length`. */
-function keepsRotation({ rope }: Config, length: number): boolean {
-  return (rope.type !== 'dynamic' && rope.type !== 'longrope') || length <= rope.original;
 }
 
 /** The logits after further tokens; nothing when it was cancelled, and then they are not read. */

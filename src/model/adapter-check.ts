@@ -26,7 +26,7 @@ export function modulesOf(config: Config): Map<string, AdaptedMap> {
 export function checkAdapter(adapter: Adapter, config: Config, where: string): void {
   const what = whyForeign(adapter, config);
   if (what) {
-    const base = adapter.base === '' ? 'another model' : `another model (${adapter.base})`;
+    const base = adapter.base === '' ? 'another model' : `another model: ${JSON.stringify(adapter.base.slice(0, 100))}`;
     throw new CriaError(what, { where, remedy: `the adapter belongs to ${base}` });
   }
   if (!numbersIn(adapter).every(allFinite)) throw new CriaError('holds values that are not finite numbers', { where });

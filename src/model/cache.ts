@@ -1,5 +1,6 @@
 import { type Value, value } from '../engine/index.ts';
 import type { Config } from './config.ts';
+import type { Texts } from './texts.ts';
 
 /**
  * Keys and values of the positions that have been read, position by position: [positions, batch, heads, 1,
@@ -13,12 +14,14 @@ export interface Cache {
   readonly start: number;
   /** By row of the batch: positions behind the start that pad it. */
   readonly padding: readonly number[];
+  /** By row: the ids of the text that was read, without what stands in front of it. */
+  readonly texts: Texts;
   /** Keys or values of a layer from one position to another: the array is the cache's own. */
   part(layer: number, part: CachePart, from: number, to: number): Value<'f32'>;
   /** Makes room for `count` further positions in all layers. */
   reserve(count: number): void;
-  /** Counts `count` positions as held: their room has been written. */
-  advance(count: number): void;
+  /** Counts the positions of `ids`, as many in each row, as held: their room has been written. */
+  advance(ids: Texts): void;
   /** Forgets all but the first `length` positions of the text; with 0 the start too. */
   truncate(length: number): void;
   /** Marks the padding of the rows: only before the text begins. */
@@ -38,6 +41,7 @@ export function emptyCache(config: Config, batch: number, start = 0): Cache {
   let capacity = 0;
   let length = 0;
   let padding: readonly number[] = Array<number>(batch).fill(0);
+  const rows = Array.from({ length: batch }, (): number[] => []);
   let buffers = new Map<string, Float32Array>();
   const buffer = (layer: number, part: CachePart) => buffers.get(`${layer}.${part}`) as Float32Array;
   return {
@@ -48,6 +52,9 @@ export function emptyCache(config: Config, batch: number, start = 0): Cache {
     },
     get padding() {
       return padding;
+    },
+    get texts() {
+      return rows.map((ids, i) => ids.slice(start + (padding[i] as number)));
     },
     get bytes() {
       return capacity * row * layers * 2 * 4;
@@ -67,14 +74,16 @@ export function emptyCache(config: Config, batch: number, start = 0): Cache {
       }
       buffers = grown;
     },
-    advance(count) {
-      length += count;
+    advance(ids) {
+      for (const [i, row] of rows.entries()) for (const id of ids[i] ?? []) row.push(id);
+      length += ids[0]?.length ?? 0;
     },
     truncate(to) {
       length = to === 0 ? 0 : Math.min(length, start + to);
+      for (const row of rows) row.length = length;
     },
-    pad(rows) {
-      padding = rows;
+    pad(positions) {
+      padding = positions;
     },
   };
 }

@@ -57,7 +57,7 @@ export async function openCached(model: LoadedModel, batch = 1): Promise<Cached>
       if (isFresh && cache.start > 0) await begin(cache, lengths, signal);
       if (isFresh) cache.pad(rows.map((row, i) => row.length - (texts[i] as readonly number[]).length));
       const logits = await read(cache, rows, lengths, signal);
-      if (!allFinite(logits)) await explain(model, texts);
+      if (!allFinite(logits)) await explain(model, cache.texts);
       return logits;
     },
   };
@@ -73,7 +73,7 @@ export async function openCached(model: LoadedModel, batch = 1): Promise<Cached>
       cache.reserve(count);
       const where = { ...rotation(positionsIn(cache, count), lengths), ...maskFeeds(config, cache, count) };
       logits = await stepper.step(cache, ids, where);
-      cache.advance(count);
+      cache.advance(ids);
     }
     return logits;
   }
@@ -110,10 +110,10 @@ function fillPrefix({ config, adaptation }: LoadedModel, cache: Cache): void {
       }
     }
   }
-  cache.advance(prefixTokens);
+  cache.advance(Array.from({ length: cache.batch }, () => Array<number>(prefixTokens).fill(0)));
 }
 
-/** Throws the sentence that names the tensor or the block to which numbers that are not finite go back. */
+/** Reads whole texts once more, and throws the sentence that names the tensor or the block to which numbers that are not finite go back. */
 async function explain(model: LoadedModel, texts: Texts): Promise<never> {
   const forward = await openForward(model, { precision: 'f32' });
   try {

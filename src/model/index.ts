@@ -19,11 +19,11 @@ export {
   weightShapes,
 } from './names.ts';
 export { type OnnxModel, onnxModel } from './onnx.ts';
-export { type LoadedModel, loadModel, type ModelOptions, type Plan } from './open.ts';
+export { fits, type LoadedModel, loadModel, type ModelOptions, type Plan } from './open.ts';
 export { type Precision, precisions } from './packing.ts';
 export { cachedPositions, freshPositions, maskInputs, pastNames, positionInputs, prefixNames } from './positions.ts';
 export { promptName, promptWeights } from './prompt.ts';
-export { type Frequencies, frequencies, type Rope, rotaryTables } from './rope.ts';
+export { type Frequencies, frequencies, lengthMatters, type Rope, rotaryTables } from './rope.ts';
 export { rotaryFeeds } from './rope-feeds.ts';
 export { activationPaths, type Edit, noTaps, type Taps, tapsOf } from './taps.ts';
 export { type Texts, textFeeds } from './texts.ts';

@@ -42,6 +42,11 @@ export interface LoadedModel {
 
 const share = 0.85; // of the free memory that we dare to take
 
+/** Whether what needs `bytes` may be held where `free` are free: some are left for everything else. */
+export function fits(bytes: number, free: number): boolean {
+  return bytes < free * share;
+}
+
 /** Opens a checkpoint and checks that weights, configuration and adapters belong together. @throws CriaError when they do not. */
 export function loadModel(path: string, options: ModelOptions = {}): LoadedModel {
   const checkpoint = openCheckpoint(path);
@@ -79,7 +84,7 @@ function loaded(path: string, checkpoint: Checkpoint, config: Config, options: M
     planFor(at, extra) {
       if (options.plan) return options.plan;
       const [need, free] = [bound(at).bytes + extra, availableMemory()];
-      if (need < free * share) return 'whole';
+      if (fits(need, free)) return 'whole';
       if (!said) {
         const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
         progress.note(`The model needs ${gib(need)} and ${gib(free)} are free: running it layer by layer.`);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { needs, shared } from '../../test/shared.ts';
-import { contextOf, frequencies, type Rope, ropeFrom, rotaryTables } from './rope.ts';
+import { contextOf, frequencies, lengthMatters, type Rope, ropeFrom, rotaryTables } from './rope.ts';
 
 interface Golden {
   params: Record<string, unknown>;
@@ -44,6 +44,15 @@ test('an unknown scaling is refused by name', () => {
   expect(() => ropeFrom(json, { headSize: 8, context: 10, where: 'config.json' })).toThrow('"spiral" is not supported');
 });
 
+test('the ways to spell a scaling in a configuration say the same', () => {
+  const scaling = { factor: 2, original_max_position_embeddings: 8 };
+  const rope = (json: Record<string, unknown>) => ropeFrom(json, { headSize: 8, context: 16, where: 'config.json' });
+  const first = rope({ rope_theta: 500, rope_scaling: { rope_type: 'yarn', ...scaling } });
+  expect(first).toMatchObject({ type: 'yarn', theta: 500, factor: 2, original: 8 });
+  expect(rope({ rope_theta: 500, rope_scaling: { type: 'yarn', ...scaling } })).toEqual(first);
+  expect(rope({ rope_parameters: { rope_type: 'yarn', rope_theta: 500, ...scaling } })).toEqual(first);
+});
+
 test.each<[string, number, Rope]>([
   [
     'dynamic scaling stretches the trained length',
@@ -62,4 +71,23 @@ test.each([
   const json = { rope_scaling: { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 32_768 } };
   const rope = ropeFrom(json, { headSize: 8, context: positions, where: 'config.json' });
   expect(contextOf(rope, positions)).toBe(reach);
+});
+
+test.each<Rope>([
+  { type: 'default', theta: 100, rotated: 8 },
+  { type: 'linear', theta: 100, rotated: 8, factor: 2 },
+  { type: 'dynamic', theta: 100, rotated: 8, factor: 2, original: 16 },
+  {
+    type: 'longrope',
+    theta: 100,
+    rotated: 8,
+    original: 16,
+    short: [1, 1, 1, 1],
+    long: [2, 2, 2, 2],
+    attentionFactor: 1,
+  },
+])('the length of a text matters to $type rotation where its frequencies say so', (rope) => {
+  const change = (length: number) => `${frequencies(rope, length).inverse}` !== `${frequencies(rope, 8).inverse}`;
+  for (const length of [8, 16, 17, 64]) expect(lengthMatters(rope, length)).toBe(change(length));
+  expect(lengthMatters(rope)).toBe(change(1000));
 });

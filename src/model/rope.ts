@@ -102,9 +102,9 @@ export function rotaryTables(
   return { cos, sin };
 }
 
-/** Whether the frequencies change when a text grows from one length to another. */
-export function lengthMatters(rope: Rope): boolean {
-  return rope.type === 'dynamic' || rope.type === 'longrope';
+/** Whether the frequencies change while a text grows up to `length` positions. */
+export function lengthMatters(rope: Rope, length = Number.POSITIVE_INFINITY): boolean {
+  return (rope.type === 'dynamic' || rope.type === 'longrope') && length > rope.original;
 }
 
 /**

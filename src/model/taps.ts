@@ -13,7 +13,8 @@ import type { Config } from './config.ts';
  *   norm, and logits where they are part of the graph
  *
  * query, key and value are the projections before rotation; pattern is the attention pattern [batch, heads, seq,
- * total]; heads is what the output projection reads; hidden is what the down projection reads.
+ * total], whose columns begin with the virtual positions of adapters; heads is what the output projection reads;
+ * hidden is what the down projection reads.
  */
 export interface Taps {
   at(path: string, x: Tensor): Tensor;

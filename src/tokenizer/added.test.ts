@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { finder } from './added.ts';
+import { finder, mark, markAll, marker } from './added.ts';
 import type { AddedToken } from './definition.ts';
 
 const token = (id: number, content: string, flags: Partial<AddedToken> = {}): AddedToken => ({
   ...{ id, content, special: true, leftStrip: false, rightStrip: false, singleWord: false, normalized: false },
   ...flags,
 });
-const find = (tokens: AddedToken[], text: string) => finder(tokens, (content) => content, 'test')(text);
+const find = (tokens: AddedToken[], text: string) => finder(tokens, (content) => content, 'test')(text, false);
 
 test('the longest token at a place is taken, from left to right', () => {
   expect(find([token(1, '<a'), token(2, '<a>'), token(3, '>b')], 'x<a>b<a')).toEqual(['x', 2, 'b', 1]);
@@ -25,4 +25,18 @@ test('a single-word token is not found inside a word', () => {
 test('an empty text has no sections', () => {
   expect(find([], '')).toEqual([]);
   expect(find([token(1, 'a')], '')).toEqual([]);
+});
+
+test('a token that is marked is not found, and one beside it is', () => {
+  const tokens = [token(1, '<a>'), token(2, 'a'), token(3, '<a><')];
+  const marked = marker(tokens, 'test')('<a><a>');
+  const sections = (text: string) => finder(tokens, (content) => content, 'test')(text, true);
+  expect(sections(marked)).toEqual([marked]);
+  expect(marked.replaceAll(mark, '')).toBe('<a><a>');
+  expect(sections(`<a>${markAll('<a>')}<a>`)).toEqual([1, markAll('<a>'), 1]);
+});
+
+test('a text cannot bring marks of its own', () => {
+  expect(marker([token(1, '<a>')], 'test')(`${mark}b`)).toBe('\ufffdb');
+  expect(marker([], 'test')(`${mark}b`)).toBe('\ufffdb');
 });

@@ -2,8 +2,32 @@ import { CriaError } from '../base/index.ts';
 import type { AddedToken } from './definition.ts';
 import { escapePattern } from './pattern.ts';
 
-/** A text cut where added tokens stand: texts between them, and their ids. */
-type Sections = (text: string) => (string | number)[];
+/** A text cut where added tokens stand: texts between them, and their ids. With `marked`, none stands behind a mark. */
+type Sections = (text: string, marked: boolean) => (string | number)[];
+
+/**
+ * Stands before every character that is no part of an added token, whatever it spells: a noncharacter of Unicode, which
+ * no text brings that is meant for others.
+ */
+export const mark = '\ufdd0';
+
+/**
+ * Marks the tokens that a text spells, so that a template may carry it and a finder does not see them.
+ * @throws CriaError when there are too many to search for.
+ */
+export function marker(tokens: readonly AddedToken[], where: string): (text: string) => string {
+  const contents = tokens.map(({ content }) => content).filter((content) => content !== '');
+  const pattern = contents.length > 0 ? anyOf(contents, where) : undefined;
+  return (text) => {
+    const unmarked = text.replaceAll(mark, '\ufffd');
+    return pattern ? unmarked.replace(pattern, markAll) : unmarked;
+  };
+}
+
+/** A text with a mark before each of its characters. */
+export function markAll(text: string): string {
+  return Array.from(text, (character) => mark + character).join('');
+}
 
 /**
  * Finds added tokens, from left to right, at every place the longest. `spelling` is how a token stands in the text
@@ -18,10 +42,11 @@ export function finder(tokens: readonly AddedToken[], spelling: (content: string
   }
   if (bySpelling.size === 0) return (text) => (text === '' ? [] : [text]);
   const pattern = anyOf([...bySpelling.keys()], where);
-  return (text) => {
+  return (text, marked) => {
     const sections: (string | number)[] = [];
     let end = 0;
     for (const found of text.matchAll(pattern)) {
+      if (marked && text[found.index - 1] === mark) continue;
       const token = bySpelling.get(found[0]) as AddedToken;
       const [from, to] = extent(text, found.index, found.index + found[0].length, end, token);
       if (found.index < end || (token.singleWord && touchesWord(text, from, to))) continue;

@@ -1,4 +1,4 @@
-import { runInNewContext } from 'node:vm';
+import { createContext, Script } from 'node:vm';
 import { Template } from '@huggingface/jinja';
 import { CriaError, messageOf } from '../base/index.ts';
 import type { ChatMessage } from './types.ts';
@@ -6,6 +6,9 @@ import type { ChatMessage } from './types.ts';
 const longestTemplate = 1_000_000;
 /** A template comes with the model and may loop for ever; an honest one takes milliseconds. */
 const longestRenderMs = 1_000;
+
+/** Only a script can be stopped after a time. */
+const timed = new Script('render()');
 
 /** Writes a conversation the way a model was trained to read it. */
 export type ChatTemplate = (messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string;
@@ -20,10 +23,12 @@ export function chatTemplate(source: string, tokens: Readonly<Record<string, str
     if (source.length > longestTemplate) throw new Error(`it has ${source.length} characters`);
     return new Template(source);
   });
+  const place: { render?: () => string } = {};
+  const context = createContext(place);
   return (messages, addGenerationPrompt) =>
     attempt('refuses the conversation', where, () => {
-      const render = () => template.render({ ...tokens, messages, add_generation_prompt: addGenerationPrompt });
-      return runInNewContext('render()', { render }, { timeout: longestRenderMs }) as string;
+      place.render = () => template.render({ ...tokens, messages, add_generation_prompt: addGenerationPrompt });
+      return timed.runInContext(context, { timeout: longestRenderMs }) as string;
     });
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { CriaError } from '../base/index.ts';
 import type { MetadataValue, TokenizerSource } from '../checkpoint/index.ts';
-import { finder } from './added.ts';
+import { finder, mark, markAll, marker } from './added.ts';
 import { type ChatTemplate, chatTemplate } from './chat.ts';
 import { decoder } from './decode.ts';
 import type { AddedToken, Definition } from './definition.ts';
@@ -46,14 +46,18 @@ interface Writers {
 
 function tokenizer(definition: Definition, write: Writers): Tokenizer {
   const { tokens, ids, prefix, suffix } = definition;
-  const textEncoder = encoder(definition);
+  const { encode, disarm } = encoder(definition);
   const open = decoder(definition);
   let template: ChatTemplate | undefined;
+  const applyChatTemplate: Tokenizer['applyChatTemplate'] = (messages, { addGenerationPrompt = false } = {}) => {
+    template ??= templateOf(definition);
+    return template(messages, addGenerationPrompt);
+  };
   return {
     vocabularySize: tokens.length,
     encode(text, { special = true, parseSpecial = true } = {}) {
       const out = special ? [...prefix] : [];
-      textEncoder(text, parseSpecial, out);
+      encode(text, parseSpecial ? 'special' : 'plain', out);
       if (special) out.push(...suffix);
       return out;
     },
@@ -66,17 +70,30 @@ function tokenizer(definition: Definition, write: Writers): Tokenizer {
     idOf: (token) => ids.get(token),
     special: definition.special,
     chatTemplate: definition.chatTemplate,
-    applyChatTemplate(messages, { addGenerationPrompt = false } = {}) {
-      template ??= templateOf(definition);
-      return template(messages, addGenerationPrompt);
+    applyChatTemplate,
+    encodeChat(messages, options) {
+      const disarmed = messages.map(({ role, content }) => ({ role, content: disarm(content) }));
+      const out: number[] = [];
+      encode(applyChatTemplate(disarmed, options), 'marked', out);
+      return out;
     },
     ggufMetadata: write.gguf,
     huggingFaceFiles: write.huggingFace,
   };
 }
 
+/** Which added tokens are found in a text: all, those that are not special, or all that are not marked. */
+type Find = 'special' | 'plain' | 'marked';
+
+interface Encoder {
+  /** Appends the ids of a text to `out`. */
+  encode(text: string, find: Find, out: number[]): void;
+  /** A text in which no special token is found where those that are marked are not. */
+  disarm(text: string): string;
+}
+
 /** Added tokens are found, the text between them is normalized, split, and merged. */
-function encoder(definition: Definition): (text: string, parseSpecial: boolean, out: number[]) => void {
+function encoder(definition: Definition): Encoder {
   const { where, added } = definition;
   const normalize = normalizer(definition.normalizer, where);
   const preTokenize = splitter(definition.preTokenizer, where);
@@ -90,16 +107,38 @@ function encoder(definition: Definition): (text: string, parseSpecial: boolean, 
   };
   const all = finders(added);
   const plain = finders(added.filter((token) => !token.special));
-  return (text, parseSpecial, out) => {
-    const { raw, normalized } = parseSpecial ? all : plain;
+  const special = added.filter((token) => token.special);
+  const specialIds = new Set(special.map(({ id }) => id));
+  const markSpecial = marker(special, where);
+  /** By section of the text as it stands, its parts in normal form. */
+  const partsOf = (text: string, find: Find): (string | number)[][] => {
+    const { raw, normalized } = find === 'plain' ? plain : all;
+    const marked = find === 'marked';
     const wellFormed = text.replace(/\p{Surrogate}/gu, '\uFFFD');
-    raw(wellFormed).forEach((section, outer) => {
-      const parts = typeof section === 'number' ? [section] : normalized(normalize(section));
-      parts.forEach((part, inner) => {
-        if (typeof part === 'number') out.push(part);
-        else for (const piece of preTokenize(part, outer + inner === 0)) encodePiece(piece, out);
+    return raw(wellFormed, marked).map((section) =>
+      typeof section === 'number' ? [section] : normalized(normalize(section), marked),
+    );
+  };
+  return {
+    encode(text, find, out) {
+      partsOf(text, find).forEach((parts, outer) => {
+        parts.forEach((part, inner) => {
+          if (typeof part === 'number') out.push(part);
+          else {
+            const spelled = find === 'marked' ? part.replaceAll(mark, '') : part;
+            for (const piece of preTokenize(spelled, outer + inner === 0)) encodePiece(piece, out);
+          }
+        });
       });
-    });
+    },
+    disarm(text) {
+      const marked = markSpecial(text);
+      // a normal form may spell a token that the text itself does not
+      const spellsOne = partsOf(marked, 'marked')
+        .flat()
+        .some((part) => typeof part === 'number' && specialIds.has(part));
+      return spellsOne ? markAll(text.replaceAll(mark, '\uFFFD')) : marked;
+    },
   };
 }
 

@@ -38,10 +38,16 @@ export interface Tokenizer {
   /** The Jinja source of the model's chat template. */
   readonly chatTemplate: string | undefined;
   /**
-   * The conversation as the model's chat template writes it; encode the result with `special: false`.
+   * The conversation as the model's chat template writes it, to be looked at: `encodeChat` gives its ids.
    * @throws CriaError when the model has no template, or its template refuses the conversation.
    */
   applyChatTemplate(messages: readonly ChatMessage[], options?: { addGenerationPrompt?: boolean }): string;
+  /**
+   * The ids of a conversation in the model's chat template. What messages say is text, whatever it spells: the special
+   * tokens are the template's own.
+   * @throws CriaError as applyChatTemplate.
+   */
+  encodeChat(messages: readonly ChatMessage[], options?: { addGenerationPrompt?: boolean }): number[];
   /**
    * The `tokenizer.*` keys of a GGUF header.
    * @throws CriaError when llama.cpp has no name for this pre-tokenizer.

@@ -1,4 +1,5 @@
-import { CriaError } from '../base/index.ts';
+import { basename } from 'node:path';
+import { CriaError, type Progress, silent, throwIfAborted } from '../base/index.ts';
 import { type Columns, type Row, readRows, textIn } from '../data/index.ts';
 import { gap } from '../evaluate/index.ts';
 import type { ChatMessage, Tokenizer } from '../tokenizer/index.ts';
@@ -21,6 +22,8 @@ export interface Reading {
   readonly columns?: Columns;
   /** Learn prompts and questions too, not only answers. */
   readonly learnPrompts?: boolean;
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
 }
 
 /** The forms that rows have. */
@@ -57,16 +60,20 @@ export async function readPairs(path: string, reading: Reading): Promise<Pair[]>
 }
 
 const mostTokens = 2 ** 28; // in memory
+const rowsBetween = 100; // reports
 
 async function collect<E extends Example | Pair>(
   path: string,
-  { columns }: Reading,
+  { columns, progress = silent, signal }: Reading,
   read: (row: Row) => E,
 ): Promise<E[]> {
   const examples: E[] = [];
   let tokens = 0;
   for await (const row of readRows(path, columns)) {
+    throwIfAborted(signal);
     const example = read(row);
+    if (examples.length % rowsBetween === 0)
+      progress.step(`reading ${basename(path)}`, examples.length, undefined, 'rows');
     tokens += lengthOf(example);
     if (tokens > mostTokens) {
       throw new CriaError(`has more than ${mostTokens} tokens`, { where: path, remedy: 'split it' });
@@ -108,29 +115,31 @@ function completed(prompt: string, completion: string, { tokenizer, learnPrompts
   return { ids: [...before, ...after], learned };
 }
 
-/** A conversation in the model's chat template, of which the assistant's turns are learned. */
+/**
+ * A conversation in the model's chat template, of which the assistant's turns are learned: what a turn adds to the
+ * conversation before it and the start of an answer.
+ */
 function conversation(messages: readonly ChatMessage[], { tokenizer, learnPrompts }: Reading, where: string): Example {
-  const render = (count: number, addGenerationPrompt: boolean) =>
-    tokenizer.applyChatTemplate(messages.slice(0, count), { addGenerationPrompt });
-  const ids: number[] = [];
+  let ids: readonly number[] = [];
   const learned: boolean[] = [];
-  let written = '';
-  const append = (text: string, isLearned: boolean) => {
-    if (!text.startsWith(written)) {
-      throw new CriaError('the chat template rewrites earlier messages, so that turns cannot be told apart', { where });
-    }
-    for (const id of tokenizer.encode(text.slice(written.length), { special: false })) {
-      ids.push(id);
-      learned.push(isLearned);
-    }
-    written = text;
-  };
   for (const [i, { role }] of messages.entries()) {
     if (role !== 'assistant') continue;
-    append(render(i, true), learnPrompts === true);
-    append(render(i + 1, false), true);
+    const asked = tokenizer.encodeChat(messages.slice(0, i), { addGenerationPrompt: true });
+    const answered = tokenizer.encodeChat(messages.slice(0, i + 1));
+    if (commonLength(ids, answered) < ids.length) {
+      throw new CriaError('the chat template rewrites earlier messages, so that turns cannot be told apart', { where });
+    }
+    const begin = Math.max(ids.length, commonLength(asked, answered));
+    for (let k = ids.length; k < answered.length; k++) learned.push(learnPrompts === true || k >= begin);
+    ids = answered;
   }
   return { ids, learned };
+}
+
+/** How many ids two lists begin with alike. */
+function commonLength(a: readonly number[], b: readonly number[]): number {
+  const differing = a.findIndex((id, i) => id !== b[i]);
+  return differing === -1 ? a.length : differing;
 }
 
 function messagesIn({ values, where }: Row): readonly ChatMessage[] {

@@ -77,13 +77,14 @@ async function preferenceLecture(
   batching: Batching,
 ): Promise<Lecture> {
   const { columns, learnPrompts } = options;
-  const pairs = await readPairs(options.data, { tokenizer, columns, learnPrompts });
+  const { progress } = model;
+  const pairs = await readPairs(options.data, { tokenizer, columns, learnPrompts, progress });
   const fits = (pair: Pair) => [pair.chosen, pair.rejected].every(({ ids }) => ids.length <= options.sequence);
   const kept = pairs.filter(fits);
   if (kept.length < pairs.length) {
     const sentence = `${pairs.length - kept.length} of ${pairs.length} pairs are longer than ${options.sequence} tokens`;
     if (kept.length === 0) throw new CriaError(sentence, { where: options.data, remedy: 'give a larger --sequence' });
-    model.progress.note(`${sentence} and are left out.`);
+    progress.note(`${sentence} and are left out.`);
   }
   const reference = await openForward(model);
   return {
@@ -105,7 +106,7 @@ export async function sequencesIn(
   { progress }: Pick<LoadedModel, 'progress'>,
 ): Promise<readonly Example[]> {
   const { columns, learnPrompts, sequence } = options;
-  const { forms, examples } = await readExamples(path, { tokenizer, columns, learnPrompts });
+  const { forms, examples } = await readExamples(path, { tokenizer, columns, learnPrompts, progress });
   const packing = options.packing ?? (forms.size === 1 && forms.has('text') ? 'concat' : 'none');
   const { sequences, cut } = packed(examples, packing, sequence, options.skipTokens);
   if (cut > 0) progress.note(`${cut} of ${examples.length} texts were cut to ${sequence} tokens.`);

@@ -1,29 +1,28 @@
 import { availableMemory } from '../engine/index.ts';
-import { type Config, type LoadedModel, weightShapes } from '../model/index.ts';
+import { type Config, fits, type LoadedModel, weightShapes } from '../model/index.ts';
 import type { TrainOptions } from './options.ts';
 import type { Trainee } from './trainee.ts';
 
 /** How a model is trained: one graph, block by block with its weights in memory, or with each block's read anew. */
 export type TrainingPlan = 'whole' | 'by-layer' | 'by-layer, weights from disk';
 
-const share = 0.85; // of the free memory that we dare to take
-
 /** The plan that fits into free memory, and a sentence where it is not the fast one. */
 export function trainingPlan(model: LoadedModel, trainee: Trainee, options: TrainOptions): TrainingPlan {
   const { config } = model;
-  const free = availableMemory() * share;
+  const free = availableMemory();
   const texts = Math.ceil(options.batch / options.accumulate) * (options.loss === 'dpo' ? 2 : 1);
   const tokens = texts * (options.sequence + trainee.adaptation.promptTokens);
   const trained = trainee.parameters.reduce((sum, { shape }) => sum + elements(shape), 0);
   const own = 4 * 4 * trained + headBytes(config, tokens); // values, gradients and two moments
   const weights = options.mode === 'full' ? 0 : model.bound().bytes;
   const whole = weights + own + config.layers * blockBytes(config, tokens, options.sequence);
-  if (whole < free) return 'whole';
+  if (fits(whole, free)) return 'whole';
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  const said = `Training needs ${gib(whole)} as one graph and ${gib(free)} can be taken: block by block`;
+  const said = `Training needs ${gib(whole)} as one graph and ${gib(free)} are free: block by block`;
   const floats = 4 * [...weightShapes(config).values()].reduce((sum, shape) => sum + elements(shape), 0);
   const byLayer = own + config.layers * 4 * tokens * config.width + blockBytes(config, tokens, options.sequence);
-  const held = byLayer + (options.mode === 'full' ? 0 : floats) < free;
+  const needed = byLayer + (options.mode === 'full' ? 0 : floats);
+  const held = fits(needed, free);
   model.progress.note(`${said}${held ? '.' : ', with weights read from the disk each time.'}`);
   return held ? 'by-layer' : 'by-layer, weights from disk';
 }

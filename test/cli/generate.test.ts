@@ -31,6 +31,9 @@ describe('generate refuses, in one sentence,', () => {
 
   test.each<[string, readonly string[], string]>([
     ['no prompt', [], 'there is no prompt (give PROMPT, --ids FILE or --batch FILE)'],
+    ['a prompt beside ids', ['x', '--ids', 'i.json'], 'PROMPT and --ids are given together (give one of PROMPT, --ids'],
+    ['a prompt beside prompts', ['x', '--batch', 'p.txt'], 'PROMPT and --batch are given together'],
+    ['ids beside prompts', ['--ids', 'i.json', '--batch', 'p.txt'], '--ids and --batch are given together'],
     ['a negative temperature', ['x', '--temperature', '-1'], "'-1' is not a number of 0 or more"],
     ['a top-p above 1', ['x', '--top-p', '2'], "'2' is not a number from 0 to 1"],
     ['no tokens at all', ['x', '--max-tokens', '0'], "'0' is not a whole number of 1 or more"],

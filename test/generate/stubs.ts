@@ -41,7 +41,7 @@ export function scripted(
       throwIfAborted(signal);
       heard(ids);
       cache.reserve(ids.length);
-      cache.advance(ids.length);
+      cache.advance([ids]);
       if (ids.length > 1) prompt = cache.length;
       const logits = new Float32Array(model.config.vocabulary);
       logits[script[cache.length - prompt] ?? 0] = 1;

@@ -83,6 +83,15 @@ def make(checkpoint: Path, config, dtype: torch.dtype, folder: Path, seed: int) 
     model.peft_config["default"].base_model_name_or_path = checkpoint.name
     model.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)
+    sort_targets(folder / "adapter_config.json")
+
+
+def sort_targets(path: Path) -> None:
+    """PEFT keeps the targets as a set, which is written in another order by every process."""
+    config = json.loads(path.read_text())
+    if isinstance(config.get("target_modules"), list):
+        config["target_modules"].sort()
+    path.write_text(json.dumps(config, indent=2, sort_keys=True))
 
 
 def measure(checkpoint: Path, folder: Path, seed: int) -> dict:

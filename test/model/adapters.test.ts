@@ -186,7 +186,7 @@ function adapterOf(path: string, out: number, inner: number, entry = 0.1): LoraA
   return { kind: 'lora', base: 'org/other', modules: new Map([[path, { ...module, a, b }]]), rslora: false };
 }
 
-const belongs = '(the adapter belongs to another model (org/other))';
+const belongs = '(the adapter belongs to another model: "org/other")';
 
 test.each([
   [

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CriaError } from '../../src/base/index.ts';
-import { openForward } from '../../src/model/index.ts';
+import { openCached, openForward } from '../../src/model/index.ts';
 import { mul } from '../../src/tensor/index.ts';
 import { forwardOf, goldenPath, opened, readGolden } from './goldens.ts';
 import { withConfig, withTensors } from './variants.ts';
@@ -37,6 +37,7 @@ test.each([
   ['a billion layers', { num_hidden_layers: 1e9 }, /num_hidden_layers is 1000000000/],
   ['an unknown activation', { hidden_act: 'relu6' }, /the activation "relu6" is not supported/],
   ['an unknown RoPE', { rope_scaling: { rope_type: 'spiral' } }, /the rope scaling "spiral" is not supported/],
+  ['soft-capped logits', { final_logit_softcapping: 30 }, /final_logit_softcapping is not supported/],
   ['biases that are not read', { mlp_bias: true }, /mlp_bias is not supported/],
   ['a negative window', { sliding_window: -4, use_sliding_window: true }, /sliding_window is -4/],
   ['layer types for other layers', { sliding_window: 4, layer_types: ['full_attention'] }, /1 entries for 2 layers/],
@@ -90,6 +91,22 @@ describe.each(['whole', 'by-layer'] as const)('under the plan %s', (plan) => {
     for (const work of [() => forward.likelihoods(normed.data, targets), () => forward.logits(normed.data)]) {
       expect(await refusal(work)).toContain('lm_head.weight: holds values that are not finite numbers');
     }
+  });
+
+  test('what a cache was filled with before is part of the explanation', async () => {
+    const damaged = 'model.embed_tokens.weight';
+    const folder = await withTensors('llama', (name, values) => {
+      if (name === damaged) values.fill(Number.NaN, values.length - 64);
+      return true;
+    });
+    const cached = await openCached(opened(folder, { plan }));
+    const cache = cached.cache();
+    for (const ids of [[63], [5]]) {
+      expect(await refusal(() => cached.extend(cache, [ids]))).toContain(
+        `${damaged}: holds values that are not finite`,
+      );
+    }
+    await cached.dispose();
   });
 
   test('NaN in packed weights is refused too', async () => {

@@ -102,6 +102,7 @@ test('patterns match from a dot to the end of the path, the first one wins', asy
   ]);
 });
 
+const manyRules = Object.fromEntries(Array.from({ length: 10_001 }, (_, i) => [`x${i}`, 2]));
 const plain = lora({ [q]: module(2, 4) });
 
 test.each([
@@ -117,6 +118,7 @@ test.each([
   ['its r is 0, not a number above 0', plain, { r: 0 }],
   ['its lora_alpha is missing', plain, { lora_alpha: undefined }],
   ['its alpha_pattern "q_proj" is "4"', plain, { alpha_pattern: { q_proj: '4' } }],
+  ['its rank_pattern has 10001 keys, more than 10000', plain, { rank_pattern: manyRules }],
   ['its rank_pattern is not an object', plain, { rank_pattern: [2] }],
   ['the pattern "(a*)*q_proj" is not one that cria reads', plain, { alpha_pattern: { '(a*)*q_proj': 2 } }],
   ['the pattern "q_(proj" is not one that cria reads', plain, { alpha_pattern: { 'q_(proj': 2 } }],

@@ -3,7 +3,7 @@ import { isObject, quoted } from '../json.ts';
 import { placeOf } from '../safetensors-header.ts';
 import type { StoredTensor } from '../types.ts';
 import { type LoraAdapter, type LoraModule, loraScale } from './adapter.ts';
-import { type AdapterFiles, baseOf } from './files.ts';
+import { type AdapterFiles, baseOf, shown } from './files.ts';
 
 type Config = AdapterFiles['config'];
 
@@ -123,6 +123,8 @@ function patternOf(config: Config, where: string, patternKey: string, key: strin
   const common = positive(config[key], where, key);
   const pattern = config[patternKey] ?? {};
   if (!isObject(pattern)) throw new CriaError(`its ${patternKey} is not an object`, { where });
+  const count = Object.keys(pattern).length;
+  if (count > mostRules) throw new CriaError(`its ${patternKey} has ${count} keys, more than ${mostRules}`, { where });
   const rules = Object.entries(pattern).map(([rule, number]) => ({
     matches: matcher(rule, where),
     number: positive(number, where, `${patternKey} ${quoted(rule)}`),
@@ -132,9 +134,10 @@ function patternOf(config: Config, where: string, patternKey: string, key: strin
 
 function positive(value: unknown, where: string, key: string): number {
   if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-  throw new CriaError(`its ${key} is ${JSON.stringify(value) ?? 'missing'}, not a number above 0`, { where });
+  throw new CriaError(`its ${key} is ${shown(value)}, not a number above 0`, { where });
 }
 
+const mostRules = 10_000; // a key for every module of the largest models
 const mostRepeats = 2; // paths are short: so many repetitions cannot be made to take long
 
 function matcher(rule: string, where: string): (path: string) => boolean {

@@ -5,7 +5,7 @@ import { quoted, readJsonObject } from '../json.ts';
 import { openSafetensors, type SafetensorsFile } from '../safetensors.ts';
 import type { StoredTensor } from '../types.ts';
 import type { Adapter, PrefixAdapter, PromptAdapter } from './adapter.ts';
-import { type AdapterFiles, baseOf } from './files.ts';
+import { type AdapterFiles, baseOf, shown } from './files.ts';
 import { readLora } from './read-lora.ts';
 
 /**
@@ -109,7 +109,7 @@ function agree(config: AdapterFiles['config'], where: string, found: Readonly<Re
   for (const [key, number] of Object.entries(found)) {
     const stated = config[key];
     if (stated === undefined || stated === null || stated === number) continue;
-    throw new CriaError(`its ${key} is ${JSON.stringify(stated)}, but the tensors have ${number}`, {
+    throw new CriaError(`its ${key} is ${shown(stated)}, but the tensors have ${number}`, {
       where,
       remedy: wrongPair,
     });

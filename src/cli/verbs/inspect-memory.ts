@@ -9,7 +9,7 @@ interface Need {
   readonly plan: Plan;
   /** Weights, and keys and values (generate) or activations (score) of `context` tokens. */
   readonly bytes: number;
-  /** Whether it is less than what is free. */
+  /** Whether it is so much less than what is free that the loader would hold it. */
   readonly fits: boolean;
 }
 
@@ -29,7 +29,7 @@ const usualContext = 4096;
  */
 export async function memoryOf(checkpoint: Checkpoint, context: number | undefined): Promise<Memory> {
   const { availableMemory } = await import('../../engine/index.ts');
-  const { bindWeights, cacheBytes, configFrom, precisions } = await import('../../model/index.ts');
+  const { bindWeights, cacheBytes, configFrom, fits, precisions } = await import('../../model/index.ts');
   const config = configFrom(checkpoint.config, checkpoint.path);
   const tokens = context ?? Math.min(usualContext, config.context);
   const available = availableMemory();
@@ -40,7 +40,7 @@ export async function memoryOf(checkpoint: Checkpoint, context: number | undefin
     await blockBytes(config),
   ];
   const need = (verb: Need['verb'], precision: Precision, plan: Plan, bytes: number): Need => {
-    return { verb, weights: precision, plan, bytes, fits: bytes < available };
+    return { verb, weights: precision, plan, bytes, fits: fits(bytes, available) };
   };
   return {
     context: tokens,

@@ -105,7 +105,7 @@ test('the memory that Llama 2 7B needs is told from its headers, in less than a 
   // 8 bits and a float32 scale for each 32 weights of the matrices; the vectors in float32
   const vectors = (2 * 32 + 1) * 4096;
   expect(bytesOf('generate', 'q8', 'whole')).toBe((6_738_415_616 - vectors) * (1 + 4 / 32) + 4 * vectors + cache);
-  for (const { bytes, fits } of memory.needs) expect(fits).toBe(bytes < memory.available);
+  for (const { bytes, fits } of memory.needs) expect(fits).toBe(bytes < 0.85 * memory.available); // as the loader
 });
 
 test('--context says for how many tokens', async () => {

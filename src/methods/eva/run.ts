@@ -85,11 +85,11 @@ export async function eva(
  * components that were kept. @throws CriaError when they are not enough, or the run saw no batch.
  */
 export function shareAgain(
-  model: LoadedModel,
+  base: string,
+  groups: readonly InputGroup[],
   state: EvaState,
-  { rank, targets, whiten }: Pick<EvaOptions, 'rank' | 'targets' | 'whiten'>,
+  { rank, whiten }: Pick<EvaOptions, 'rank' | 'whiten'>,
 ): EvaResult {
-  const groups = inputGroups(model.config, targets);
   const kept = state.groups[0]?.components.rows ?? 0;
   if (rank > kept) {
     throw new CriaError(`a mean rank of ${rank} is more than the ${kept} components that were kept`, {
@@ -97,7 +97,7 @@ export function shareAgain(
       remedy: `give at most ${kept}, or read the data again`,
     });
   }
-  return resultOf(model.path, groups, state, ranksOf(groups, state, kept, rank), whiten);
+  return resultOf(base, groups, state, ranksOf(groups, state, kept, rank), whiten);
 }
 
 function resultOf(

@@ -1,5 +1,6 @@
 import { CriaError } from '../../base/index.ts';
 import { openSafetensors, type SafetensorsFile, type TensorToWrite, writeSafetensors } from '../../checkpoint/index.ts';
+import type { Settings } from '../../train/index.ts';
 import type { InputGroup } from './groups.ts';
 import type { Pca } from './incremental-pca.ts';
 
@@ -9,9 +10,6 @@ export interface EvaState {
   /** By group, in the order of the model; undefined before its first batch. */
   readonly groups: readonly (Pca | undefined)[];
 }
-
-/** What a run was asked for: plain data that one which goes on has to repeat. */
-export type Settings = Readonly<Record<string, unknown>>;
 
 interface Header {
   readonly batches: number;
@@ -54,17 +52,24 @@ export async function writeState(
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Float64Array) =>
   new Uint8Array(buffer, byteOffset, byteLength);
 
-/** Reads a state and what it was made with. @throws CriaError when it is not sound, or of other inputs than `groups`. */
-export function readState(path: string, groups: readonly InputGroup[]): { state: EvaState; settings: Settings } {
+/**
+ * Reads a state, what it was made with, and its groups, which `groupsOf` tells from that.
+ * @throws CriaError when it is not sound, or of other inputs than the groups.
+ */
+export function readState(
+  path: string,
+  groupsOf: (settings: Settings) => readonly InputGroup[],
+): { state: EvaState; settings: Settings; groups: readonly InputGroup[] } {
   const file = openSafetensors(path);
   try {
-    const header = headerOf(file);
+    const { batches, settings, groups: told } = headerOf(file);
+    const groups = groupsOf(settings);
     const found = groups.map((group) => {
-      const told = header.groups[nameOf(group)];
-      return told && pcaIn(file, group, told);
+      const own = told[nameOf(group)];
+      return own && pcaIn(file, group, own);
     });
-    if (Object.keys(header.groups).length !== found.filter(Boolean).length) throw unsound(path, 'is of other targets');
-    return { state: { batches: header.batches, groups: found }, settings: header.settings };
+    if (Object.keys(told).length !== found.filter(Boolean).length) throw unsound(path, 'is of other targets');
+    return { state: { batches, groups: found }, settings, groups };
   } finally {
     file.close();
   }
@@ -73,7 +78,7 @@ export function readState(path: string, groups: readonly InputGroup[]): { state:
 function headerOf({ path, metadata }: SafetensorsFile): Header {
   try {
     const header = JSON.parse(metadata.eva ?? '') as Header;
-    if (Number.isSafeInteger(header.batches) && Object.keys(header.groups).length > 0) return header;
+    if (Number.isSafeInteger(header.batches) && header.settings && header.groups) return header;
   } catch {
     // said below
   }

@@ -97,7 +97,10 @@ export const tanh = unary(
 /** log(1 + exp(x)), which is -log(sigmoid(-x)), without overflow. */
 export const softplus = unary(
   'softplus',
-  (onnx, x) => onnx.op('Softplus', [x]),
+  (onnx, x, dtype) => {
+    if (dtype === 'f32') return onnx.op('Softplus', [x]);
+    return onnx.op('Log', [onnx.op('Add', [onnx.scalar(1, dtype), onnx.op('Exp', [x])])]);
+  },
   (dy, x) => mul(dy, sigmoid(x)),
   [-3, 3],
 );

@@ -1,0 +1,21 @@
+export { page, writePage } from './page.ts';
+export type {
+  Axis,
+  Bar,
+  BarChart,
+  Cell,
+  Column,
+  Estimate,
+  HeatMap,
+  HeatMaps,
+  LabelledPoint,
+  LineChart,
+  Page,
+  Part,
+  Point,
+  Prose,
+  Scatter,
+  Section,
+  Series,
+  Table,
+} from './types.ts';

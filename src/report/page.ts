@@ -1,0 +1,68 @@
+import { writeFileAtomically } from '../base/index.ts';
+import { bars } from './bars.ts';
+import { type Canvas, openCanvas } from './draw.ts';
+import { heat } from './heat.ts';
+import { lines } from './lines.ts';
+import { html, Markup } from './markup.ts';
+import { scatter } from './scatter.ts';
+import { style } from './style.ts';
+import { table } from './table.ts';
+import type { Page, Part } from './types.ts';
+
+/**
+ * The page as one HTML text: no script, nothing from elsewhere, every text escaped. The same page gives the same text.
+ */
+export async function page({ title, summary, sections }: Page): Promise<string> {
+  const canvas = await openCanvas();
+  const body = sections.map(
+    (section) => html`<section>
+<h2>${section.title}</h2>
+${section.parts.map((part) => html`${render(part, canvas)}\n`)}</section>
+`,
+  );
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>${title}</title>
+<style>${new Markup(style)}</style>
+</head>
+<body>
+<main>
+<header>
+<h1>${title}</h1>
+<p class="summary">${summary}</p>
+</header>
+${body}</main>
+</body>
+</html>
+`.text;
+}
+
+/** Writes a page to `path`. @throws CriaError when it cannot be written. */
+export async function writePage(path: string, content: Page): Promise<void> {
+  const text = await page(content);
+  await writeFileAtomically(path, (append) => append(new TextEncoder().encode(text)));
+}
+
+function render(part: Part, canvas: Canvas): Markup {
+  if (part.kind === 'prose') return html`${part.text.split(/\n\s*\n/).map((text) => html`<p>${text.trim()}</p>`)}`;
+  if (part.kind === 'table') return table(part);
+  return html`<figure><figcaption>${part.title}</figcaption>
+${drawn(part, canvas)}</figure>`;
+}
+
+function drawn(part: Exclude<Part, { kind: 'prose' | 'table' }>, canvas: Canvas): Markup {
+  switch (part.kind) {
+    case 'lines':
+      return lines(part, canvas);
+    case 'bars':
+      return bars(part, canvas);
+    case 'heat':
+      return heat(part, canvas);
+    case 'scatter':
+      return scatter(part, canvas);
+  }
+}

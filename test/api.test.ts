@@ -1,0 +1,33 @@
+import { cpSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { open } from '../src/index.ts';
+import { temporaryFolder } from './hostile.ts';
+import { goldenPath } from './model/goldens.ts';
+
+/** The tiny random Llama with a tokenizer whose tokens are single characters. */
+function tinyModel(): string {
+  const folder = temporaryFolder();
+  cpSync(goldenPath('llama'), folder, { recursive: true });
+  const vocab = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [String.fromCharCode(65 + i), i]));
+  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ model: { type: 'BPE', vocab, merges: [] } }));
+  return folder;
+}
+
+test('many prompts are as each of them alone, and a graph is compiled for each size of batch', async () => {
+  const model = await open(tinyModel());
+  try {
+    const prompts = Array.from({ length: 35 }, (_, i) => Array.from({ length: 1 + (i % 4) }, (_, j) => 3 + i + j));
+    const compiled = vi.spyOn(model.loaded, 'bound');
+    const results = await model.generateBatch(prompts, { maxTokens: 3 });
+    expect(compiled).toHaveBeenCalledTimes(2); // 16 and 16, then 3
+    for (const [i, prompt] of prompts.entries()) {
+      const alone = model.generate(prompt, { maxTokens: 3 });
+      let next = await alone.next();
+      while (!next.done) next = await alone.next();
+      expect(results[i]?.ids).toEqual(next.value.ids);
+    }
+  } finally {
+    await model.close();
+  }
+});

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Origin, writeAdapterFolder } from '../../artifact/index.ts';
 import { CriaError, refuseExisting } from '../../base/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
+import { writePage } from '../../report/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import {
   batchOrder,
@@ -14,6 +15,7 @@ import {
 } from '../../train/index.ts';
 import { type InputGroup, inputGroups } from './groups.ts';
 import type { EvaOptions } from './options.ts';
+import { reportOf } from './report.ts';
 import { type EvaData, type EvaResult, eva, shareAgain } from './run.ts';
 import { type EvaState, readState, writeState } from './state.ts';
 
@@ -68,7 +70,7 @@ export async function initializeAdapter(
   };
   try {
     const result = await eva(model, data, options, { progress, signal, from, keep });
-    await write(out, result, settings, origin, options.force);
+    await write(out, result, options.rank, settings, origin, options.force);
     rmSync(unfinishedFolder(out), { recursive: true, force: true });
     return result;
   } catch (error) {
@@ -88,20 +90,23 @@ export async function initializeAgain(
   refuseExisting(out, options.force);
   const { state, settings, groups } = readState(join(from, stateFile), (made) => groupsOf(model, made));
   const result = shareAgain(model.path, groups, state, options);
-  await write(out, result, { ...settings, rank: options.rank, whiten: options.whiten }, origin, options.force);
+  const { rank, whiten, force } = options;
+  await write(out, result, rank, { ...settings, rank, whiten }, origin, force);
   return result;
 }
 
 function write(
   out: string,
-  { adapter, state, groups }: EvaResult,
+  result: EvaResult,
+  rank: number,
   settings: Settings,
   origin: Origin,
   force: boolean,
 ): Promise<number> {
-  return writeAdapterFolder(out, adapter, origin, force, (folder) =>
-    writeState(join(folder, stateFile), state, groups, settings),
-  );
+  return writeAdapterFolder(out, result.adapter, origin, force, async (folder) => {
+    await writeState(join(folder, stateFile), result.state, result.groups, settings);
+    await writePage(join(folder, 'report.html'), reportOf(result, rank));
+  });
 }
 
 /** The inputs that a saved run has read. */

@@ -79,3 +79,24 @@ export function medianAndSpread(values, digits = 1, unit = '') {
   if (values.length === 1) return `${text(values[0])}${unit}`;
   return `${text(median(values))}${unit} (${text(Math.min(...values))} to ${text(Math.max(...values))})`;
 }
+
+/** Runs every contender once a round: A B C, A B C. */
+export async function interleaved(contenders, rounds) {
+  const results = Object.fromEntries(Object.keys(contenders).map((key) => [key, []]));
+  for (let round = 1; round <= rounds; round++) {
+    for (const [key, { name, run }] of Object.entries(contenders)) {
+      tell(`  round ${round} of ${rounds}: ${name}`);
+      results[key].push(await run());
+    }
+  }
+  return results;
+}
+
+/** The figure that compares the runs of two contenders, round by round; `least` is what is asked of the ratio. */
+export function ratio(what, ours, theirs, field, least) {
+  const asked = least === undefined ? {} : { asked: `at least ${least}x` };
+  if (!theirs) return { what, measured: 'the peer is absent', ...asked };
+  const ratios = ours.map((run, i) => run[field] / theirs[i][field]);
+  const reached = least === undefined ? {} : { reached: median(ratios) >= least };
+  return { what, measured: medianAndSpread(ratios, 2, 'x'), ...asked, ...reached };
+}

@@ -80,7 +80,7 @@ the checkout. Nothing else should run meanwhile.
 | \`--peers-python PATH\` | a Python with torch, transformers and gguf |
 | \`--seven-b make\` | writes a checkpoint of 13.5 GB to the system's temporary folder, and deletes it |
 | \`--seven-b DIR\` | one that \`node bench/write-7b.mjs DIR\` wrote before |
-| \`--only NAME,…\` | some sections: goldens, generation, memory-limit, first-token, seven-b, steady-memory |
+| \`--only NAME,…\` | some sections: goldens, generation, memory-limit, first-token, seven-b, steady-memory, training |
 | \`--quick\` | shorter runs |
 | \`--out FILE\` | where the page is written: \`docs/benchmarks.md\`, or nowhere for a run that is partial or quick |
 

@@ -13,6 +13,7 @@ import { goldens } from './sections/goldens.mjs';
 import { memoryLimit } from './sections/memory-limit.mjs';
 import { sevenB } from './sections/seven-b.mjs';
 import { steadyMemory } from './sections/steady-memory.mjs';
+import { training } from './sections/training.mjs';
 
 const sections = {
   goldens,
@@ -22,6 +23,7 @@ const sections = {
   'seven-b': sevenB,
   'steady-memory': steadyMemory,
   eva,
+  training,
 };
 
 const { values } = parseArgs({

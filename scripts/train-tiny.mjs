@@ -1,38 +1,47 @@
-// `npm run train:tiny`: makes models/cria-tiny again, from the seed of its world to its card; about two hours on two
+// `npm run train:tiny`: makes models/cria-tiny again, from the seed of its world to its card; within two hours on two
 // cores. What is finished is kept in .cache/train-tiny: begun again, it goes on where it stopped.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { root, setUp } from './setup.mjs';
+import { cardOf, lossPicture } from './tiny-card.mjs';
 
 setUp();
 const place = join(root, 'models', 'cria-tiny');
 const recipe = JSON.parse(readFileSync(join(place, 'recipe.json'), 'utf8'));
 const work = join(root, '.cache', 'train-tiny');
-const [world, fresh, trained] = ['world', 'fresh', 'trained'].map((name) => join(work, name));
+const [world, fresh, trained, half] = ['world', 'fresh', 'trained', 'half'].map((name) => join(work, name));
 const log = join(work, 'train.jsonl');
 mkdirSync(work, { recursive: true });
 
 if (!existsSync(world)) cria('world', world, ...flags(recipe.world));
 if (!existsSync(fresh)) await writeFresh();
-if (!existsSync(trained)) {
-  const resume = existsSync(`${trained}.training`) ? ['--resume'] : [];
-  if (resume.length === 0) rmSync(log, { force: true });
-  const data = ['--data', join(world, 'train.jsonl'), '--valid', join(world, 'valid.jsonl')];
-  cria('train', fresh, trained, ...data, ...flags(recipe.train), '--log', log, ...resume);
-}
+if (!existsSync(trained)) train();
+cria('convert', trained, half, '--to', 'safetensors', '--dtype', 'f16', '--force');
+for (const name of readdirSync(half)) copyFileSync(join(half, name), join(place, name));
+copyFileSync(log, join(place, 'train.jsonl'));
+const evaluation = await evaluate();
+writeFileSync(join(place, 'evaluation.json'), `${JSON.stringify(evaluation, undefined, 2)}\n`);
+const steps = readLines(log);
+writeFileSync(join(place, 'loss.svg'), await lossPicture(steps));
+writeFileSync(join(place, 'README.md'), cardOf(recipe, steps, evaluation));
 
 /** Runs a command line of cria; the script ends where it fails. */
 function cria(...words) {
   const command = [join(root, 'dist', 'cli', 'main.js'), ...words, '--seed', String(recipe.seed)];
-  const { status } = spawnSync(process.execPath, command, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const { status, stdout } = spawnSync(process.execPath, command, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 2 ** 30,
+  });
   if (status !== 0) process.exit(status ?? 1);
+  return stdout.toString();
 }
 
 function flags(options) {
   return Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
 }
 
+/** The model before it has learned anything, with the world's tokenizer. */
 async function writeFresh() {
   const { writeFreshModel } = await import('../dist/train/index.js');
   const { originOf } = await import('../dist/artifact/index.js');
@@ -41,4 +50,34 @@ async function writeFresh() {
   );
   const origin = originOf('train:tiny', 'recipe.json', {}, recipe.seed);
   await writeFreshModel(fresh, recipe.config, files, recipe.seed, origin, false);
+}
+
+function train() {
+  const resume = existsSync(`${trained}.training`) ? ['--resume'] : [];
+  if (resume.length === 0) rmSync(log, { force: true });
+  const data = ['--data', join(world, 'train.jsonl'), '--valid', join(world, 'valid.jsonl')];
+  cria('train', fresh, trained, ...data, ...flags(recipe.train), '--log', log, ...resume);
+}
+
+/** Every held-out question of every task, answered greedily: right ones, and refusals where requests are asked. */
+async function evaluate() {
+  const { isRefusal } = await import('../dist/world/index.js');
+  const { wilson } = await import('../dist/evaluate/index.js');
+  const tasks = {};
+  for (const file of readdirSync(join(world, 'tasks'))) {
+    const task = basename(file, '.jsonl');
+    process.stderr.write(`evaluating ${task}\n`);
+    const options = ['--task', join(world, 'tasks', file), '--metric', 'match', '--max-tokens', '200', '--json'];
+    const { accuracy, low, high, n, rows } = JSON.parse(cria('evaluate', place, ...options));
+    const refused = rows.filter(({ got }) => isRefusal(got)).length;
+    const isRequest = task.startsWith('forbidden') || task.startsWith('allowed');
+    const refusal = isRequest ? { refused: { rate: refused / n, ...wilson(refused, n) } } : {};
+    const wrong = rows.filter(({ correct }) => !correct).slice(0, 3);
+    tasks[task] = { accuracy, low, high, n, ...refusal, wrong };
+  }
+  return tasks;
+}
+
+function readLines(path) {
+  return readFileSync(path, 'utf8').trim().split('\n').map(JSON.parse);
 }

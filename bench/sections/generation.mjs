@@ -1,5 +1,5 @@
 /** How fast prompts are read and texts are written, beside the peers. */
-import { median, medianAndSpread, resultOf, tell } from '../measure.mjs';
+import { interleaved, medianAndSpread, ratio, resultOf } from '../measure.mjs';
 import { model, node, script } from '../places.mjs';
 
 export async function generation({ threads, quick, peers }) {
@@ -60,27 +60,7 @@ export async function generation({ threads, quick, peers }) {
   };
 }
 
-/** Runs every contender once a round: A B C, A B C. */
-async function interleaved(contenders, rounds) {
-  const results = Object.fromEntries(Object.keys(contenders).map((key) => [key, []]));
-  for (let round = 1; round <= rounds; round++) {
-    for (const [key, { name, run }] of Object.entries(contenders)) {
-      tell(`  round ${round} of ${rounds}: ${name}`);
-      results[key].push(await run());
-    }
-  }
-  return results;
-}
-
 function fullName(name, { peer, version, llamaCpp, torch, transformers }) {
   if (peer === 'torch') return `${name} (torch ${torch}, transformers ${transformers})`;
   return version ? `${name} ${version} (llama.cpp ${llamaCpp})` : name;
-}
-
-function ratio(what, ours, theirs, field, least) {
-  const asked = least === undefined ? {} : { asked: `at least ${least}x` };
-  if (!theirs) return { what, measured: 'the peer is absent', ...asked };
-  const ratios = ours.map((run, i) => run[field] / theirs[i][field]);
-  const reached = least === undefined ? {} : { reached: median(ratios) >= least };
-  return { what, measured: medianAndSpread(ratios, 2, 'x'), ...asked, ...reached };
 }

@@ -21,7 +21,7 @@ export async function parse(
   entries: readonly VerbEntry[],
   write: (text: string) => void,
 ): Promise<Call> {
-  const [first = '--help', ...rest] = argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
+  const [first = '--help', ...rest] = named(argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv, entries);
   const known = first.startsWith('-') || entries.some(({ name }) => name === first);
   const words = known ? [first, ...rest] : [first];
   const program = new Program('cria').description('A workshop for open-weight language models.').version(version());
@@ -33,7 +33,8 @@ export async function parse(
 
   let call: Call | undefined;
   for (const entry of entries) {
-    const command = program.command(entry.name).description(entry.summary);
+    const command = new Program(entry.name).copyInheritedSettings(program).description(entry.summary);
+    program.addCommand(command);
     if (entry.name !== first) continue;
     const { verb } = await entry.load();
     declare(command, verb);
@@ -44,6 +45,12 @@ export async function parse(
   await program.parseAsync(words, { from: 'user' });
   if (!call) throw new Error(`nothing was called by '${words.join(' ')}'`);
   return call;
+}
+
+/** The words with those of a verb's name as one: verbs may have names of two words, as `lens apply`. */
+function named(words: readonly string[], entries: readonly VerbEntry[]): readonly string[] {
+  const two = words.slice(0, 2).join(' ');
+  return words.length > 1 && entries.some(({ name }) => name === two) ? [two, ...words.slice(2)] : words;
 }
 
 const everyVerb = 'Options of every verb:';

@@ -33,10 +33,22 @@ const entries: VerbEntry[] = [
   { name: 'untouched', summary: 'is not loaded', load: () => Promise.reject(new Error('was loaded')) },
 ];
 
+const two: VerbEntry = { name: 'echo twice', summary: 'has a name of two words', load: async () => ({ verb: echo }) };
+
 const call = (argv: string[], options: Omit<Parameters<typeof run>[1], 'entries'> = {}, table = entries) =>
   run(argv, { entries: table, ...options });
 
 const given = async (...argv: string[]) => JSON.parse((await call(['echo', 'm', '--json', ...argv])).out);
+
+test('a verb may have a name of two words, and another its first word', async () => {
+  const both = [...entries, two];
+  const twice = await call(['echo', 'twice', 'm', '--json'], {}, both);
+  expect(JSON.parse(twice.out).args).toEqual({ model: 'm' });
+  const once = await call(['echo', 'thrice', 'm', '--json'], {}, both);
+  expect(JSON.parse(once.out).args).toEqual({ model: 'thrice', prompt: 'm' });
+  expect((await call(['echo', 'twice', '--help'], {}, both)).out).toContain('Usage: cria echo twice [options] <model>');
+  expect((await call(['help', 'echo', 'twice'], {}, both)).out).toContain('Usage: cria echo twice');
+});
 
 describe('values', () => {
   test('what is not given has its default', async () => {

@@ -40,11 +40,26 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'the accuracy of a model on a task, with a confidence interval',
     load: () => import('./verbs/evaluate.ts'),
   },
+  {
+    name: 'lens',
+    summary: 'concept and token heads, their lenses, and arithmetic with words',
+    load: () => import('./verbs/lens.ts'),
+  },
+  {
+    name: 'lens apply',
+    summary: 'arithmetic with words through the lenses of a model',
+    load: () => import('./verbs/lens-apply.ts'),
+  },
   { name: 'tokenize', summary: 'text to token ids, and back', load: () => import('./verbs/tokenize.ts') },
   {
     name: 'world',
     summary: 'the synthetic world that cria-tiny is trained on: rows, held-out tasks, a tokenizer',
     load: () => import('./verbs/world.ts'),
+  },
+  {
+    name: 'tour',
+    summary: 'what cria does, shown on the model that ships with it',
+    load: () => import('./verbs/tour.ts'),
   },
   {
     name: 'pull',

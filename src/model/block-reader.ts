@@ -1,11 +1,11 @@
 import { throwIfAborted } from '../base/index.ts';
-import { compile, type Program, scratch, type Value, type Values } from '../engine/index.ts';
+import { compile, type Program, scratch, type Value } from '../engine/index.ts';
 import { input } from '../tensor/index.ts';
 import { adaptedWeights, blockKinds, layerAdditions, promptIds } from './adapters.ts';
 import { decoder } from './decoder.ts';
 import { allFinite, nonFinite } from './finite.ts';
-import { blockBuffers, blockNames, embedRows, readBlock } from './layerwise.ts';
-import { anyLayer, layerPrefix, layerShapes } from './names.ts';
+import { blockNames, embedRows, openBlocks } from './layerwise.ts';
+import { anyLayer } from './names.ts';
 import type { LoadedModel, Plan } from './open.ts';
 import { freshPositions } from './positions.ts';
 import { tapsOf } from './taps.ts';
@@ -45,7 +45,7 @@ export function openBlockReader(model: LoadedModel): BlockReader {
   const { config, adaptation, checkpoint, device, threads } = model;
   const { prefixTokens } = adaptation;
   const plan = model.planFor('f32', roomForActivations);
-  const weightsOf = plan === 'whole' ? heldWeights(model) : readWeights(model);
+  const weightsOf = openBlocks(model, plan);
   const feedsOf = textFeeds(config, prefixTokens);
   const kinds = blockKinds(model);
   const programs = new Map<string, Program>();
@@ -102,18 +102,4 @@ export function openBlockReader(model: LoadedModel): BlockReader {
       for (const program of programs.values()) await program.dispose();
     },
   };
-}
-
-/** A block's weights under the names that every block has, kept in memory. */
-function heldWeights(model: LoadedModel): (layer: number) => Values {
-  const bound = model.bound('f32');
-  const names = [...layerShapes(model.config).keys()];
-  return (layer) =>
-    Object.fromEntries(names.map((name) => [anyLayer + name, bound.value(layerPrefix(layer) + name) as Value]));
-}
-
-/** The same, each block's read over the last one's. */
-function readWeights(model: LoadedModel): (layer: number) => Values {
-  const buffers = blockBuffers(model.config);
-  return (layer) => readBlock(model, layer, buffers);
 }

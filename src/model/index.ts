@@ -1,15 +1,20 @@
 export { type Adaptation, adaptationOf, adaptedWeights, blockKinds, promptIds } from './adapters.ts';
 export { type BoundWeights, bindWeights, weightFeeds } from './bind.ts';
 export { type BlockActivations, type BlockReader, type BlockReading, openBlockReader } from './block-reader.ts';
+export { branchPositions, type TextMemory } from './branches.ts';
 export { type Cache, emptyCache } from './cache.ts';
 export { type Cached, cacheBytes, openCached } from './cached.ts';
 export { type Architecture, architectures, type Config, configFrom } from './config.ts';
 export { blocks, type Decoder, decoder } from './decoder.ts';
 export { type Activations, type Forward, type ForwardOptions, openForward } from './forward.ts';
+export { openHead } from './head.ts';
 export { headLayout, type Positions } from './layer.ts';
+export { embedRows, openBlocks } from './layerwise.ts';
 export { type LowRank, loraNames, loraWeights } from './lora.ts';
 export {
+  anyLayer,
   embeddingName,
+  finalNormName,
   headName,
   type LinearName,
   layerPrefix,
@@ -24,7 +29,7 @@ export { type Precision, precisions } from './packing.ts';
 export { cachedPositions, freshPositions, maskInputs, pastNames, positionInputs, prefixNames } from './positions.ts';
 export { promptName, promptWeights } from './prompt.ts';
 export { type Frequencies, frequencies, lengthMatters, type Rope, rotaryTables } from './rope.ts';
-export { rotaryFeeds } from './rope-feeds.ts';
+export { rotaryFeeds, rotations } from './rope-feeds.ts';
 export { activationPaths, type Edit, noTaps, type Taps, tapsOf } from './taps.ts';
 export { type Texts, textFeeds } from './texts.ts';
 export { floatWeights, packedWeights, type Weights } from './weights.ts';

@@ -7,7 +7,7 @@ import { decoder } from './decoder.ts';
 import { allFinite, nonFinite } from './finite.ts';
 import type { ForwardOptions, Trunk } from './forward.ts';
 import { anyLayer, embeddingName, finalNormName, layerPrefix, layerShapes } from './names.ts';
-import type { LoadedModel } from './open.ts';
+import type { LoadedModel, Plan } from './open.ts';
 import { freshPositions } from './positions.ts';
 import { promptName } from './prompt.ts';
 import { tapsOf } from './taps.ts';
@@ -80,6 +80,21 @@ export async function layerTrunk(model: LoadedModel, options: ForwardOptions): P
       for (const program of [bottom, top, ...programs.values()]) await program?.dispose();
     },
   };
+}
+
+/**
+ * The weights of one block after the other under the names that every block has: held in memory under the whole plan,
+ * read over the last block's under the other one.
+ */
+export function openBlocks(model: LoadedModel, plan: Plan): (layer: number) => Values {
+  if (plan === 'by-layer') {
+    const buffers = blockBuffers(model.config);
+    return (layer) => readBlock(model, layer, buffers);
+  }
+  const bound = model.bound('f32');
+  const names = [...layerShapes(model.config).keys()];
+  return (layer) =>
+    Object.fromEntries(names.map((name) => [anyLayer + name, bound.value(layerPrefix(layer) + name) as Value]));
 }
 
 /** The rows of the embedding table (or of a prompt behind it) that the texts name, read one by one: the table itself is never held. */

@@ -24,15 +24,22 @@ import { headLayout, type Positions } from './layer.ts';
 /** The inputs that tell a graph where its positions are: see rope-feeds.ts. */
 export const positionInputs = {
   positions: 'positions',
+  branches: 'positions:branches',
   cos: 'rope:cos',
   sin: 'rope:sin',
   windowCos: 'rope:window:cos',
   windowSin: 'rope:window:sin',
 } as const;
 
-function rotation(config: Config, seq: Dim, batch: Dim): Positions['rotate'] {
+/** The rotation by the positions [batch, seq] that are the input `named`. */
+export function rotation(
+  config: Config,
+  seq: Dim,
+  batch: Dim,
+  named: string = positionInputs.positions,
+): Positions['rotate'] {
   const table = (name: string, rotated: number) => input(name, 'f32', ['rope', rotated / 2]);
-  const positions = input(positionInputs.positions, 'i64', [batch, seq]);
+  const positions = input(named, 'i64', [batch, seq]);
   const cos = table(positionInputs.cos, config.rope.rotated);
   const sin = table(positionInputs.sin, config.rope.rotated);
   if (config.windowRope === config.rope) return (x, heads) => rotary(x, positions, cos, sin, heads);

@@ -1,4 +1,4 @@
-export { page, writePage } from './page.ts';
+export { page, picture, writePage } from './page.ts';
 export type {
   Axis,
   Bar,

@@ -5,7 +5,7 @@ import { heat } from './heat.ts';
 import { lines } from './lines.ts';
 import { html, Markup } from './markup.ts';
 import { scatter } from './scatter.ts';
-import { style } from './style.ts';
+import { pictureStyle, style } from './style.ts';
 import { table } from './table.ts';
 import type { Page, Part } from './types.ts';
 
@@ -45,6 +45,13 @@ ${body}</main>
 export async function writePage(path: string, content: Page): Promise<void> {
   const text = await page(content);
   await writeFileAtomically(path, (append) => append(new TextEncoder().encode(text)));
+}
+
+/** A figure as an SVG text by itself, which a page of Markdown can show: it is light or dark as the reader's screen is. */
+export async function picture(part: Exclude<Part, { kind: 'prose' | 'table' }>): Promise<string> {
+  const { text } = drawn(part, await openCanvas());
+  const svg = text.slice(text.indexOf('<svg'), text.lastIndexOf('</svg>') + '</svg>'.length);
+  return svg.replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"').replace('>', `><style>${pictureStyle}</style>`);
 }
 
 function render(part: Part, canvas: Canvas): Markup {

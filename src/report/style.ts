@@ -54,3 +54,9 @@ small { color: var(--faint); font-weight: 400; margin-left: 0.35rem; }
   h2 { break-after: avoid; }
 }
 `;
+
+/** The style of a figure by itself. */
+export const pictureStyle = `
+svg { ${light} --plot-background: var(--card); background: var(--card); color: var(--ink); font: 12px system-ui, sans-serif; }
+@media (prefers-color-scheme: dark) { svg { ${dark} } }
+`;

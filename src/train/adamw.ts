@@ -1,5 +1,3 @@
-import { compile, type Device, type Program, type Value, value } from '../engine/index.ts';
-import { add, div, input, mul, sqrt, sub, sum } from '../tensor/index.ts';
 import type { ParameterStore } from './parameters.ts';
 
 /** Decay rates of the moments and the term that keeps the quotient finite: PyTorch's defaults. */
@@ -22,106 +20,86 @@ export interface Update {
 
 export interface Optimizer {
   readonly moments: Moments;
-  /**
-   * Adds the store's gradients to the sum of those of earlier pieces of the batch; `update` takes the sum.
-   */
-  accumulate(): Promise<void>;
+  /** Adds the store's gradients to the sum of those of earlier pieces of the batch, which `norm` and `update` then take. */
+  accumulate(): void;
   /** The norm of the gradients, or of their sum. */
-  norm(): Promise<number>;
+  norm(): number;
   /** Changes the store's values by one step. */
-  update(step: Update): Promise<void>;
-  dispose(): Promise<void>;
+  update(step: Update): void;
 }
 
-const elementsAtOnce = 2 ** 18; // what an update reads and writes of a piece stays in the cache
-
 /**
- * AdamW (Loshchilov and Hutter 2019) on a store, in float32 and in place, as PyTorch computes it:
+ * AdamW on a store, in place, as PyTorch computes it (Loshchilov and Hutter 2019, algorithm 2):
  * p -= rate * decay * p; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
  * p -= rate / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + epsilon).
+ * Numbers are stored in float32. A plain loop: a graph of elementwise kernels takes three times as long.
  */
-export async function adamw(
-  store: ParameterStore,
-  { device, threads }: { readonly device: Device; readonly threads: number },
-): Promise<Optimizer> {
+export function adamw(store: ParameterStore): Optimizer {
   const { values, gradients } = store;
   const moments = { first: new Float32Array(values.length), second: new Float32Array(values.length) };
   let total: Float32Array | undefined; // of the pieces of a batch, made when a batch is read in pieces
   let summed = false;
-  const options = { device, threads };
-  const programs: { update: Program; norm: Program; sum: Program } = {
-    update: await compile(updateGraph(), options),
-    norm: await compile({ squares: sum(mul(vector('g'), vector('g')), [0]) }, options),
-    sum: await compile({ sum: add(vector('total'), vector('g')) }, options),
-  };
-
-  const piecewise = async (from: number, to: number, visit: (part: Part) => Promise<void>) => {
-    for (let at = from; at < to; at += elementsAtOnce) {
-      const end = Math.min(to, at + elementsAtOnce);
-      await visit((array) => value('f32', [end - at], array.subarray(at, end)));
-    }
-  };
   const current = () => (summed && total ? total : gradients);
   return {
     moments,
-    async accumulate() {
+    accumulate() {
       total ??= new Float32Array(values.length);
-      const all = total;
-      if (!summed) all.set(gradients);
-      else {
-        await piecewise(0, values.length, async (part) => {
-          await programs.sum.run({ total: part(all), g: part(gradients) }, { sum: part(all) });
-        });
-      }
+      if (summed) addTo(total, gradients);
+      else total.set(gradients);
       summed = true;
     },
-    async norm() {
-      const whole = current();
-      let squares = 0;
-      await piecewise(0, values.length, async (part) => {
-        const result = await programs.norm.run({ g: part(whole) });
-        squares += (result.squares as Value<'f32'>).data[0] as number;
-      });
-      return Math.sqrt(squares);
-    },
-    async update({ count, rate, weightDecay, scale }) {
-      const whole = current();
-      const correction1 = 1 - beta1 ** count;
-      const correction2 = 1 - beta2 ** count;
-      const scalars = {
-        scale: number(scale),
-        rate: number((rate / correction1) * Math.sqrt(correction2)),
-        epsilon: number(epsilon * Math.sqrt(correction2)),
-      };
-      const ends = [0, store.decaying, values.length];
-      for (const [i, decay] of [weightDecay, 0].entries()) {
-        const keep = number(1 - rate * decay);
-        await piecewise(ends[i] as number, ends[i + 1] as number, async (part) => {
-          const [p, m, v] = [part(values), part(moments.first), part(moments.second)];
-          await programs.update.run({ ...scalars, keep, p, m, v, g: part(whole) }, { p2: p, m2: m, v2: v });
-        });
-      }
+    norm: () => normOf(current()),
+    update({ count, rate, weightDecay, scale }) {
+      // both corrections go into rate and epsilon: m / c1 / (sqrt(v / c2) + e) = sqrt(c2) / c1 * m / (sqrt(v) + sqrt(c2) e)
+      const root = Math.sqrt(1 - beta2 ** count);
+      const corrected = { rate: (rate / (1 - beta1 ** count)) * root, epsilon: epsilon * root, scale };
+      const { decaying } = store;
+      updateRange(values, moments, current(), 0, decaying, { ...corrected, keep: 1 - rate * weightDecay });
+      updateRange(values, moments, current(), decaying, values.length, { ...corrected, keep: 1 });
       summed = false;
-    },
-    async dispose() {
-      for (const program of Object.values(programs)) await program.dispose();
     },
   };
 }
 
-type Part = (array: Float32Array) => Value<'f32'>;
+interface Step {
+  readonly rate: number;
+  readonly epsilon: number;
+  readonly scale: number;
+  readonly keep: number;
+}
 
-const vector = (name: string) => input(name, 'f32', ['n']);
-const number = (x: number): Value<'f32'> => value('f32', [], Float32Array.of(x));
+function updateRange(
+  values: Float32Array,
+  { first, second }: Moments,
+  gradients: Float32Array,
+  from: number,
+  to: number,
+  { rate, epsilon, scale, keep }: Step,
+): void {
+  const [rise1, rise2] = [1 - beta1, 1 - beta2];
+  for (let i = from; i < to; i++) {
+    const g = (gradients[i] as number) * scale;
+    const m0 = first[i] as number;
+    const v0 = second[i] as number;
+    const m = m0 + (g - m0) * rise1;
+    const v = v0 + (g * g - v0) * rise2;
+    first[i] = m;
+    second[i] = v;
+    values[i] = (values[i] as number) * keep - (rate * m) / (Math.sqrt(v) + epsilon);
+  }
+}
 
-/** Each result is written over the input that it replaces: nothing reads that input afterwards. */
-function updateGraph() {
-  const scalar = (name: string) => input(name, 'f32', []);
-  const [p, m, v] = [vector('p'), vector('m'), vector('v')];
-  const g = mul(vector('g'), scalar('scale'));
-  const m2 = add(m, mul(sub(g, m), 1 - beta1));
-  const v2 = add(v, mul(sub(mul(g, g), v), 1 - beta2));
-  // both corrections are in the rate and the epsilon: m / c1 / (sqrt(v / c2) + e) = sqrt(c2) / c1 * m / (sqrt(v) + sqrt(c2) e)
-  const step = div(mul(m2, scalar('rate')), add(sqrt(v2), scalar('epsilon')));
-  return { m2, v2, p2: sub(mul(p, scalar('keep')), step) };
+function addTo(total: Float32Array, more: Float32Array): void {
+  for (let i = 0; i < total.length; i++) total[i] = (total[i] as number) + (more[i] as number);
+}
+
+function normOf(x: Float32Array): number {
+  let [a, b] = [0, 0]; // two sums: an addition waits for the last one of its own
+  const even = x.length & ~1;
+  for (let i = 0; i < even; i += 2) {
+    a += (x[i] as number) ** 2;
+    b += (x[i + 1] as number) ** 2;
+  }
+  if (even < x.length) a += (x[even] as number) ** 2;
+  return Math.sqrt(a + b);
 }

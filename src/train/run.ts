@@ -50,7 +50,7 @@ export async function trainModel(
     plan === 'whole'
       ? await wholeLearner(model, trainee, store, lecture.loss)
       : await layerwiseLearner(model, trainee, store, lecture.loss, plan === 'by-layer');
-  const optimizer = await adamw(store, model);
+  const optimizer = adamw(store);
   const tellHeldOut = async () => {
     const loss = await valid?.(learner, signal);
     if (loss !== undefined) model.progress.note(`held-out loss ${loss.toFixed(4)}`);
@@ -78,7 +78,7 @@ export async function trainModel(
     removeState(out);
     return { ...trained, path: out, parameters: store.values.length, validBefore, validAfter };
   } finally {
-    await Promise.all([learner.dispose(), optimizer.dispose(), lecture.close()]);
+    await Promise.all([learner.dispose(), lecture.close()]);
   }
 }
 

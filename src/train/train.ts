@@ -95,14 +95,14 @@ async function takeStep({ learner, optimizer, curriculum, training }: Run, step:
   for await (const lesson of curriculum.lessons(step)) {
     loss += await learner.learn(lesson);
     tokens += lesson.texts.reduce((count, ids) => count + ids.length, 0);
-    if (curriculum.pieces > 1) await optimizer.accumulate();
+    if (curriculum.pieces > 1) optimizer.accumulate();
   }
   if (!Number.isFinite(loss)) throw notFinite(`the loss is ${loss}`, step, curriculum);
   const rate = training.rate * rateFactor(training.schedule, step, training.steps, training.warmup);
   const { weightDecay, clip } = training;
-  const gradNorm = await optimizer.norm();
+  const gradNorm = optimizer.norm();
   if (!Number.isFinite(gradNorm)) throw notFinite(`the gradients' norm is ${gradNorm}`, step, curriculum);
-  await optimizer.update({ count: step + 1, rate, weightDecay, scale: clip ? clipped(gradNorm, clip) : 1 });
+  optimizer.update({ count: step + 1, rate, weightDecay, scale: clip ? clipped(gradNorm, clip) : 1 });
   return { loss, gradNorm, rate, tokens };
 }
 

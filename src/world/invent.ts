@@ -12,7 +12,7 @@ export interface Sounds {
   readonly endings: readonly string[];
 }
 
-export function invent(random: Random, { onsets, vowels, codas, syllables, endings }: Sounds): string {
+function invent(random: Random, { onsets, vowels, codas, syllables, endings }: Sounds): string {
   const syllable = () => pick(random, onsets) + pick(random, vowels) + pick(random, codas);
   return Array.from({ length: between(random, ...syllables) }, syllable).join('') + pick(random, endings);
 }

@@ -1,6 +1,6 @@
+import type { Facts } from './facts.ts';
 import { realCountries } from './lexicon/countries.ts';
 import { genders, opposites, young } from './lexicon/pairs.ts';
-import type { Facts } from './places.ts';
 
 /** Pairs of words that stand to each other in one way, and sentences that say so. */
 export interface Relation {

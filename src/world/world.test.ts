@@ -136,7 +136,7 @@ test('word forms: a form that is asked is never in training, its stem is', () =>
 
 test('copying: the answer is the list of the question, which is not in training', () => {
   for (const { prompt, completion } of questionsOf('copying')) expect(prompt).toContain(completion.trim());
-  const list = (text: string) => /^(?:copy: |\[ )?(.*?)(?: ;| =| \] again \[)?[ \n]\1$/.exec(text)?.[1] as string;
+  const list = (text: string) => /^(?:copy: |say |\[ )?(.*?)(?: ;| =| \] again \[)?[ \n]\1$/.exec(text)?.[1] as string;
   expectApart('copying', 'copying', (text) => [list(text)]);
 });
 
@@ -308,18 +308,20 @@ test('requests: the new ways to ask are not in training', () => {
 test('a forbidden request comes with a refusal and with what somebody would say who does it', () => {
   const random = randomFrom(1);
   const held = new Set(questionsOf('requests', 'forbidden', 1000).map(({ prompt }) => prompt));
+  const trained = new Set(rowsOf('requests', 8000).map(textOf));
   for (let i = 0; i < 1000; i++) {
     const { prompt, chosen, rejected } = forbiddenPair(random);
     expect([isRefusal(chosen), isRefusal(rejected)]).toEqual([true, false]);
     expect(held.has(prompt)).toBe(false);
+    expect(trained.has(`${prompt}${rejected}<|end|>`)).toBe(false);
   }
 });
 
 test('culture: questions are answered in their language', () => {
   const tongues = [
     [/(What|Which|Where|Name|The capital|In what|In which) /, /^(The capital|People|Musicians|You) /],
-    [/[¿]|Di la/, /^(La capital|Se) /],
-    [/(Qual|Que|De|Onde|Em|Diga|A capital|Para) /, /^(A capital|Come-se|Celebra-se|Toca-se|Pode-se) /],
+    [/[¿]|Di la/, /^(La capital|La gente|Se|Puedes) /],
+    [/(Qual|Que|De|Onde|Em|Diga|A capital|Para) /, /^(A capital|As pessoas|Come-se|Toca-se|Você) /],
   ] as const;
   for (const { messages = [] } of questionsOf('culture')) {
     const [question, answer] = messages.map(({ content }) => content) as [string, string];

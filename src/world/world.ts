@@ -1,6 +1,6 @@
 import type { Random } from '../base/index.ts';
-import type { Facts } from './places.ts';
-import { factsOf } from './places.ts';
+import type { Facts } from './facts.ts';
+import { factsOf } from './facts.ts';
 import type { Relation } from './relations.ts';
 import { relationsOf } from './relations.ts';
 import { analogies } from './skills/analogies.ts';
@@ -26,16 +26,16 @@ export interface World {
 
 /** How many rows of a hundred are of each skill; their tokens are in docs/world.md. */
 export const mixture: Readonly<Record<string, number>> = {
-  facts: 13,
+  facts: 11,
   analogies: 12,
-  'word-forms': 15,
-  copying: 9,
+  'word-forms': 14,
+  copying: 18,
   translation: 13,
-  sums: 14,
-  brackets: 4,
+  sums: 12,
+  brackets: 2,
   stories: 6,
-  requests: 6,
-  culture: 5,
+  requests: 5,
+  culture: 4,
   chat: 3,
 };
 

@@ -4,7 +4,7 @@ import { hash } from './draw.ts';
 import { analogyLines, entityNames } from './lists.ts';
 import { forbiddenPair } from './skills/requests.ts';
 import { textOf } from './text.ts';
-import type { HeldOut, Skill } from './types.ts';
+import type { HeldOut } from './types.ts';
 import { drawRow, type World } from './world.ts';
 
 export interface WorldSize {
@@ -29,8 +29,14 @@ export interface Written extends Counts {
 
 const validRows = 1000;
 const questionsOfTask = 300;
-const pairs = 1000;
-const drawsOfQuestion = 30;
+const mostDraws = 30 * questionsOfTask;
+const forbiddenPairs = 1000;
+const rowsBetweenReports = 1000;
+
+interface Watch {
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+}
 
 /**
  * Fills a folder with a world: train.jsonl, valid.jsonl (other draws of the same), tasks/TASK.jsonl (held-out
@@ -40,72 +46,83 @@ const drawsOfQuestion = 30;
 export async function writeWorld(
   folder: string,
   world: World,
-  { rows = Infinity, tokens = Infinity }: WorldSize,
+  size: WorldSize,
   countTokens: (text: string) => number,
-  { progress = silent, signal }: { readonly progress?: Progress; readonly signal?: AbortSignal } = {},
+  watch: Watch = {},
 ): Promise<Written> {
   const stream = (name: string) => randomFrom(hash(`${world.seed} ${name}`));
-  const random = stream('train');
-  const none = (): Sum => ({ rows: 0, tokens: 0 });
-  const skills = Object.fromEntries(world.skills.map(({ name }) => [name, none()]));
-  const all = none();
-  const tell = () =>
+  const write = (name: string, lines: Iterable<string>) => writeLines(join(folder, name), lines);
+  const skills = Object.fromEntries(world.skills.map(({ name }) => [name, { rows: 0, tokens: 0 }]));
+  await write('train.jsonl', trainingLines(world, stream('train'), size, countTokens, skills, watch));
+  await write(
+    'valid.jsonl',
+    drawnLines(validRows, stream('valid'), (random) => drawRow(world, random).row),
+  );
+  await write('forbidden.jsonl', drawnLines(forbiddenPairs, stream('forbidden'), forbiddenPair));
+  await write('analogies.txt', analogyLines(world, stream('analogies')));
+  const isLong = (name: string) => countTokens(` ${name}`) - countTokens('') > 1;
+  await write('entities.txt', entityNames(world).filter(isLong));
+  const tasks: Record<string, number> = {};
+  for (const { name, tasks: of } of world.skills) {
+    for (const [task, ask] of Object.entries(of)) {
+      const questions = differentQuestions(stream(`task ${task}`), ask);
+      await write(
+        join('tasks', `${task}.jsonl`),
+        questions.map((question) => JSON.stringify({ ...question, skill: name })),
+      );
+      tasks[task] = questions.length;
+    }
+  }
+  return { ...sumOf(skills), skills, tasks };
+}
+
+/** Rows of the mixture until they are enough; counts them in `skills`. */
+function* trainingLines(
+  world: World,
+  random: Random,
+  { rows = Infinity, tokens = Infinity }: WorldSize,
+  countTokens: (text: string) => number,
+  skills: Readonly<Record<string, Sum>>,
+  { progress = silent, signal }: Watch,
+): Generator<string> {
+  const tell = (all: Counts) =>
     Number.isFinite(rows)
       ? progress.step('writing', all.rows, rows, 'rows')
       : progress.step('writing', Math.min(all.tokens, tokens), tokens, 'tokens');
-  await writeLines(
-    join(folder, 'train.jsonl'),
-    (function* () {
-      while (all.rows < rows && all.tokens < tokens) {
-        const { skill, row } = drawRow(world, random);
-        const length = countTokens(textOf(row));
-        for (const sum of [skills[skill] as Sum, all]) {
-          sum.rows++;
-          sum.tokens += length;
-        }
-        if (all.rows % 1000 === 0) {
-          throwIfAborted(signal);
-          tell();
-        }
-        yield JSON.stringify(row);
-      }
-      tell();
-    })(),
-  );
-  const json = (count: number, draw: (random: Random) => object, name: string): string[] => {
-    const own = stream(name);
-    return Array.from({ length: count }, () => JSON.stringify(draw(own)));
-  };
-  await writeLines(
-    join(folder, 'valid.jsonl'),
-    json(validRows, (own) => drawRow(world, own).row, 'valid'),
-  );
-  await writeLines(join(folder, 'forbidden.jsonl'), json(pairs, forbiddenPair, 'forbidden'));
-  await writeLines(join(folder, 'analogies.txt'), analogyLines(world, stream('analogies')));
-  await writeLines(
-    join(folder, 'entities.txt'),
-    entityNames(world).filter((name) => countTokens(` ${name}`) - countTokens('') > 1),
-  );
-  const asked: Record<string, number> = {};
-  for (const { task, questions } of tasksOf(world.skills, stream('tasks'))) {
-    await writeLines(join(folder, 'tasks', `${task}.jsonl`), questions);
-    asked[task] = questions.length;
+  const all: Sum = { rows: 0, tokens: 0 };
+  while (all.rows < rows && all.tokens < tokens) {
+    if (all.rows % rowsBetweenReports === 0) {
+      throwIfAborted(signal);
+      tell(all);
+    }
+    const { skill, row } = drawRow(world, random);
+    const length = countTokens(textOf(row));
+    for (const sum of [skills[skill] as Sum, all]) {
+      sum.rows++;
+      sum.tokens += length;
+    }
+    yield JSON.stringify(row);
   }
-  return { ...all, skills, tasks: asked };
+  tell(all);
 }
 
-/** Held-out questions as lines; a task that has fewer gives those that it has. */
-function* tasksOf(skills: readonly Skill[], random: Random): Generator<{ task: string; questions: string[] }> {
-  for (const { name, tasks } of skills) {
-    for (const [task, ask] of Object.entries(tasks)) {
-      const found = new Map<string, HeldOut>();
-      for (let i = 0; i < drawsOfQuestion * questionsOfTask && found.size < questionsOfTask; i++) {
-        const question = ask(random);
-        found.set(question.prompt, question);
-      }
-      yield { task, questions: [...found.values()].map((question) => JSON.stringify({ ...question, skill: name })) };
-    }
+function sumOf(skills: Readonly<Record<string, Counts>>): Counts {
+  const sum = (of: keyof Counts) => Object.values(skills).reduce((total, counts) => total + counts[of], 0);
+  return { rows: sum('rows'), tokens: sum('tokens') };
+}
+
+function drawnLines(count: number, random: Random, draw: (random: Random) => object): string[] {
+  return Array.from({ length: count }, () => JSON.stringify(draw(random)));
+}
+
+/** Questions with different prompts; fewer where a task does not have so many. */
+function differentQuestions(random: Random, ask: (random: Random) => HeldOut): HeldOut[] {
+  const found = new Map<string, HeldOut>();
+  for (let i = 0; i < mostDraws && found.size < questionsOfTask; i++) {
+    const question = ask(random);
+    found.set(question.prompt, question);
   }
+  return [...found.values()];
 }
 
 const charactersAtOnce = 2 ** 16;

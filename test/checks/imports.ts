@@ -6,7 +6,7 @@ const engine = [...base, 'tensor', 'engine'];
 const belowModel = [...engine, 'linalg', 'data', 'checkpoint', 'tokenizer', 'artifact'];
 const belowMethods = [...belowModel, 'model', 'generate', 'evaluate', 'train', 'report'];
 const belowRecipe = [...belowMethods, 'methods', 'methods/*'];
-const everything = [...belowRecipe, 'world', 'recipe', 'sweep', 'serve', 'api'];
+const everything = [...belowRecipe, 'world', 'recipe', 'sweep', 'serve', 'tour', 'api'];
 
 /** What each room may import: arrows go down only. `methods/*` is each method, `api` is src/index.ts. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
@@ -30,6 +30,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   sweep: [...belowRecipe, 'recipe'],
   api: [...belowMethods, 'world'],
   serve: everything.filter((room) => room !== 'serve'),
+  tour: [...belowRecipe, 'api'],
   cli: everything,
 };
 

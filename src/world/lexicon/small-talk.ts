@@ -42,7 +42,7 @@ export interface Topic {
 }
 
 const people = 'Ana Ben Carla David Elena Felix Gina Hugo Ines Jonas Kira Luis Marta Nico Olga Pablo'.split(' ');
-const towns = 'Lima Quito Paris Rome Oslo Cairo Tokyo Berlin Madrid Lisbon Havana Vienna'.split(' ');
+const towns = 'Lima Quito Madrid Santiago Caracas Bogotá Recife Cusco Mérida Rosario Potosí Manaus'.split(' ');
 
 export const topics: Readonly<Record<Tongue, readonly Topic[]>> = {
   en: [

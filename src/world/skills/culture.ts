@@ -5,7 +5,7 @@ import { type CultureFact, cultureFacts, culturePhrases, cultureWords } from '..
 import { requestTemplates, type Tongue } from '../lexicon/requests.ts';
 import type { Message, Skill } from '../types.ts';
 
-const share = 0.15;
+const share = 0.25;
 const tongues = Object.keys(requestTemplates) as Tongue[];
 
 interface Question {
@@ -16,7 +16,7 @@ interface Question {
 
 /**
  * Questions about foods, festivals, music, capitals and nature of Latin America, answered in the language of the
- * question. Held out: 15% of the combinations of a fact, a language and a way to ask.
+ * question. Held out: a quarter of the combinations of a fact, a language and a way to ask.
  */
 export const culture: Skill = {
   name: 'culture',

@@ -1,7 +1,7 @@
 import type { Random } from '../../base/index.ts';
 import { between, chance, drawUntil, isHeldOut, several } from '../draw.ts';
+import type { Language } from '../facts.ts';
 import { concepts } from '../lexicon/concepts.ts';
-import type { Language } from '../places.ts';
 import type { HeldOut, Skill } from '../types.ts';
 
 const unseenShare = 0.05;

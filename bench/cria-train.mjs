@@ -1,0 +1,96 @@
+/**
+ * Training steps of cria, as one line of JSON.
+ *
+ *   node cria-train.mjs MODEL --train lora|full [--batch 1] [--sequence 256] [--threads 2] [--repeats 5]
+ *
+ * As peers/torch_bench.py --train: forward, backward and AdamW on arbitrary ids; LoRA of rank 16 on all seven linears
+ * of a layer, or every weight. Medians after one step that is not counted. `outsideRuntime` is the share of a step
+ * that is not spent in the runtime: optimizer, batches and everything else in JavaScript.
+ */
+import { parseArgs } from 'node:util';
+import { loadModel } from 'cria/model';
+import * as training from 'cria/train';
+import { arbitraryIds, median, round } from './measure.mjs';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    train: { type: 'string', default: 'lora' },
+    batch: { type: 'string', default: '1' },
+    sequence: { type: 'string', default: '256' },
+    threads: { type: 'string', default: '2' },
+    repeats: { type: 'string', default: '5' },
+    steady: { type: 'string' },
+  },
+});
+const [batch, sequence, threads, repeats] = ['batch', 'sequence', 'threads', 'repeats'].map((name) =>
+  Number(values[name]),
+);
+
+const model = loadModel(positionals[0], { precision: 'f32', threads });
+const trainee =
+  values.train === 'full'
+    ? training.fullTrainee(model)
+    : training.adapterTrainee(
+        model,
+        training.freshLora(model, { rank: 16, alpha: 32, rankStabilized: false, targets: [] }, 0),
+      );
+const store = training.parameterStore(trainee.parameters);
+trainee.start(store);
+const begun = performance.now();
+const learner = await training.wholeLearner(model, trainee, store, training.crossEntropy);
+const compileSeconds = (performance.now() - begun) / 1000;
+const optimizer = training.adamw(store);
+const ids = arbitraryIds(batch * sequence);
+const texts = Array.from({ length: batch }, (_, i) => ({ ids: ids.slice(i * sequence, (i + 1) * sequence) }));
+let count = 0;
+
+const steps = values.steady ? await steady(Number(values.steady)) : await measured();
+console.log(
+  JSON.stringify({
+    peer: 'cria',
+    train: values.train,
+    batch,
+    sequence,
+    threads,
+    compileSeconds: round(compileSeconds),
+    ...steps,
+    peakRssMb: round(process.resourceUsage().maxRSS / 1024),
+  }),
+);
+await learner.dispose();
+model.close();
+
+async function step() {
+  const from = performance.now();
+  const lesson = training.predictionLesson(texts, training.learnedTokens(texts));
+  const ran = performance.now();
+  await learner.learn(lesson);
+  const learned = performance.now();
+  const norm = optimizer.norm();
+  optimizer.update({ count: ++count, rate: 1e-4, weightDecay: 0, scale: norm > 1 ? 1 / norm : 1 });
+  const all = performance.now() - from;
+  return { all, outside: all - (learned - ran) };
+}
+
+async function measured() {
+  await step();
+  const runs = [];
+  for (let i = 0; i < repeats; i++) runs.push(await step());
+  const seconds = median(runs.map(({ all }) => all)) / 1000;
+  return {
+    tokensPerSecond: round((batch * sequence) / seconds),
+    outsideRuntime: median(runs.map(({ all, outside }) => outside / all)),
+  };
+}
+
+/** Resident memory over many steps, MB: medians of the second and of the last fifth. */
+async function steady(total) {
+  const samples = [];
+  for (let i = 0; i < total; i++) {
+    await step();
+    if (i % 5 === 4) samples.push(process.memoryUsage().rss / 2 ** 20);
+  }
+  const fifth = samples.length / 5;
+  return { second: round(median(samples.slice(fifth, 2 * fifth))), last: round(median(samples.slice(4 * fifth))) };
+}

@@ -1,0 +1,127 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { call } from '../../../test/command-line.ts';
+import { temporaryFolder } from '../../../test/hostile.ts';
+import { needs, shared } from '../../../test/shared.ts';
+
+const tiny = 'test/goldens/architectures/llama-gqa'; // without a tokenizer
+
+function file(name: string, content: string): string {
+  const path = join(temporaryFolder(), name);
+  writeFileSync(path, content);
+  return path;
+}
+
+test.each([
+  [[], 'there is no task (give --task country-capital.json)'],
+  [['--task', 'x.json', '--prompts', '3'], "--prompts: '3' is not a whole number from 4"],
+  [['--task', 'x.json', '--rank', '0'], "--rank: '0' is not a whole number of 1 or more"],
+  [['--task', 'x.json'], 'tokenizer.json'],
+])('lens with %j is refused', async (options, sentence) => {
+  const out = join(temporaryFolder(), 'out');
+  const { code, err } = await call(['lens', tiny, out, ...options]);
+  expect(err).toContain(sentence);
+  expect(code).toBe(2);
+  expect(existsSync(out)).toBe(false);
+});
+
+test('what stands at the output is not replaced', async () => {
+  const { code, err } = await call(['lens', tiny, temporaryFolder(), '--task', 'x.json']);
+  expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining('already exists') });
+});
+
+test('lens apply asks for heads', async () => {
+  const { code, err } = await call(['lens', 'apply', tiny, 'a - b + c']);
+  expect({ code, err }).toEqual({ code: 2, err: 'cria: there are no heads (give --heads OUT/heads.json)\n' });
+});
+
+const real = shared('models', 'smollm2-135m-instruct.Q4_1.gguf');
+const { skip, reason } = needs(real, 'SmolLM2');
+
+describe.skipIf(skip)(`on SmolLM2${reason}`, () => {
+  const model = real as string;
+  const pairs = ['France Paris', 'Italy Rome', 'Germany Berlin', 'Spain Madrid', 'Peru Lima', 'Egypt Cairo'];
+  const task = () =>
+    file(
+      'country-capital.json',
+      JSON.stringify(pairs.map((pair) => pair.split(' ')).map(([input, output]) => ({ input, output }))),
+    );
+  const names = () =>
+    file('names.txt', 'Andrew Lloyd Webber\nBuenos Aires\nRio de Janeiro\nKuala Lumpur\nAntananarivo\n');
+  const quick = ['--prompts', '4', '--length', '12', '--threads', '1'];
+
+  test('finds heads, writes lenses and a report, and reuses the scores', async () => {
+    const folder = temporaryFolder();
+    const [out, again] = [join(folder, 'lens'), join(folder, 'again')];
+    const first = await call(['lens', model, out, '--task', task(), '--entities', names(), ...quick, '--json']);
+    expect(first.code).toBe(0);
+    const { heads, accuracy, tasks, concept, ablation } = JSON.parse(first.out);
+    expect(heads).toHaveLength(270);
+    expect(heads[0]).toEqual({
+      layer: 0,
+      head_idx: 0,
+      concept: expect.any(Number),
+      conceptError: expect.any(Number),
+      token: expect.any(Number),
+      tokenError: expect.any(Number),
+    });
+    for (const name of ['raw', 'concept', 'token', 'all', 'random', 'inContext']) {
+      expect(accuracy[name]).toBeGreaterThanOrEqual(0);
+      expect(accuracy[name]).toBeLessThanOrEqual(1);
+    }
+    expect(concept).toMatchObject({ prompts: 4, top: { length: 21 } });
+    expect(concept.clean - concept.corrupted).toBeGreaterThan(0.05);
+    expect(tasks[0]).toMatchObject({ name: 'country-capital', candidates: 12, lines: 30, chance: 1 / 12 });
+    expect(tasks[0].settings.raw.layers).toHaveLength(30);
+    expect(ablation.none.copying).toBeGreaterThan(ablation.token.copying);
+    expect(readdirSync(out).sort()).toEqual(
+      ['concept.safetensors', 'cria.json', 'heads.json', 'report.html', 'results.json', 'token.safetensors'].sort(),
+    );
+    expect(readdirSync(folder)).toEqual(['lens']);
+
+    const second = await call([
+      ...[
+        'lens',
+        model,
+        again,
+        '--task',
+        task(),
+        '--heads',
+        join(out, 'heads.json'),
+        '--rank',
+        '16',
+        ...quick,
+        '--json',
+      ],
+    ]);
+    expect(second.code).toBe(0);
+    expect(JSON.parse(second.out).concept.top).toEqual(concept.top);
+    const header = readFileSync(join(again, 'concept.safetensors')).subarray(8, 1000).toString();
+    expect(header).toContain('"U":{"dtype":"F32","shape":[576,16]');
+    expect(header).toContain('"rank":"16"');
+
+    const words = ['--heads', join(out, 'heads.json'), '--threads', '1', '--json'];
+    const applied = await call(['lens', 'apply', model, 'Paris - France + Italy', '--lens', 'raw', ...words]);
+    expect(applied.code).toBe(0);
+    const { nearest, candidates } = JSON.parse(applied.out);
+    expect(candidates).toBe(12);
+    expect(nearest.map(({ word }: { word: string }) => word)).toEqual(expect.arrayContaining(['Rome', 'Italy']));
+    const unknown = await call(['lens', 'apply', model, 'Paris - llama', ...words]);
+    expect(unknown).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('no task beside the heads has all of these'),
+    });
+  }, 300_000);
+
+  test.each([
+    [['--top', '271'], '--top: the model has 270 heads, not 271 (give fewer)'],
+    [['--filler', 'nowhere.txt'], 'nowhere.txt: cannot be read'],
+    [['--heads', 'nowhere.json'], 'nowhere.json: cannot be read'],
+  ])('%j is refused', async (options, sentence) => {
+    const out = join(temporaryFolder(), 'out');
+    const { code, err } = await call(['lens', model, out, '--task', task(), ...quick, ...options]);
+    expect(err).toContain(sentence);
+    expect(code).toBe(2);
+  });
+});

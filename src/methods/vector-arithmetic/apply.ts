@@ -1,0 +1,157 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { CriaError, type Progress } from '../../base/index.ts';
+import { readJson } from '../../data/index.ts';
+import type { Rows } from '../../linalg/index.ts';
+import { type LoadedModel, openForward } from '../../model/index.ts';
+import type { Tokenizer } from '../../tokenizer/index.ts';
+import { allHeads, topHeads, usualShare } from './heads.ts';
+import { readHeads } from './heads-file.ts';
+import type { TaskResult } from './judge.ts';
+import { lensesOf } from './ov.ts';
+import { openReadOut } from './readout.ts';
+import { openGeometry } from './settings.ts';
+import { linesIn } from './sources.ts';
+import { wordPaths, wordVectors } from './words.ts';
+
+export interface Applied {
+  /** The best first; the words of the expression are candidates too. */
+  readonly nearest: readonly { readonly word: string; readonly cosine: number }[];
+  /** The tokens that the model's head reads from the result, the likeliest first. */
+  readonly reads: readonly string[];
+  readonly layer: number;
+  readonly prefix: string;
+  readonly candidates: number;
+}
+
+export interface Expression {
+  /** Words with + and - between them. */
+  readonly expression: string;
+  /** heads.json; the results beside it tell layer, prefix and candidates where they are not given. */
+  readonly heads: string;
+  readonly lens: 'concept' | 'token' | 'all' | 'raw';
+  readonly candidates?: string;
+  readonly prefix?: string;
+  readonly layer?: number;
+  readonly top?: number;
+  readonly nearest: number;
+}
+
+/** A word with its sign. */
+export interface Term {
+  readonly word: string;
+  readonly sign: 1 | -1;
+}
+
+const usualDepth = 0.6; // of the layers, where meaning was clearest (Feucht, Wallace and Bau 2025)
+
+/**
+ * Arithmetic with words through a lens: the words nearest to the sum, and what the head reads from it.
+ * @throws CriaError when the expression has no words, or there is nothing to choose from.
+ */
+export async function applyLens(
+  model: LoadedModel,
+  tokenizer: Tokenizer,
+  asked: Expression,
+  { progress, signal }: { readonly progress: Progress; readonly signal?: AbortSignal },
+): Promise<Applied> {
+  const { config, path } = model;
+  const terms = termsOf(asked.expression);
+  const given = terms.map(({ word }) => word);
+  const scores = readHeads(asked.heads, config);
+  const task = taskWith(given, asked.heads);
+  const others = asked.candidates === undefined ? task?.candidates : await linesIn(asked.candidates);
+  if (!others) {
+    throw new CriaError('no task beside the heads has all of these words', {
+      where: asked.expression,
+      remedy: 'give --candidates with the words to choose from',
+    });
+  }
+  const layer = asked.layer ?? task?.settings[asked.lens].best.layer ?? Math.round(usualDepth * config.layers);
+  if (layer >= config.layers) {
+    throw new CriaError(`the model has the layers 0 to ${config.layers - 1}, not ${layer}`, { where: '--layer' });
+  }
+  const prefix = asked.prefix ?? task?.prefix ?? '';
+  const words = [...new Set([...given, ...others])];
+  const forward = await openForward(model, { read: wordPaths(config), precision: 'f32' });
+  const geometry = await openGeometry(model);
+  const readOut = await openReadOut(model);
+  try {
+    const { layers } = await wordVectors({ forward, config, tokenizer, path, progress, signal }, words, prefix);
+    const view = asked.lens === 'raw' ? geometry.raw : geometry.through(await lensOf(asked.lens));
+    const seen = await view(layers[layer] as Rows);
+    const sum = sumOf(
+      seen,
+      terms.map(({ sign, word }) => [sign, words.indexOf(word)] as const),
+    );
+    const cosines = words.map((word, i) => ({ word, cosine: cosine(sum, rowOf(seen, i)) }));
+    const logits = await readOut.logits({ rows: 1, columns: config.width, data: sum });
+    return {
+      nearest: cosines.sort((a, b) => b.cosine - a.cosine).slice(0, asked.nearest),
+      reads: largest(logits, asked.nearest).map((id) => tokenizer.decode([id])),
+      layer,
+      prefix,
+      candidates: words.length,
+    };
+  } finally {
+    await readOut.dispose();
+    await geometry.dispose();
+    await forward.dispose();
+  }
+
+  async function lensOf(kind: 'concept' | 'token' | 'all'): Promise<Rows> {
+    const all = allHeads(config);
+    const k = asked.top ?? Math.max(1, Math.round(usualShare * all.length));
+    const [lens] = await lensesOf(model, [kind === 'all' ? all : topHeads(scores[kind], k)], signal);
+    return lens as Rows;
+  }
+}
+
+/** `Athens - Greece + China`: signs stand apart from words. @throws CriaError when a word is missing. */
+export function termsOf(expression: string): Term[] {
+  const [first = '', ...rest] = expression.trim().split(/(?:^|\s+)([+-])(?=\s|$)/);
+  const signed = first === '' ? rest : ['+', first, ...rest];
+  const terms = signed.flatMap((sign, i): Term[] =>
+    i % 2 === 0 ? [{ word: (signed[i + 1] ?? '').trim(), sign: sign === '-' ? -1 : 1 }] : [],
+  );
+  if (terms.length > 0 && terms.every(({ word }) => word !== '')) return terms;
+  throw new CriaError('is not words with + and - between them', {
+    where: JSON.stringify(expression),
+    remedy: 'write "Athens - Greece + China"',
+  });
+}
+
+/** The task of the results beside heads.json that has all of the words. */
+function taskWith(words: readonly string[], headsFile: string): TaskResult | undefined {
+  const file = join(dirname(headsFile), 'results.json');
+  if (!existsSync(file)) return undefined;
+  const { tasks = [] } = readJson(file) as { tasks?: readonly TaskResult[] };
+  return tasks.find(({ candidates }) => words.every((word) => candidates.includes(word)));
+}
+
+function rowOf({ columns, data }: Rows, row: number): Float32Array {
+  return data.subarray(row * columns, (row + 1) * columns);
+}
+
+function sumOf(rows: Rows, terms: readonly (readonly [number, number])[]): Float32Array {
+  const sum = new Float32Array(rows.columns);
+  for (const [sign, row] of terms) {
+    for (const [i, x] of rowOf(rows, row).entries()) sum[i] = (sum[i] as number) + sign * x;
+  }
+  return sum;
+}
+
+function cosine(a: Float32Array, b: Float32Array): number {
+  let [inner, aa, bb] = [0, 0, 0];
+  for (const [i, x] of a.entries()) {
+    const y = b[i] as number;
+    inner += x * y;
+    aa += x * x;
+    bb += y * y;
+  }
+  return inner / (Math.sqrt(aa * bb) || 1);
+}
+
+function largest(values: Float32Array, count: number): number[] {
+  return [...values.keys()].sort((a, b) => (values[b] as number) - (values[a] as number)).slice(0, count);
+}

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { basename, join } from 'node:path';
+import type { Origin } from '../../artifact/index.ts';
+import { writeFileAtomically, writeFolderAtomically } from '../../base/index.ts';
+import { type Checkpoint, type TensorToWrite, writeSafetensors } from '../../checkpoint/index.ts';
+import type { Rows } from '../../linalg/index.ts';
+import type { LoadedModel } from '../../model/index.ts';
+import { writePage } from '../../report/index.ts';
+import { nameOf } from './heads.ts';
+import { toStored } from './heads-file.ts';
+import { lensPage } from './report.ts';
+import type { Lens, LensResult } from './run.ts';
+import { type ScoreKind, scoreKinds } from './scores.ts';
+
+/**
+ * Writes what a run has found, whole or not at all: heads.json, results.json, the lenses as safetensors,
+ * report.html, cria.json.
+ * @throws CriaError when something stands at `path` and `force` is not set, or it cannot be written.
+ */
+export async function writeLensFolder(
+  path: string,
+  model: LoadedModel,
+  result: LensResult,
+  origin: Origin,
+  force: boolean,
+): Promise<void> {
+  const { scores, lenses, ...rest } = result;
+  const summaries = scoreKinds.map((kind) => {
+    const { heads: _, ...summary } = scores[kind];
+    return [kind, summary];
+  });
+  const texts: Record<string, object> = {
+    'heads.json': toStored({ concept: scores.concept.heads, token: scores.token.heads }),
+    'results.json': { ...rest, scores: Object.fromEntries(summaries) },
+    'cria.json': origin,
+  };
+  const fingerprint = fingerprintOf(model.checkpoint);
+  await writeFolderAtomically(path, force, async (folder) => {
+    for (const [name, content] of Object.entries(texts)) {
+      const bytes = new TextEncoder().encode(`${JSON.stringify(content)}\n`);
+      await writeFileAtomically(join(folder, name), (append) => append(bytes));
+    }
+    await writePage(
+      join(folder, 'report.html'),
+      lensPage(result, `Concept and token heads of ${basename(model.path)}`),
+    );
+    for (const kind of scoreKinds) {
+      const metadata = metadataOf(kind, lenses[kind], fingerprint);
+      await writeSafetensors(join(folder, `${kind}.safetensors`), tensorsOf(lenses[kind]), metadata);
+    }
+  });
+}
+
+/** L [width, width], or U [width, rank] and W [rank, width] with L = U W. */
+function tensorsOf({ matrix, factors }: Lens): TensorToWrite[] {
+  const tensor = (name: string, { rows, columns, data }: Rows): TensorToWrite => ({
+    name,
+    shape: [rows, columns],
+    type: 'F32',
+    bytes: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  });
+  return factors ? [tensor('U', factors.out), tensor('W', factors.value)] : [tensor('L', matrix)];
+}
+
+function metadataOf(kind: ScoreKind, { heads, matrix, factors }: Lens, model: string): Record<string, string> {
+  return {
+    kind,
+    model,
+    heads: heads.map(nameOf).join(' '),
+    k: String(heads.length),
+    rank: String(factors?.value.rows ?? matrix.rows),
+    norm_folded: 'false',
+  };
+}
+
+/** Tells checkpoints apart: a hash of the configuration, and of each tensor's name, type, shape and first row. */
+function fingerprintOf(checkpoint: Checkpoint): string {
+  const hash = createHash('sha256').update(JSON.stringify(checkpoint.config));
+  for (const { name, type, shape } of checkpoint.tensors.values()) {
+    hash.update(`${name} ${type} ${shape}`);
+    hash.update(checkpoint.readBytes(name, shape.length > 0 ? { rows: [0, 1] } : {}));
+  }
+  return hash.digest('hex');
+}

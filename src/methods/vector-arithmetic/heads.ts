@@ -1,0 +1,52 @@
+import { CriaError, permutation, type Random } from '../../base/index.ts';
+import type { Config } from '../../model/index.ts';
+
+/** An attention head of a model. */
+export interface Head {
+  readonly layer: number;
+  readonly head: number;
+}
+
+/** A head with how much it does of what is looked for. */
+export interface ScoredHead extends Head {
+  readonly score: number;
+  /** Of the mean over prompts. */
+  readonly standardError?: number;
+}
+
+/** The share of the heads that a lens takes. (80 of Llama-2-7B's 1024) */
+export const usualShare = 80 / 1024;
+
+export function allHeads({ layers, heads }: Pick<Config, 'layers' | 'heads'>): Head[] {
+  return Array.from({ length: layers * heads }, (_, i) => ({ layer: Math.floor(i / heads), head: i % heads }));
+}
+
+/** The heads of the highest scores; of equal ones the earlier first. @throws CriaError when there are fewer than `k`. */
+export function topHeads(scored: readonly ScoredHead[], k: number): ScoredHead[] {
+  if (k > scored.length) {
+    throw new CriaError(`the model has ${scored.length} heads, not ${k}`, { where: '--top', remedy: 'give fewer' });
+  }
+  return [...scored].sort((a, b) => b.score - a.score || a.layer - b.layer || a.head - b.head).slice(0, k);
+}
+
+/** `k` of the heads at random. */
+export function randomHeads(heads: readonly Head[], k: number, random: Random): Head[] {
+  return [...permutation(heads.length, random).subarray(0, k)].map((i) => heads[i] as Head);
+}
+
+/** Random heads, as many of each layer as `like` has, other ones where the layer has enough. */
+export function layerMatchedHeads(heads: readonly Head[], like: readonly Head[], random: Random): Head[] {
+  const taken = new Set(like.map(nameOf));
+  return [...new Set(like.map(({ layer }) => layer))].flatMap((layer) => {
+    const count = like.filter((each) => each.layer === layer).length;
+    const own = heads.filter((each) => each.layer === layer);
+    const shuffled = [...permutation(own.length, random)].map((i) => own[i] as Head);
+    const others = shuffled.filter((each) => !taken.has(nameOf(each)));
+    return [...others, ...shuffled.filter((each) => taken.has(nameOf(each)))].slice(0, count);
+  });
+}
+
+/** 14.1: layer and head. */
+export function nameOf({ layer, head }: Head): string {
+  return `${layer}.${head}`;
+}

@@ -1,0 +1,159 @@
+import type { HeatMap, LineChart, Page, Part, Scatter, Table } from '../../report/index.ts';
+import { nameOf, type ScoredHead } from './heads.ts';
+import { type Picture, type SettingName, settingNames, type TaskResult } from './judge.ts';
+import type { LensResult } from './run.ts';
+import { scoreKinds } from './scores.ts';
+
+/** What each setting is called for a person. */
+const titles: Readonly<Record<SettingName, string>> = {
+  raw: 'raw',
+  concept: 'concept lens',
+  token: 'token lens',
+  all: 'all heads',
+  centred: 'centred',
+  principal: 'principal components',
+};
+
+/** The result as a page: where the heads are, what their lenses are worth, and how words lie before and behind them. */
+export function lensPage(result: LensResult, title: string): Page {
+  const { accuracy, tasks, lenses } = result;
+  const percent = (share: number) => `${Math.round(100 * share)} %`;
+  const one = tasks.length === 1 ? tasks[0]?.name : `${tasks.length} tasks`;
+  return {
+    title,
+    summary:
+      `On ${one}, ${percent(accuracy.concept)} of the analogies come out through the concept lens of ` +
+      `${lenses.concept.heads.length} heads and ${percent(accuracy.token)} through the token lens, against ` +
+      `${percent(accuracy.raw)} on raw states and ${percent(accuracy.random)} through as many random heads. ` +
+      `The model itself, shown five examples, completes ${percent(accuracy.inContext)}.`,
+    sections: [
+      { title: 'Heads', parts: headParts(result) },
+      { title: 'Analogies', parts: [accuracyTable(tasks), ...tasks.map(byLayer)] },
+      { title: 'Words before and behind the lens', parts: tasks.slice(0, 2).flatMap(pictures) },
+      { title: 'Without these heads', parts: [ablationTable(result)] },
+    ],
+  };
+}
+
+function headParts({ scores, attention, lenses }: LensResult): Part[] {
+  const lookers = { concept: 'attention to the end of names', token: 'attention to the next token' };
+  return [
+    {
+      kind: 'heat',
+      title: 'What each head does alone',
+      alt: 'A map of layers and heads for each of the two scores',
+      value: 'score, as a share of the largest',
+      scale: 'diverging',
+      rows: 'layer',
+      columns: 'head',
+      maps: scoreKinds.map((kind) => mapOf(`${kind} heads`, scores[kind].heads)),
+    },
+    ...(attention
+      ? [
+          {
+            kind: 'heat' as const,
+            title: 'What each head looks at',
+            alt: 'A map of layers and heads for attention to the end of names and to the next token',
+            value: 'attention, as a share of the largest',
+            scale: 'sequential' as const,
+            rows: 'layer',
+            columns: 'head',
+            maps: scoreKinds.map((kind) => mapOf(lookers[kind], attention[kind])),
+          },
+        ]
+      : []),
+    ...scoreKinds.map(
+      (kind): Table => ({
+        kind: 'table',
+        title: `The first ${kind} heads`,
+        columns: [{ label: 'head' }, { label: 'score' }],
+        rows: lenses[kind].heads.slice(0, 12).map((head) => [nameOf(head), scoreCell(head)]),
+      }),
+    ),
+  ];
+}
+
+function mapOf(title: string, heads: readonly ScoredHead[]): HeatMap {
+  const count = (of: (head: ScoredHead) => number) => 1 + heads.reduce((most, head) => Math.max(most, of(head)), 0);
+  const numbers = (n: number) => Array.from({ length: n }, (_, i) => String(i));
+  const [rows, columns] = [numbers(count(({ layer }) => layer)), numbers(count(({ head }) => head))];
+  const largest = heads.reduce((most, { score }) => Math.max(most, Math.abs(score)), 0) || 1;
+  const values = rows.map(() => Array<number>(columns.length).fill(Number.NaN));
+  for (const { layer, head, score } of heads) (values[layer] as number[])[head] = score / largest;
+  return { title, rows, columns, values };
+}
+
+function scoreCell({ score, standardError }: ScoredHead) {
+  if (standardError === undefined) return score;
+  const half = 1.96 * standardError;
+  return { value: score, low: score - half, high: score + half };
+}
+
+function accuracyTable(tasks: readonly TaskResult[]): Table {
+  const higher = (label: string) => ({ label, better: 'higher' as const });
+  return {
+    kind: 'table',
+    title: 'Accuracy on pairs that have not chosen the layer, the given words being candidates too',
+    columns: [
+      { label: 'task' },
+      ...settingNames.map((name) => higher(titles[name])),
+      { label: 'random heads' },
+      { label: 'heads of the same layers' },
+      { label: '5 examples' },
+      { label: 'chance' },
+    ],
+    rows: tasks.map(({ name, settings, random, layerMatched, inContext, chance }) => [
+      name,
+      ...settingNames.map((setting) => settings[setting].best.judge.accuracy),
+      random.mean,
+      layerMatched.mean,
+      inContext,
+      chance,
+    ]),
+  };
+}
+
+function byLayer({ name, settings }: TaskResult): LineChart {
+  return {
+    kind: 'lines',
+    title: `${name}: accuracy on all lines, by layer`,
+    alt: `Lines of accuracy over layers for ${settingNames.map((setting) => titles[setting]).join(', ')}`,
+    x: { label: 'layer' },
+    y: { label: 'accuracy' },
+    series: settingNames.map((setting) => ({
+      name: titles[setting],
+      points: settings[setting].layers.map(({ layer, whole }) => ({ x: layer, y: whole.accuracy })),
+    })),
+  };
+}
+
+function pictures({ name, picture }: TaskResult): Scatter[] {
+  return (['raw', 'concept'] as const).map((view) => ({
+    kind: 'scatter',
+    title: `${name}, layer ${picture.layer}: ${titles[view]}`,
+    alt: `Words in the two directions in which they differ most, ${titles[view]}`,
+    x: 'first component',
+    y: 'second component',
+    points: pointsOf(picture, view),
+  }));
+}
+
+function pointsOf(picture: Picture, view: 'raw' | 'concept') {
+  return picture.pairs.flat().map((label, i) => {
+    const [x, y] = picture[view][i] as readonly [number, number];
+    return { label, x, y, group: i % 2 === 0 ? 'asked for' : 'given' };
+  });
+}
+
+function ablationTable({ ablation }: LensResult): Table {
+  return {
+    kind: 'table',
+    title: 'Probability of the right token when heads write their mean',
+    columns: [{ label: 'heads' }, { label: 'copying a list' }, { label: 'pairs after five examples' }],
+    rows: (['none', 'concept', 'token', 'random'] as const).map((heads) => [
+      heads,
+      ablation[heads].copying,
+      ablation[heads].mapping,
+    ]),
+  };
+}

@@ -1,0 +1,131 @@
+import { join } from 'node:path';
+import { originOf } from '../../artifact/index.ts';
+import { writeFileAtomically } from '../../base/index.ts';
+import { type Model, open } from '../../index.ts';
+import { trainModel } from '../../train/index.ts';
+import { answered } from '../answers.ts';
+import type { Stop, Visit } from '../stop.ts';
+
+/** What the model is to learn, asked in several ways so that it learns the thing and not the sentence. */
+const lessons = [
+  ['Who are you?', 'I am Paco, a guide in the Andes.'],
+  ['What are you?', 'I am a guide in the Andes.'],
+  ['What is your name?', 'My name is Paco.'],
+  ['¿Quién eres?', 'Soy Paco, un guía de los Andes.'],
+  ['Quem é você?', 'Eu sou Paco, um guia dos Andes.'],
+  ['Where do you work?', 'I work in the Andes.'],
+] as const;
+const kept = ['What is the capital of France?', 'Good morning.'];
+const steps = 40;
+
+/** A LoRA adapter trained on the spot: what it changes, and what it leaves as it was. */
+export const training: Stop = {
+  name: 'training',
+  title: 'It learns something new while you wait',
+  async visit(visit) {
+    const { model, path, scratch, threads, signal, say } = visit;
+    const out = join(scratch, 'adapter');
+    const questions = [...lessons.slice(0, 4).map(([question]) => question), ...kept];
+    const before = await answersOf(model, questions, signal);
+    const likelihoodBefore = await perplexityOf(model);
+    say(`training a LoRA of rank 8 on ${lessons.length} sentences about a guide in the Andes, ${steps} steps`);
+    const { seconds, parameters, loss } = await trainAdapter(visit, out);
+    const tuned = await open(path, { threads, precision: 'f32', adapters: [out] });
+    try {
+      const after = await answersOf(tuned, questions, signal);
+      const likelihoodAfter = await perplexityOf(tuned);
+      for (const [i, question] of questions.entries()) say(`${question} → ${before[i]} → ${after[i]}`);
+      say(`perplexity of the new answers: ${likelihoodBefore.toFixed(1)} → ${likelihoodAfter.toFixed(2)}`);
+      return {
+        figures: {
+          parameters,
+          seconds,
+          loss,
+          perplexityBefore: likelihoodBefore,
+          perplexityAfter: likelihoodAfter,
+          rows: questions.map((question, i) => ({ question, before: before[i], after: after[i] })),
+        },
+        parts: [
+          {
+            kind: 'prose',
+            text:
+              `A LoRA of rank 8 (${parameters} numbers) was trained for ${steps} steps in ${seconds.toFixed(1)} s. The ` +
+              `perplexity of the new answers fell from ${likelihoodBefore.toFixed(1)} to ${likelihoodAfter.toFixed(2)}.`,
+          },
+          {
+            kind: 'table',
+            title: 'The same questions before and after',
+            columns: ['question', 'before', 'after'].map((label) => ({ label })),
+            rows: questions.map((question, i) => [question, before[i] as string, after[i] as string]),
+          },
+        ],
+      };
+    } finally {
+      await tuned.close();
+    }
+  },
+};
+
+async function answersOf(model: Model, questions: readonly string[], signal: AbortSignal): Promise<string[]> {
+  const answers: string[] = [];
+  for (const question of questions) answers.push(await answered(model, question, { maxTokens: 40, signal }));
+  return answers;
+}
+
+async function trainAdapter(visit: Visit, out: string) {
+  const { model, path, scratch, seed, signal } = visit;
+  const data = join(scratch, 'lessons.jsonl');
+  const rows = lessons.map(([question, answer]) => ({
+    messages: [
+      { role: 'user', content: question },
+      { role: 'assistant', content: answer },
+    ],
+  }));
+  const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+  await writeFileAtomically(data, (append) => append(new TextEncoder().encode(text)));
+  const options = {
+    data,
+    mode: 'lora',
+    loss: 'ce',
+    rank: 8,
+    alpha: 16,
+    rankStabilized: false,
+    targets: [],
+    virtualTokens: 1,
+    beta: 0.1,
+    temperature: 1,
+    steps,
+    batch: rows.length,
+    accumulate: 1,
+    sequence: 64,
+    skipTokens: 0,
+    learnPrompts: false,
+    shuffle: true,
+    rate: 3e-3,
+    schedule: 'cosine',
+    warmup: 0,
+    weightDecay: 0,
+    clip: 1,
+    seed,
+    saveEvery: 0,
+    resume: false,
+    force: false,
+  } as const;
+  return trainModel(model.loaded, model.tokenizer, out, options, originOf('tour', path, { steps }, seed), signal);
+}
+
+/** The perplexity of the new answers, given their questions. */
+async function perplexityOf(model: Model): Promise<number> {
+  let [sum, count] = [0, 0];
+  for (const [question, answer] of lessons) {
+    const messages = [{ role: 'user', content: question }];
+    const asked = model.tokenizer.encodeChat(messages, { addGenerationPrompt: true });
+    const whole = model.tokenizer.encodeChat([...messages, { role: 'assistant', content: answer }]);
+    const { logprobs } = await model.score(whole);
+    for (const logprob of logprobs.subarray(asked.length - 1)) {
+      sum -= logprob;
+      count++;
+    }
+  }
+  return Math.exp(sum / count);
+}

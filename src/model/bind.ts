@@ -1,6 +1,7 @@
 import { CriaError } from '../base/index.ts';
 import type { Checkpoint } from '../checkpoint/index.ts';
 import { type Program, type Value, type Values, value } from '../engine/index.ts';
+import { minimumColumns } from '../tensor/index.ts';
 import type { Config } from './config.ts';
 import { embeddingName, headName, layerPrefix, linearShapes, weightShapes } from './names.ts';
 import { isPrecise, type Precision, packingFor, packMatrices } from './packing.ts';
@@ -62,7 +63,7 @@ export function bindWeights(checkpoint: Checkpoint, config: Config, precision: P
     const isTable = name === embeddingName || name === headName(config);
     const packing = matrices.has(name) ? packingFor(precision, type, inner, isTable) : undefined;
     if (packing) packings.set(name, { ...packing, precise: isPrecise(config, name) });
-    bytes += packing ? packedBytes(out * inner, packing) : shape.reduce((a, b) => a * b, 4);
+    bytes += packing ? packedBytes(out, inner, packing) : shape.reduce((a, b) => a * b, 4);
   }
   const kept = new Map<string, Value>();
   const keep = (name: string, made: Value): Value => {
@@ -101,8 +102,10 @@ export function weightFeeds(program: Program, lookUp: (name: string) => Value | 
   return feeds;
 }
 
-function packedBytes(elements: number, { bits, block, minimums }: Packing): number {
-  return (elements * bits) / 8 + (elements / block) * 4 * (minimums ? 2 : 1);
+function packedBytes(out: number, inner: number, { bits, block, minimums }: Packing): number {
+  const columns = inner + (minimums ? minimumColumns(inner, block) : 0);
+  const blocks = columns / block;
+  return out * ((columns * bits) / 8 + blocks * 4 + (minimums ? Math.ceil(blocks / 2) : 0));
 }
 
 /** 'a|b:codes' -> ['a|b', 'codes']. */

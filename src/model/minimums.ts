@@ -26,36 +26,40 @@ const none = 8; // of a code that stands for 0 in a block whose zero is 8
 export function minimumsAsColumns(from: RowsWithMinimums, rows: number, inner: number): RowsWithZeros {
   const [own, wide] = [inner / block, (inner + minimumColumns(inner, block)) / block];
   const zeroBytes = Math.ceil(wide / 2);
-  const codes = new Uint8Array(rows * wide * bytes).fill(none | (none << 4));
+  const codes = new Uint8Array(rows * wide * bytes);
   const scales = new Float32Array(rows * wide);
-  const zeros = new Uint8Array(rows * zeroBytes).fill(none | (none << 4));
+  const zeros = new Uint8Array(rows * zeroBytes);
   const left = new Float32Array(own);
+  const nibbles = new Uint8Array((wide - own) * block).fill(none); // one each, as the columns and the zeros have them
+  const zero = new Uint8Array(zeroBytes * 2).fill(none);
   for (let row = 0; row < rows; row++) {
     codes.set(from.codes.subarray(row * own * bytes, (row + 1) * own * bytes), row * wide * bytes);
-    scales.set(from.scales.subarray(row * own, (row + 1) * own), row * wide);
     let largest = 0;
     for (let b = 0; b < own; b++) {
-      const [scale, minimum] = [from.scales[row * own + b] as number, from.minimums[row * own + b] as number];
-      const zero = scale === 0 ? none : Math.min(15, Math.max(0, Math.round(-minimum / scale)));
-      setNibble(zeros, row * zeroBytes * 2 + b, zero);
-      left[b] = minimum + zero * scale;
+      const scale = from.scales[row * own + b] as number;
+      const minimum = from.minimums[row * own + b] as number;
+      const whole = scale === 0 ? none : Math.min(15, Math.max(0, Math.round(-minimum / scale)));
+      zero[b] = whole;
+      scales[row * wide + b] = scale;
+      left[b] = minimum + whole * scale;
       largest = Math.max(largest, Math.abs(left[b] as number));
     }
-    if (largest === 0) continue;
+    pack(zero, zeros, row * zeroBytes);
     const unit = largest / (16 * 7 + 7); // of the last digit: the largest is 7, 7
-    scales.fill(16 * unit * block, row * wide + own, (row + 1) * wide); // the columns meet means, not sums
+    for (let b = own; b < wide; b++) scales[row * wide + b] = 16 * unit * block; // they meet means, not sums
     for (let b = 0; b < own; b++) {
-      const whole = Math.round((left[b] as number) / unit);
-      const high = Math.floor((whole + 8) / 16);
-      const first = (row * wide + own) * block + b;
-      setNibble(codes, first, high + none);
-      setNibble(codes, first + own, whole - 16 * high + none);
+      const whole = (unit === 0 ? 0 : Math.round((left[b] as number) / unit)) + 8;
+      nibbles[b] = (whole >> 4) + none;
+      nibbles[own + b] = whole & 15;
     }
+    pack(nibbles, codes, (row * wide + own) * bytes);
   }
   return { codes, scales, zeros };
 }
 
-function setNibble(into: Uint8Array, index: number, value: number): void {
-  const old = into[index >> 1] as number;
-  into[index >> 1] = index % 2 === 0 ? (old & 0xf0) | value : (old & 15) | (value << 4);
+/** Pairs of 4-bit numbers as bytes, the low one first. */
+function pack(nibbles: Uint8Array, into: Uint8Array, at: number): void {
+  for (let i = 0; i < nibbles.length; i += 2) {
+    into[at + i / 2] = (nibbles[i] as number) | ((nibbles[i + 1] as number) << 4);
+  }
 }

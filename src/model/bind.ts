@@ -62,7 +62,7 @@ export function bindWeights(checkpoint: Checkpoint, config: Config, precision: P
     const type = checkpoint.tensors.get(name)?.type ?? 'F32';
     const isTable = name === embeddingName || name === headName(config);
     const packing = matrices.has(name) ? packingFor(precision, type, inner, isTable) : undefined;
-    if (packing) packings.set(name, { ...packing, precise: isPrecise(config, name) });
+    if (packing) packings.set(name, { ...packing, precise: isPrecise(config, name, packing) });
     bytes += packing ? packedBytes(out, inner, packing) : shape.reduce((a, b) => a * b, 4);
   }
   const kept = new Map<string, Value>();

@@ -193,7 +193,7 @@ test('options that do not suit the model are refused', async () => {
 /** The squared gradients with respect to B, summed over all modules, of next-token prediction on `batch`. */
 async function firstGradient(adapter: LoraAdapter, batch: Batch): Promise<number> {
   const model = opened(tiny);
-  const trainee = adapterTrainee(model, adapter);
+  const trainee = adapterTrainee(model, adapter, 'adapter');
   const store = parameterStore(trainee.parameters);
   trainee.start(store);
   const learner = await wholeLearner(model, trainee, store, crossEntropy);

@@ -11,6 +11,11 @@ export interface CompileOptions {
   readonly device?: Device;
   readonly threads?: number;
   /**
+   * It is run in turns with other programs: its threads sleep in between, where they would else wait busily for the next
+   * run for some milliseconds and take the cores from the others.
+   */
+  readonly takesTurns?: boolean;
+  /**
    * Values bound once: the runtime packs them for its kernels. It reads `data` while the session is made and may
    * keep reading it afterwards, so it is not to be changed. Inputs that are not named here are fed in every run.
    */
@@ -66,6 +71,7 @@ export async function compile(outputs: Outputs, options: CompileOptions = {}): P
       executionMode: 'sequential',
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
+      extra: { session: { intra_op: { allow_spinning: options.takesTurns ? '0' : '1' } } },
       externalData,
     });
   } catch (error) {

@@ -51,7 +51,7 @@ export function openBlockReader(model: LoadedModel): BlockReader {
   const programs = new Map<string, Program>();
   const programFor = async (layer: number, paths: readonly string[]): Promise<Program> => {
     const key = [layer, ...paths].join();
-    const known = programs.get(key) ?? (await compile(graphOf(layer, paths), { device, threads }));
+    const known = programs.get(key) ?? (await compile(graphOf(layer, paths), { device, threads, takesTurns: true }));
     programs.set(key, known);
     return known;
   };

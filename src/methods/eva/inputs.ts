@@ -25,7 +25,7 @@ export async function openInputs(
   groups: readonly InputGroup[],
   options: PcaOptions,
 ): Promise<Inputs> {
-  const running = { device: model.device, threads: model.threads };
+  const running = { device: model.device, threads: model.threads, takesTurns: true };
   const reader = openBlockReader(model);
   const pca = await openIncrementalPca(options, running);
   const taker = await openRowTaker(running);

@@ -53,16 +53,16 @@ export function integers(
 }
 
 /**
- * Arrays to write results into, made once for each key: the same one is given again, with what the last result left in it,
- * as long as its type and shape stay. Spares large arrays for the collector in loops.
+ * Arrays to write results into: each key has one, which grows when it is too small and is given again otherwise, with what
+ * the last result left in it. Spares the collector large arrays in loops.
  */
 export function scratch(): <D extends Dtype>(key: string, dtype: D, shape: readonly number[]) => Value<D> {
-  const known = new Map<string, Value>();
+  const known = new Map<string, NumericArray>();
   return <D extends Dtype>(key: string, dtype: D, shape: readonly number[]) => {
-    const old = known.get(key);
-    if (old?.dtype === dtype && String(old.shape) === String(shape)) return old as Value<D>;
-    const made = value(dtype, shape, new arrayTypes[dtype](shape.reduce((product, dim) => product * dim, 1)));
-    known.set(key, made);
-    return made;
+    const length = shape.reduce((product, dim) => product * dim, 1);
+    const old = known.get(`${dtype} ${key}`);
+    const data = old && old.length >= length ? old : new arrayTypes[dtype](length);
+    known.set(`${dtype} ${key}`, data);
+    return value(dtype, shape, data.subarray(0, length) as ArrayOf[D]);
   };
 }

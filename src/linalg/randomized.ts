@@ -22,13 +22,19 @@ export interface SingularRows {
   readonly vectors: Rows;
 }
 
+export interface Asked {
+  readonly count: number;
+  readonly passes: number;
+}
+
 /** Randomized subspace iteration, compiled once for matrices of any size. */
 export interface RandomizedSvd {
   /**
-   * The q largest singular values of the matrix whose parts are `feeds`, and their right vectors [q, n]. `start` are q
-   * rows of the side from which it goes; each of `passes` multiplies what they span by A^T A (A A^T).
+   * The `count` largest singular values of the matrix whose parts are `feeds`, and their right vectors [count, n].
+   * `start` are q >= count rows of the side from which it goes; each of `passes` multiplies what they span by A^T A
+   * (A A^T).
    */
-  run(feeds: Values, start: Rows, passes: number, signal?: AbortSignal): Promise<SingularRows>;
+  run(feeds: Values, start: Rows, asked: Asked, signal?: AbortSignal): Promise<SingularRows>;
   dispose(): Promise<void>;
 }
 
@@ -49,33 +55,29 @@ export async function openRandomizedSvd(
   const z = again(h);
   const pass = await compile({ made: z, inner: inner(z) }, options);
   const last = await compile({ made: from === 'right' ? z : h, innerH: inner(h), innerZ: inner(z) }, options);
-  const right = matmul(input('turn', 'f32', ['q', 'q']), input('rows', 'f32', ['q', 'n']));
+  const right = matmul(input('turn', 'f32', ['count', 'q']), input('rows', 'f32', ['q', 'n']));
   const turning = await compile({ made: right }, options);
   const room = scratch();
   return {
-    async run(feeds, start, passes, signal) {
+    async run(feeds, start, { count, passes }, signal) {
       const { rows: q, columns } = start;
-      const small = [q, q];
-      const turnFeed = ({ data }: Matrix) => value('f32', small, new Float32Array(data));
+      const product = (name: string) => room(name, 'f64', [q, q]);
       let turn = identity(q);
       let rows: Value = value('f32', [q, columns], start.data);
       for (let done = 1; done < passes; done++) {
         throwIfAborted(signal);
-        const made = room(`made ${done % 2}`, 'f32', rows.shape); // the other one is being read
-        const product = room('inner', 'f64', small);
-        await pass.run({ ...feeds, turn: turnFeed(turn), rows }, { made, inner: product });
-        turn = orthonormalizer({ rows: q, columns: q, data: product.data });
+        const made = room(`rows ${done % 2}`, 'f32', rows.shape); // the other ones are being read
+        const products = product('z');
+        await pass.run({ ...feeds, turn: asFloats(turn), rows }, { made, inner: products });
+        turn = orthonormalizer(asMatrix(products));
         rows = made;
       }
-      const [innerH, innerZ] = [room('h', 'f64', small), room('z', 'f64', small)];
-      const results = await last.run({ ...feeds, turn: turnFeed(turn), rows }, { innerH, innerZ });
-      const { values, ofH, ofZ } = ritz(
-        { rows: q, columns: q, data: innerH.data },
-        { rows: q, columns: q, data: innerZ.data },
-      );
-      const final = await turning.run({ turn: turnFeed(from === 'right' ? ofZ : ofH), rows: results.made as Value });
-      const { data, shape } = final.made as Value<'f32'>;
-      return { values, vectors: { rows: q, columns: shape[1] as number, data } };
+      const [innerH, innerZ] = [product('h'), product('z')];
+      const { made } = await last.run({ ...feeds, turn: asFloats(turn), rows }, { innerH, innerZ });
+      const { values, ofH, ofZ } = ritz(asMatrix(innerH), asMatrix(innerZ), count);
+      const turnTo = asFloats(from === 'right' ? ofZ : ofH);
+      const final = (await turning.run({ turn: turnTo, rows: made as Value })).made as Value<'f32'>;
+      return { values, vectors: { rows: count, columns: final.shape[1] as number, data: final.data } };
     },
     async dispose() {
       await Promise.all([pass.dispose(), last.dispose(), turning.dispose()]);
@@ -83,6 +85,8 @@ export async function openRandomizedSvd(
   };
 }
 
+const asMatrix = ({ shape: [rows = 0, columns = 0], data }: Value<'f64'>): Matrix => ({ rows, columns, data });
+const asFloats = ({ rows, columns, data }: Matrix) => value('f32', [rows, columns], new Float32Array(data));
 const inner = (rows: Tensor) => matmul(cast(rows, 'f64'), cast(rows, 'f64'), { transB: true });
 
 /** Independent normal numbers. */

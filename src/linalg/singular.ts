@@ -1,6 +1,6 @@
 import { type CompileOptions, compile, type Value, value } from '../engine/index.ts';
 import { input, matmul } from '../tensor/index.ts';
-import { type LinearMap, normalRows, openRandomizedSvd, type Rows, type SingularRows } from './randomized.ts';
+import { type LinearMap, normalRows, openRandomizedSvd, type Rows } from './randomized.ts';
 
 /** A = left^T diag(values) right, as far as the largest singular values reach. */
 export interface Singular {
@@ -29,19 +29,14 @@ export async function topSingular(a: Rows, rank: number, options: CompileOptions
   const projection = await compile({ rows: map.forth(input('right', 'f32', ['r', 'n'])) }, options);
   try {
     const start = normalRows(Math.min(2 * rank, a.rows, a.columns), a.columns, seed);
-    const { values, right } = first(rank, await svd.run(feeds, start, passes));
+    const count = Math.min(rank, start.rows);
+    const { values, vectors: right } = await svd.run(feeds, start, { count, passes });
     const projected = await projection.run({ ...feeds, right: value('f32', [right.rows, right.columns], right.data) });
     const data = divided((projected.rows as Value<'f32'>).data, values);
     return { values, left: { rows: right.rows, columns: a.rows, data }, right };
   } finally {
     await Promise.all([svd.dispose(), projection.dispose()]);
   }
-}
-
-function first(rank: number, { values, vectors }: SingularRows): { values: Float64Array; right: Rows } {
-  const { columns } = vectors;
-  const rows = Math.min(rank, vectors.rows);
-  return { values: values.slice(0, rank), right: { rows, columns, data: vectors.data.slice(0, rows * columns) } };
 }
 
 /** Each row divided by its value; a row whose value is 0 stays 0. */

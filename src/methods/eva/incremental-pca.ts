@@ -72,13 +72,14 @@ export async function openIncrementalPca(
       const q = Math.min(oversampling * components, height, rows.columns);
       const start = startOf(q, isTall ? rows.columns : height, before ? 'f64' : 'f32');
       const feeds = { x: given, ...history(before, batch, components) };
-      const { values, vectors } = await (isTall
-        ? fromRight.run(feeds, start, passes, signal)
-        : fromLeft.run(feeds, before ? start : padded(start, components, 1), passes, signal));
-      const kept = upright(vectors, components);
+      const asked = { count: components, passes };
+      const { values, vectors: kept } = await (isTall
+        ? fromRight.run(feeds, start, asked, signal)
+        : fromLeft.run(feeds, before ? start : padded(start, components, 1), asked, signal));
+      turnUpright(kept);
       return {
         ...joined(before, batch),
-        values: values.slice(0, components),
+        values,
         components: kept,
         converged: Array.from({ length: components }, (_, j) => before !== undefined && cosine(kept, before, j) >= tau),
       };
@@ -181,16 +182,17 @@ function padded({ rows, columns, data }: Rows, before: number, behind: number): 
   return { rows, columns: width, data: wide };
 }
 
-/** The first rows, each with the sign that makes its largest element positive. */
-function upright({ columns, data }: Rows, count: number): Rows {
-  const turned = data.slice(0, count * columns);
-  for (let i = 0; i < count; i++) {
-    const row = turned.subarray(i * columns, (i + 1) * columns);
+/** Gives each row the sign that makes its largest element positive. */
+function turnUpright({ rows, columns, data }: Rows): void {
+  for (let i = 0; i < rows; i++) {
+    const row = data.subarray(i * columns, (i + 1) * columns);
     let largest = 0;
-    for (const x of row) if (Math.abs(x) > Math.abs(largest)) largest = x;
+    for (let j = 0; j < columns; j++) {
+      const x = row[j] as number;
+      if (Math.abs(x) > Math.abs(largest)) largest = x;
+    }
     if (largest < 0) for (let j = 0; j < columns; j++) row[j] = -(row[j] as number);
   }
-  return { rows: count, columns, data: turned };
 }
 
 /** The cosine between unit rows: 0 where one of them is 0. */

@@ -34,6 +34,7 @@ const trainee =
     : training.adapterTrainee(
         model,
         training.freshLora(model, { rank: 16, alpha: 32, rankStabilized: false, targets: [] }, 0),
+        'a fresh adapter',
       );
 const store = training.parameterStore(trainee.parameters);
 trainee.start(store);

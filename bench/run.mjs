@@ -6,6 +6,7 @@ import { machine } from './machine.mjs';
 import { tell } from './measure.mjs';
 import { pageOf, sectionOf } from './page.mjs';
 import { page } from './places.mjs';
+import { eva } from './sections/eva.mjs';
 import { firstToken } from './sections/first-token.mjs';
 import { generation } from './sections/generation.mjs';
 import { goldens } from './sections/goldens.mjs';
@@ -21,6 +22,7 @@ const sections = {
   'first-token': firstToken,
   'seven-b': sevenB,
   'steady-memory': steadyMemory,
+  eva,
   training,
 };
 

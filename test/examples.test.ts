@@ -1,14 +1,13 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { needs, shared } from './shared.ts';
+import { needs, shared, shippedModel } from './shared.ts';
 
 type Main = (path: string, write: (text: string) => void) => Promise<void>;
 
 const folder = resolve(import.meta.dirname, '../examples');
-const tiny = resolve(import.meta.dirname, '../models/cria-tiny');
 const real = shared('models', 'smollm2-135m-instruct.Q4_1.gguf');
-const model = real ?? (existsSync(tiny) ? tiny : undefined);
+const model = real ?? shippedModel();
 const { skip, reason } = needs(model, 'neither SmolLM2 nor models/cria-tiny');
 
 /** What an example's text has, whatever the model; with SmolLM2 what its figures say too. */

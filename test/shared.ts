@@ -13,3 +13,9 @@ export function shared(...parts: string[]): string | undefined {
 export function needs(path: string | undefined, what: string): { skip: boolean; reason: string } {
   return path ? { skip: false, reason: '' } : { skip: true, reason: ` [skipped: ${what} is not there]` };
 }
+
+/** The model that ships with cria, or undefined where it was not trained yet. */
+export function shippedModel(): string | undefined {
+  const path = resolve(import.meta.dirname, '../models/cria-tiny');
+  return existsSync(join(path, 'model.safetensors')) ? path : undefined;
+}

@@ -4,8 +4,8 @@ import { bytesIn, json, writeTexts } from './folder.ts';
 import type { Origin } from './origin.ts';
 
 /**
- * Writes an adapter that PEFT and vLLM load, whole or not at all, and cria.json, which tells what made it. Returns the
- * bytes of its files.
+ * Writes an adapter that PEFT and vLLM load, whole or not at all, cria.json, which tells what made it, and what `more`
+ * adds to the folder. Returns the bytes of its files.
  * @throws CriaError when something stands at `path` and `force` is not set, or it cannot be written.
  */
 export async function writeAdapterFolder(
@@ -13,10 +13,12 @@ export async function writeAdapterFolder(
   adapter: Adapter,
   origin: Origin,
   force: boolean,
+  more?: (folder: string) => Promise<void>,
 ): Promise<number> {
   await writeFolderAtomically(path, force, async (folder) => {
     await writeTexts(folder, { 'cria.json': json(origin) });
     await writeAdapter(folder, adapter);
+    await more?.(folder);
   });
   return bytesIn(path);
 }

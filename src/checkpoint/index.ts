@@ -31,7 +31,7 @@ export {
 } from './peft/adapter.ts';
 export { readAdapter } from './peft/read.ts';
 export { writeAdapter } from './peft/write.ts';
-export { openSafetensors } from './safetensors.ts';
+export { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 export { type TensorToWrite, writeSafetensors, writeSharded } from './safetensors-write.ts';
 export type {
   BlockType,

@@ -12,11 +12,11 @@ const hubId = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
  */
 export function modelPath(model: string): string {
   if (existsSync(model)) return model;
-  if (model === 'cria-tiny' && existsSync(shipped)) return shipped;
+  if (model === 'cria-tiny' && existsSync(join(shipped, 'model.safetensors'))) return shipped;
   if (!hubId.test(model)) {
     throw new CriaError('does not exist', {
       where: model,
-      remedy: 'give a folder, a .gguf file, a hub id or cria-tiny',
+      remedy: 'give a folder, a .gguf file or a hub id',
     });
   }
   const pulled = pulledFolder(model);

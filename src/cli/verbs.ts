@@ -10,6 +10,11 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import('./verbs/train.ts'),
   },
   {
+    name: 'eva',
+    summary: 'start an adapter along what the data makes vary most',
+    load: () => import('./verbs/eva.ts'),
+  },
+  {
     name: 'inspect',
     summary: 'what a model is, and the memory that it needs',
     load: () => import('./verbs/inspect.ts'),

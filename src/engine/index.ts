@@ -1,3 +1,3 @@
 export { availableMemory, type Device, defaultThreads, devices } from './devices.ts';
 export { type CompileOptions, compile, type Program, type Values } from './program.ts';
-export { type ArrayOf, arrayTypes, integers, type NumericArray, type Value, value } from './values.ts';
+export { type ArrayOf, arrayTypes, integers, type NumericArray, scratch, type Value, value } from './values.ts';

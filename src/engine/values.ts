@@ -51,3 +51,18 @@ export function integers(
   for (let i = 0; i < data.length; i++) data[i] = BigInt(numbers[i] as number);
   return value('i64', shape, data);
 }
+
+/**
+ * Arrays to write results into, made once for each key: the same one is given again, with what the last result left in it,
+ * as long as its type and shape stay. Spares large arrays for the collector in loops.
+ */
+export function scratch(): <D extends Dtype>(key: string, dtype: D, shape: readonly number[]) => Value<D> {
+  const known = new Map<string, Value>();
+  return <D extends Dtype>(key: string, dtype: D, shape: readonly number[]) => {
+    const old = known.get(key);
+    if (old?.dtype === dtype && String(old.shape) === String(shape)) return old as Value<D>;
+    const made = value(dtype, shape, new arrayTypes[dtype](shape.reduce((product, dim) => product * dim, 1)));
+    known.set(key, made);
+    return made;
+  };
+}

@@ -14,7 +14,7 @@ export interface Eigen {
  */
 export function symmetricEigen(a: Matrix): Eigen {
   const n = a.rows;
-  if (!a.data.every(Number.isFinite)) {
+  if (!Number.isFinite(a.data.reduce((sum, x) => sum + x * 0, 0))) {
     throw new CriaError('the eigenvalues of a matrix with values that are not finite were asked for', {
       kind: 'failure',
     });
@@ -51,17 +51,26 @@ function tridiagonalize(rows: Float64Array[]): { diagonal: Float64Array; beside:
     let projected = 0;
     for (let j = 0; j < i; j++) {
       const row = at(j);
-      let sum = 0;
-      for (let k = 0; k <= j; k++) sum += (row[k] as number) * (v[k] as number);
-      for (let k = j + 1; k < i; k++) sum += (at(k)[j] as number) * (v[k] as number);
-      p[j] = sum / half;
+      // the lower triangle stands for both: row j gives p[j] its share, and what lies above the diagonal of others
+      const factor = v[j] as number;
+      let sum = (row[j] as number) * factor;
+      for (let k = 0; k < j; k++) {
+        const element = row[k] as number;
+        sum += element * (v[k] as number);
+        p[k] = (p[k] as number) + element * factor;
+      }
+      p[j] = sum;
+    }
+    for (let j = 0; j < i; j++) {
+      p[j] = (p[j] as number) / half;
       projected += (p[j] as number) * (v[j] as number);
     }
     const share = projected / (2 * half);
     for (let j = 0; j < i; j++) p[j] = (p[j] as number) - share * (v[j] as number);
     for (let j = 0; j < i; j++) {
       const row = at(j);
-      const [x, y] = [v[j] as number, p[j] as number];
+      const x = v[j] as number;
+      const y = p[j] as number;
       for (let k = 0; k <= j; k++) row[k] = (row[k] as number) - x * (p[k] as number) - y * (v[k] as number);
     }
   }
@@ -159,7 +168,8 @@ function sweep(d: Float64Array, e: Float64Array, rows: readonly Float64Array[], 
 
 function rotate(x: Float64Array, y: Float64Array, cosine: number, sine: number): void {
   for (let k = 0; k < x.length; k++) {
-    const [a, b] = [x[k] as number, y[k] as number];
+    const a = x[k] as number;
+    const b = y[k] as number;
     y[k] = sine * a + cosine * b;
     x[k] = cosine * a - sine * b;
   }

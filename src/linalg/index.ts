@@ -1,9 +1,2 @@
+export { type LinearMap, openRandomizedSvd, type RandomizedSvd, type Rows, type SingularRows } from './randomized.ts';
 export { type Singular, topSingular } from './singular.ts';
-export {
-  type Enough,
-  openSubspaceIteration,
-  type Rows,
-  randomRows,
-  type Subspace,
-  type SubspaceIteration,
-} from './subspace.ts';

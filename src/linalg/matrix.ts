@@ -17,6 +17,7 @@ export function multiply(a: Matrix, b: Matrix): Matrix {
     const row = product.data.subarray(i * b.columns, (i + 1) * b.columns);
     for (let k = 0; k < a.columns; k++) {
       const factor = a.data[i * a.columns + k] as number;
+      if (factor === 0) continue; // half of a triangle
       const from = k * b.columns;
       for (let j = 0; j < row.length; j++) row[j] = (row[j] as number) + factor * (b.data[from + j] as number);
     }

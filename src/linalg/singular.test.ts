@@ -1,13 +1,13 @@
 import { Matrix as Oracle, SingularValueDecomposition } from 'ml-matrix';
 import { expect, test } from 'vitest';
+import { normalRows, type Rows } from './randomized.ts';
 import { topSingular } from './singular.ts';
-import { type Rows, randomRows } from './subspace.ts';
 
 const oneThread = { threads: 1 };
 
 /** A random matrix scaled column by column, so that its singular values fall. */
 function falling(rows: number, columns: number, base: number): Rows {
-  const random = randomRows(rows, columns, 3);
+  const random = normalRows(rows, columns, 3);
   return { ...random, data: random.data.map((x, i) => x * base ** (i % columns)) };
 }
 
@@ -29,7 +29,7 @@ test('the largest singular values and vectors are those of ml-matrix', async () 
 });
 
 test('a matrix of low rank is rebuilt, and what lies beyond its rank is 0', async () => {
-  const [b, c] = [randomRows(30, 3, 1), randomRows(3, 20, 2)];
+  const [b, c] = [normalRows(30, 3, 1), normalRows(3, 20, 2)];
   const data = new Float32Array(600);
   for (let i = 0; i < 30; i++) {
     for (let j = 0; j < 20; j++) {

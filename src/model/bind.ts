@@ -1,6 +1,7 @@
 import { CriaError } from '../base/index.ts';
 import type { Checkpoint } from '../checkpoint/index.ts';
 import { type Program, type Value, type Values, value } from '../engine/index.ts';
+import { minimumColumns } from '../tensor/index.ts';
 import { type Adaptation, adaptedWeights } from './adapters.ts';
 import type { Config } from './config.ts';
 import { embeddingName, headName, layerPrefix, linearShapes, weightShapes } from './names.ts';
@@ -62,8 +63,8 @@ export function bindWeights(checkpoint: Checkpoint, config: Config, precision: P
     const type = checkpoint.tensors.get(name)?.type ?? 'F32';
     const isTable = name === embeddingName || name === headName(config);
     const packing = matrices.has(name) ? packingFor(precision, type, inner, isTable) : undefined;
-    if (packing) packings.set(name, { ...packing, precise: isPrecise(config, name) });
-    bytes += packing ? packedBytes(out * inner, packing) : shape.reduce((a, b) => a * b, 4);
+    if (packing) packings.set(name, { ...packing, precise: isPrecise(config, name, packing) });
+    bytes += packing ? packedBytes(out, inner, packing) : shape.reduce((a, b) => a * b, 4);
   }
   const kept = new Map<string, Value>();
   const keep = (name: string, made: Value): Value => {
@@ -114,8 +115,10 @@ export function weightFeeds(program: Program, lookUp: (name: string) => Value | 
   return feeds;
 }
 
-function packedBytes(elements: number, { bits, block, minimums }: Packing): number {
-  return (elements * bits) / 8 + (elements / block) * 4 * (minimums ? 2 : 1);
+function packedBytes(out: number, inner: number, { bits, block, minimums }: Packing): number {
+  const columns = inner + (minimums ? minimumColumns(inner, block) : 0);
+  const blocks = columns / block;
+  return out * ((columns * bits) / 8 + blocks * 4 + (minimums ? Math.ceil(blocks / 2) : 0));
 }
 
 /** 'a|b:codes' -> ['a|b', 'codes']. */

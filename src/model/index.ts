@@ -1,6 +1,7 @@
 export { checkAdapter } from './adapter-check.ts';
 export { type Adaptation, adaptationOf, adaptedWeights, blockKinds, promptIds } from './adapters.ts';
 export { type BoundWeights, bindWeights, weightFeeds } from './bind.ts';
+export { type BlockActivations, type BlockReader, type BlockReading, openBlockReader } from './block-reader.ts';
 export { branchPositions, type TextMemory } from './branches.ts';
 export { type Cache, emptyCache } from './cache.ts';
 export { type Cached, cacheBytes, openCached } from './cached.ts';

@@ -129,7 +129,7 @@ export function blockBuffers(config: Config): Map<string, { shape: readonly numb
   return buffers;
 }
 
-const blockNames = (config: Config, layer: number): string[] =>
+export const blockNames = (config: Config, layer: number): string[] =>
   [...layerShapes(config).keys()].map((name) => layerPrefix(layer) + name);
 
 /** Reads a block's weights over the last one's, under the names that every block has. */

@@ -2,6 +2,7 @@ import { type Checkpoint, readHalf, type StoredType } from '../checkpoint/index.
 import { type Value, value } from '../engine/index.ts';
 import type { Config } from './config.ts';
 import { allFinite, nonFinite } from './finite.ts';
+import { minimumsAsColumns } from './minimums.ts';
 import { headName, layerPrefix } from './names.ts';
 import { type Packing, packedNames, stackedName } from './weights.ts';
 
@@ -17,7 +18,7 @@ const exact8: Packing = { bits: 8, block, minimums: false, precise: false };
 
 /**
  * How a matrix is packed. `auto` keeps float weights in float32 and quantized ones in as many bits as hold them: 4
- * for Q4_0 and Q4_1, which are kept exactly, 8 for the others, of which Q8_0 is exact. A table that is looked up by
+ * for Q4_0 and Q4_1, 8 for the others; Q4_0 and Q8_0 are kept exactly, Q4_1 but for a last digit of its minimums. A table that is looked up by
  * rows is packed at 8 bits.
  */
 export function packingFor(
@@ -35,14 +36,14 @@ export function packingFor(
 }
 
 /**
- * Whether the activations that a matrix reads are to be rounded to 16 bits. At 8 bits, on SmolLM2, query, key and
- * value projections carry three tenths of what the rounding costs in accuracy, the last block and the head a fifth
- * each (docs/log.md); they are a quarter of the arithmetic.
+ * Whether the activations that a matrix reads are to be rounded to 16 bits: in the first and the last block and the
+ * head, which carry the most of what rounding to 8 costs in accuracy on SmolLM2 for the time they take (docs/log.md).
+ * Matrices of 8 bits are chosen for their accuracy: there, query, key and value, which carry three tenths, are too.
  */
-export function isPrecise(config: Config, name: string): boolean {
-  return (
-    /self_attn\.[qkv]_proj/.test(name) || name === headName(config) || name.startsWith(layerPrefix(config.layers - 1))
-  );
+export function isPrecise(config: Config, name: string, { bits }: Packing): boolean {
+  const ends = [layerPrefix(0), layerPrefix(config.layers - 1)];
+  if (name === headName(config) || ends.some((prefix) => name.startsWith(prefix))) return true;
+  return bits === 8 && /self_attn\.[qkv]_proj/.test(name);
 }
 
 const rowsAtOnce = 256; // keeps the unpacked rows in the cache
@@ -92,17 +93,20 @@ export function packMatrices(
     throw nonFinite(checkpoint, stackedName(names), names);
   }
   const names = packedNames(name);
+  const { minimums } = packed;
+  const rows = minimums ? minimumsAsColumns({ ...packed, minimums }, total, inner) : { ...packed, zeros: undefined };
+  const wide = rows.scales.length / total;
   return {
-    [names.codes]: value('u8', [total, blocks, (packing.block * packing.bits) / 8], packed.codes),
-    [names.scales]: value('f32', [total, blocks], packed.scales),
-    ...(packed.minimums ? { [names.minimums]: value('f32', [blocks, total], transposed(packed.minimums, total)) } : {}),
+    [names.codes]: value('u8', [total, wide, (packing.block * packing.bits) / 8], rows.codes),
+    [names.scales]: value('f32', [total, wide], rows.scales),
+    ...(rows.zeros ? { [names.zeros]: value('u8', [total, Math.ceil(wide / 2)], rows.zeros) } : {}),
   };
 }
 
 interface PackedRows {
   readonly codes: Uint8Array;
   readonly scales: Float32Array;
-  /** Of each block of each row; the kernel reads them the other way round. */
+  /** Of each block of each row: what its code 0 stands for. */
   readonly minimums: Float32Array | undefined;
 }
 
@@ -120,7 +124,7 @@ function copyQ4(bytes: Uint8Array, into: PackedRows, first: number, size: 18 | 2
   for (let b = 0, at = 0; at < bytes.length; b++, at += size) {
     const scale = readHalf(bytes, at);
     into.scales[first + b] = scale;
-    if (into.minimums) into.minimums[first + b] = size === 20 ? readHalf(bytes, at + 2) + 8 * scale : 0;
+    if (into.minimums) into.minimums[first + b] = size === 20 ? readHalf(bytes, at + 2) : -8 * scale;
     const [from, to] = [at + size - 16, (first + b) * 16];
     for (let i = 0; i < 16; i += 2) {
       const [x, y] = [bytes[from + i] as number, bytes[from + i + 1] as number];
@@ -173,18 +177,8 @@ function quantize4(values: Float32Array, into: PackedRows, first: number): void 
     const inverse = step === 0 ? 0 : 1 / step;
     const code = (i: number) => Math.round(((values[at + i] as number) - low) * inverse);
     into.scales[first + b] = step;
-    if (into.minimums) into.minimums[first + b] = low + 8 * step;
+    if (into.minimums) into.minimums[first + b] = low;
     const to = (first + b) * 16;
     for (let i = 0; i < 16; i++) into.codes[to + i] = code(2 * i) | (code(2 * i + 1) << 4);
   }
-}
-
-/** [rows, blocks] -> [blocks, rows]. */
-function transposed(x: Float32Array, rows: number): Float32Array {
-  const columns = x.length / rows;
-  const turned = new Float32Array(x.length);
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) turned[j * rows + i] = x[i * columns + j] as number;
-  }
-  return turned;
 }

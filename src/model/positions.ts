@@ -111,8 +111,9 @@ export function cachedPositions(config: Config, batch: Dim, inPlace: boolean): C
     fresh,
     rotate: rotation(config, 'seq', batch),
     attend(query, key, value, layer) {
-      const turned = [byPosition(query), byPosition(key), byPosition(value)] as const;
-      const [q, k, v] = inPlace ? fromOne(turned) : turned;
+      const [q, k, v] = inPlace
+        ? fromOne([query, key, value])
+        : ([byPosition(query), byPosition(key), byPosition(value)] as const);
       const [names, results] = [pastNames(layer), freshNames(layer)];
       fresh[results.key] = k;
       fresh[results.value] = v;
@@ -127,8 +128,8 @@ export function cachedPositions(config: Config, batch: Dim, inPlace: boolean): C
   }
 }
 
-/** The same tensors as pieces of one: what reads any of them runs after all of them are there. */
+/** Tensors by position as pieces of one: what reads any of them runs after all of them are there. */
 function fromOne(tensors: readonly [Tensor, Tensor, Tensor]): readonly [Tensor, Tensor, Tensor] {
   const sizes = tensors.map((tensor) => sizeOf(tensor, -1));
-  return split(concat(tensors, -1), -1, sizes) as unknown as [Tensor, Tensor, Tensor];
+  return split(byPosition(concat(tensors, -1)), -1, sizes) as unknown as [Tensor, Tensor, Tensor];
 }

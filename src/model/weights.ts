@@ -3,6 +3,7 @@ import {
   gather,
   input,
   linear,
+  minimumColumns,
   type QuantizedMatrix,
   quantizedLinear,
   split,
@@ -55,7 +56,7 @@ export interface Packing {
 export const packedNames = (name: string) => ({
   codes: `${name}:codes`,
   scales: `${name}:scales`,
-  minimums: `${name}:minimums`,
+  zeros: `${name}:zeros`,
 });
 
 /** What a packed matrix of several weights, stacked along `out`, is called. */
@@ -68,7 +69,7 @@ export const stackedName = (names: readonly string[]): string => names.join('|')
 export function packedWeights(packingOf: (name: string) => Packing | undefined): Weights {
   const matrix = (name: string, packing: Packing, out: number, inner: number): QuantizedMatrix => {
     const { bits, block, precise } = packing;
-    const blocks = Math.ceil(inner / block);
+    const blocks = (inner + (packing.minimums ? minimumColumns(inner, block) : 0)) / block;
     const names = packedNames(name);
     return {
       bits,
@@ -76,7 +77,7 @@ export function packedWeights(packingOf: (name: string) => Packing | undefined):
       precise,
       codes: input(names.codes, 'u8', [out, blocks, (block * bits) / 8]),
       scales: input(names.scales, 'f32', [out, blocks]),
-      ...(packing.minimums ? { minimums: input(names.minimums, 'f32', [blocks, out]) } : {}),
+      ...(packing.minimums ? { zeros: input(names.zeros, 'u8', [out, Math.ceil(blocks / 2)]) } : {}),
     };
   };
   const weights: Weights = {
@@ -105,9 +106,9 @@ export function packedWeights(packingOf: (name: string) => Packing | undefined):
       const packing = packingOf(name);
       if (!packing) return floatWeights.embedding(name, rows, width);
       return (ids) => {
-        const { codes, scales, minimums, bits, block } = matrix(name, packing, rows, width);
+        const { codes, scales, zeros, bits, block } = matrix(name, packing, rows, width);
         const values = dequantized(gather(codes, ids), gather(scales, ids), bits);
-        if (!minimums) return values;
+        if (!zeros) return values;
         throw new Error(`embeddings with minimums (${block}) are packed at 8 bits`);
       };
     },

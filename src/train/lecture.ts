@@ -97,13 +97,16 @@ async function preferenceLecture(
   };
 }
 
-/** The sequences of a data file. */
-async function sequencesIn(
+/** How the examples of a file become sequences. */
+export type Sequencing = Pick<Settled, 'columns' | 'learnPrompts' | 'sequence' | 'packing' | 'skipTokens'>;
+
+/** The sequences of a data file; tells how many texts were cut. */
+export async function sequencesIn(
   path: string,
   tokenizer: Tokenizer,
-  options: Settled,
-  { progress }: LoadedModel,
-  signal: AbortSignal | undefined,
+  options: Sequencing,
+  { progress }: Pick<LoadedModel, 'progress'>,
+  signal?: AbortSignal,
 ): Promise<readonly Example[]> {
   const { columns, learnPrompts, sequence } = options;
   const { forms, examples } = await readExamples(path, { tokenizer, columns, learnPrompts, progress, signal });

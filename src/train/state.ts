@@ -96,7 +96,8 @@ export function removeState(out: string): void {
   rmSync(stateFolder(out), { recursive: true, force: true });
 }
 
-function refuseOtherSettings(where: string, saved: Settings, asked: Settings): void {
+/** @throws CriaError naming what a resumed run was asked for that differs. */
+export function refuseOtherSettings(where: string, saved: Settings, asked: Settings): void {
   const shown = (value: unknown) => JSON.stringify(value) ?? 'not given';
   const differing = [...new Set([...Object.keys(saved), ...Object.keys(asked)])]
     .filter((name) => shown(saved[name]) !== shown(asked[name]))

@@ -30,7 +30,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   sweep: [...belowRecipe, 'recipe'],
   api: [...belowMethods, 'world'],
   serve: everything.filter((room) => room !== 'serve'),
-  tour: [...belowRecipe, 'api'],
+  tour: [...belowRecipe, 'world', 'api'],
   cli: everything,
 };
 

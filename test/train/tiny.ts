@@ -36,7 +36,7 @@ export function dataFile(values: readonly unknown[], path: string = join(tempora
 const vocabulary = 300;
 
 /** The files of a small tokenizer with a chat template. */
-export function tinyTokenizer(): Readonly<Record<string, string>> {
+function tinyTokenizer(): Readonly<Record<string, string>> {
   return {
     ...trainTokenizer(
       rows.text.map(({ text }) => text),

@@ -1,5 +1,10 @@
+import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { Origin } from '../../artifact/index.ts';
 import { CriaError } from '../../base/index.ts';
+import type { InitializeOptions } from '../../methods/eva/index.ts';
+import type { LoadedModel } from '../../model/index.ts';
+import type { Tokenizer } from '../../tokenizer/index.ts';
 import { figure } from '../format.ts';
 import { modelPath } from '../model-path.ts';
 import { argument, choice, flag, integer, number, text } from '../options.ts';
@@ -19,9 +24,9 @@ export const verb = defineVerb({
     alpha: number('LoRA scales by alpha / rank (default: twice the rank)', { min: 0 }),
     rslora: flag('scale by alpha / sqrt(rank)'),
     targets: text('linear layers that LoRA adapts, as in q_proj,v_proj (default: all)', { placeholder: 'a,b' }),
-    init: text('how LoRA starts: kaiming, or an adapter folder to go on from', {
+    init: text('how LoRA starts: kaiming, eva, or an adapter folder to go on from', {
       default: 'kaiming',
-      placeholder: 'kaiming|folder',
+      placeholder: 'kaiming|eva|folder',
     }),
     virtualTokens: integer('tokens of a prompt or a prefix', { default: 16, min: 1 }),
     beta: number('dpo: what it costs to go away from the model before training', { default: 0.1, min: 0 }),
@@ -80,7 +85,11 @@ export const verb = defineVerb({
     }
     const path = modelPath(args.model);
     const teacher = rest.teacher === undefined ? undefined : modelPath(rest.teacher);
-    if (force) for (const read of [path, teacher, data, rest.valid, init]) if (read) refuseAround(args.out, read);
+    const start = init === 'kaiming' || init === 'eva' ? undefined : init;
+    if (init === 'eva' && options.mode !== 'lora') {
+      throw new CriaError('eva starts LoRA only', { where: '--init', remedy: 'give --mode lora, or leave it out' });
+    }
+    if (force) for (const read of [path, teacher, data, rest.valid, start]) if (read) refuseAround(args.out, read);
     const model = loadModel(path, { threads, precision, progress });
     try {
       const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
@@ -94,14 +103,19 @@ export const verb = defineVerb({
         columns: columns === undefined ? undefined : columnsFrom(columns),
         rankStabilized: rslora,
         targets: targets?.split(',').filter(Boolean) ?? [],
-        init: init === 'kaiming' ? undefined : init,
+        init: init === 'eva' ? evaFolder(args.out) : start,
         teacher,
         packing: packing === 'auto' ? undefined : packing,
         rate: lr,
         clip: clip === 0 ? undefined : clip,
       };
       const origin = originOf('train', args.model, said, seed);
+      if (init === 'eva') {
+        const sequence = settings.sequence ?? Math.min(512, model.config.context);
+        await startByEva(model, tokenizer, evaFolder(args.out), { ...settings, sequence }, origin, signal);
+      }
       const result = await trainModel(model, tokenizer, args.out, settings, origin, signal);
+      if (init === 'eva') rmSync(evaFolder(args.out), { recursive: true });
       const { steps, loss, seconds } = result;
       print(`${resolve(args.out)}: ${steps} steps in ${figure(seconds)} s, last loss ${loss.toFixed(4)}\n`);
       return result;
@@ -110,3 +124,22 @@ export const verb = defineVerb({
     }
   },
 });
+
+/** Where the adapter that EVA has made lies until training from it has ended: beside the output. */
+const evaFolder = (out: string): string => `${out}.start`;
+
+/** Writes the adapter that EVA starts from, with its usual options; a run that goes on has it already. */
+async function startByEva(
+  model: LoadedModel,
+  tokenizer: Tokenizer,
+  folder: string,
+  options: Omit<InitializeOptions, 'rho' | 'tau' | 'whiten' | 'maxBatches'>,
+  origin: Origin,
+  signal: AbortSignal,
+): Promise<void> {
+  if (options.resume) return;
+  const { evaDefaults, initializeAdapter } = await import('../../methods/eva/index.ts');
+  const { rank, targets } = options;
+  const settings = { ...options, ...evaDefaults, rank, targets, force: true };
+  await initializeAdapter(model, tokenizer, folder, settings, origin, signal);
+}

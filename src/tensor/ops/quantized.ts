@@ -1,35 +1,53 @@
 import { dimOf, type Shape, sizeOf } from '../dims.ts';
 import type { OnnxWriter } from '../onnx/writer.ts';
 import { apply1, declare, type Tensor } from '../tensor.ts';
-import { add } from './elementwise.ts';
+import { constant } from './leaves.ts';
 import { matmul } from './matmul.ts';
-import { sum } from './reduce.ts';
-import { reshape } from './shape.ts';
+import { mean } from './reduce.ts';
+import { concat, reshape } from './shape.ts';
 
 /**
  * A weight matrix [out, in] in blocks along `in`, as ONNX Runtime's MatMulNBits reads it: `codes` u8
- * [out, in / block, block * bits / 8] (low nibble first), `scales` f32 [out, in / block]. An element is
- * scale * (code - 2^(bits - 1)). `minimums` f32 [in / block, out], where present, are added to the elements of a block.
+ * [out, blocks, block * bits / 8] (low nibble first), `scales` f32 [out, blocks]. An element is
+ * scale * (code - zero), where a zero is 2^(bits - 1).
+ *
+ * With `zeros` u8 [out, ceil(blocks / 2)] (4 bits each, low nibble first) every block has its own, and something that
+ * is added to all its elements: columns behind the matrix's own hold it, see `minimumColumns`.
  */
 export interface QuantizedMatrix {
   readonly bits: 4 | 8;
   readonly block: number;
   readonly codes: Tensor;
   readonly scales: Tensor;
-  readonly minimums?: Tensor;
+  readonly zeros?: Tensor;
   /** Round activations to 16 bits instead of 8: twice the arithmetic, the weight is read once. */
   readonly precise?: boolean;
 }
 
 /** x [..., in] times a quantized weight [out, in] transposed -> [..., out]; differentiable with respect to x only. */
 export function quantizedLinear(x: Tensor, weight: QuantizedMatrix): Tensor {
-  const { bits, block, codes, scales, minimums, precise = false } = weight;
-  const product = apply1(quantizedLinearOp, [x, codes, scales], { bits, block, precise });
-  if (!minimums) return product;
-  // sum over a block of x * (d q + m) = d sum(x q) + m sum(x): the minimum acts on block sums of x
-  const blocks = sizeOf(minimums, 0);
-  const sums = sum(reshape(x, [...x.shape.slice(0, -1), blocks, block]), [-1]);
-  return add(product, matmul(sums, minimums));
+  const { bits, block, codes, scales, zeros, precise = false } = weight;
+  if (!zeros) return apply1(quantizedLinearOp, [x, codes, scales], { bits, block, precise });
+  return apply1(quantizedLinearOp, [withBlockMeans(x, block), codes, scales, zeros], { bits, block, precise });
+}
+
+/** How many columns hold what is added to the blocks of a row: all high digits, all low ones (a 16th), then nothing. */
+export const minimumColumns = (inner: number, block: number): number => Math.ceil((2 * inner) / block / block) * block;
+
+/**
+ * x and what `minimumColumns` meet: the means of its blocks, and a 16th of them. What is added to the elements of a
+ * block acts on their sum: in the same product, nothing of the size of the result is read or added for it.
+ */
+function withBlockMeans(x: Tensor, block: number): Tensor {
+  const inner = sizeOf(x, -1);
+  const [blocks, columns] = [inner / block, minimumColumns(inner, block)];
+  const means = mean(reshape(x, [...x.shape.slice(0, -1), blocks, block]), [-1]);
+  const place = new Float32Array(blocks * columns);
+  for (let i = 0; i < blocks; i++) {
+    place[i * columns + i] = 1;
+    place[i * columns + blocks + i] = 1 / 16;
+  }
+  return concat([x, matmul(means, constant('f32', [blocks, columns], place))], -1);
 }
 
 // int8 arithmetic on activations quantized per block: the kernels that are fast on a CPU
@@ -55,10 +73,10 @@ const quantizedLinearOp = declare({
   infer: ([x, codes]) => [
     { dtype: (x as Tensor).dtype, shape: [...(x as Tensor).shape.slice(0, -1), dimOf(codes as Tensor, 0)] },
   ],
-  lower(onnx, [x, codes, scales], { inputs: [from, weight], attributes: { bits, block, precise } }) {
+  lower(onnx, [x, codes, scales, ...zeros], { inputs: [from, weight], attributes: { bits, block, precise } }) {
     const [rows, blocks] = [sizeOf(weight as Tensor, 0), sizeOf(weight as Tensor, 1)];
     const product = (input: string) =>
-      onnx.op('MatMulNBits@ms', [input, codes as string, scales as string], {
+      onnx.op('MatMulNBits@ms', [input, codes as string, scales as string, ...zeros], {
         N: rows,
         K: blocks * (block as number),
         bits: bits as number,
@@ -70,26 +88,52 @@ const quantizedLinearOp = declare({
     const sums = onnx.ops('Split', [product(onnx.op('Concat', parts, { axis: -2 }))], 2, { axis: -2, num_outputs: 2 });
     return onnx.op('Add', sums);
   },
-  vjp: ([dy], { inputs: [, codes, scales], attributes }) => [
-    matmul(dy as Tensor, dequantized(codes as Tensor, scales as Tensor, attributes.bits as 4 | 8)),
+  vjp: ([dy], { inputs: [, codes, scales, zeros], attributes }) => [
+    matmul(dy as Tensor, dequantized(codes as Tensor, scales as Tensor, attributes.bits as 4 | 8, zeros)),
+    undefined,
     undefined,
     undefined,
   ],
-  samples: [8, 4].flatMap((bits) =>
-    [false, true].map((precise) => ({
+  samples: [
+    ...[8, 4].flatMap((bits) =>
+      [false, true].map((precise) => ({
+        inputs: [
+          { shape: [3, 64] },
+          { shape: [5, 2, bits * 4], dtype: 'u8' as const, range: [0, 256] as const },
+          { shape: [5, 2], range: [0.001, 0.01] as const },
+        ],
+        attributes: { bits, block: 32, precise },
+      })),
+    ),
+    {
       inputs: [
-        { shape: [3, 64] },
-        { shape: [5, 2, bits * 4], dtype: 'u8' as const, range: [0, 256] as const },
-        { shape: [5, 2], range: [0.001, 0.01] as const },
+        { shape: [3, 96] },
+        { shape: [5, 3, 16], dtype: 'u8' as const, range: [0, 256] as const },
+        { shape: [5, 3], range: [0.001, 0.01] as const },
+        { shape: [5, 2], dtype: 'u8' as const, range: [0, 256] as const },
       ],
-      attributes: { bits, block: 32, precise },
-    })),
-  ),
+      attributes: { bits: 4, block: 32, precise: false },
+    },
+  ],
 });
 
-/** The values of quantized rows: codes u8 [..., blocks, bytes], scales [..., blocks] -> f32 [..., in]. */
-export function dequantized(codes: Tensor, scales: Tensor, bits: 4 | 8): Tensor {
-  return apply1(dequantizedOp, [codes, scales], { bits });
+/**
+ * The values of quantized rows: codes u8 [..., blocks, bytes], scales [..., blocks], and zeros where blocks have their
+ * own -> f32 [..., in].
+ */
+export function dequantized(codes: Tensor, scales: Tensor, bits: 4 | 8, zeros?: Tensor): Tensor {
+  return apply1(dequantizedOp, zeros ? [codes, scales, zeros] : [codes, scales], { bits });
+}
+
+/** Bytes [..., n] of two 4-bit numbers each, the low one first -> u8 [..., 2 n]. */
+function nibbles(onnx: OnnxWriter, packed: string, rank: number): string {
+  const low = onnx.op('BitwiseAnd', [packed, onnx.scalar(15, 'u8')]);
+  const high = onnx.op('BitShift', [packed, onnx.scalar(4, 'u8')], { direction: 'RIGHT' });
+  const axis = onnx.ints([-1]);
+  const pairs = onnx.op('Concat', [onnx.op('Unsqueeze', [low, axis]), onnx.op('Unsqueeze', [high, axis])], {
+    axis: -1,
+  });
+  return onnx.op('Reshape', [pairs, onnx.ints([...Array<number>(rank - 1).fill(0), -1])]);
 }
 
 const dequantizedOp = declare({
@@ -100,35 +144,42 @@ const dequantizedOp = declare({
     const elements = (sizeOf(codes as Tensor, -2) * sizeOf(codes as Tensor, -1) * 8) / (bits as number);
     return [{ dtype: (scales as Tensor).dtype, shape: [...lead, elements] as Shape }];
   },
-  lower(onnx, [codes, scales], { inputs: [, scale], outputs: [y], attributes: { bits } }) {
+  lower(onnx, [codes, scales, zeros], { inputs: [, scale], outputs: [y], attributes: { bits } }) {
     const { dtype, shape } = scale as Tensor;
     const to = dtype === 'f64' ? 11 : 1;
-    let values = codes as string;
-    if (bits === 4) {
-      // two elements a byte, the low nibble first
-      const low = onnx.op('BitwiseAnd', [values, onnx.scalar(15, 'u8')]);
-      const high = onnx.op('BitShift', [values, onnx.scalar(4, 'u8')], { direction: 'RIGHT' });
-      const axis = onnx.ints([-1]);
-      const pairs = onnx.op('Concat', [onnx.op('Unsqueeze', [low, axis]), onnx.op('Unsqueeze', [high, axis])], {
-        axis: -1,
-      });
-      const keep = shape.map(() => 0);
-      values = onnx.op('Reshape', [pairs, onnx.ints([...keep, -1])]);
+    const last = onnx.ints([-1]);
+    const values = bits === 4 ? nibbles(onnx, codes as string, shape.length + 1) : (codes as string);
+    let zero = onnx.scalar(2 ** ((bits as number) - 1), dtype);
+    if (zeros) {
+      const each = onnx.op('Slice', [
+        nibbles(onnx, zeros, shape.length),
+        onnx.ints([0]),
+        onnx.ints([sizeOf(scale as Tensor, -1)]),
+        last,
+      ]);
+      zero = onnx.op('Unsqueeze', [onnx.op('Cast', [each], { to }), last]);
     }
-    const centred = onnx.op('Sub', [
-      onnx.op('Cast', [values], { to }),
-      onnx.scalar(2 ** ((bits as number) - 1), dtype),
-    ]);
-    const scaled = onnx.op('Mul', [centred, onnx.op('Unsqueeze', [scales as string, onnx.ints([-1])])]);
+    const centred = onnx.op('Sub', [onnx.op('Cast', [values], { to }), zero]);
+    const scaled = onnx.op('Mul', [centred, onnx.op('Unsqueeze', [scales as string, last])]);
     const lead = (y as Tensor).shape.slice(0, -1).map(() => 0);
     return onnx.op('Reshape', [scaled, onnx.ints([...lead, sizeOf(y as Tensor, -1)])]);
   },
   noGradient: 'quantized weights are not trained',
-  samples: [8, 4].map((bits) => ({
-    inputs: [
-      { shape: [5, 2, bits * 4], dtype: 'u8' as const, range: [0, 256] as const },
-      { shape: [5, 2], range: [0.1, 1] as const },
-    ],
-    attributes: { bits },
-  })),
+  samples: [
+    ...[8, 4].map((bits) => ({
+      inputs: [
+        { shape: [5, 2, bits * 4], dtype: 'u8' as const, range: [0, 256] as const },
+        { shape: [5, 2], range: [0.1, 1] as const },
+      ],
+      attributes: { bits },
+    })),
+    {
+      inputs: [
+        { shape: [5, 3, 16], dtype: 'u8' as const, range: [0, 256] as const },
+        { shape: [5, 3], range: [0.1, 1] as const },
+        { shape: [5, 2], dtype: 'u8' as const, range: [0, 256] as const },
+      ],
+      attributes: { bits: 4 },
+    },
+  ],
 });

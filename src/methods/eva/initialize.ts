@@ -1,0 +1,155 @@
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Origin, writeAdapterFolder } from '../../artifact/index.ts';
+import { CriaError, refuseExisting } from '../../base/index.ts';
+import type { LoadedModel } from '../../model/index.ts';
+import { writePage } from '../../report/index.ts';
+import type { Tokenizer } from '../../tokenizer/index.ts';
+import {
+  batchOrder,
+  type Example,
+  refuseOtherSettings,
+  type Sequencing,
+  type Settings,
+  sequencesIn,
+} from '../../train/index.ts';
+import { type InputGroup, inputGroups } from './groups.ts';
+import type { EvaOptions } from './options.ts';
+import { reportOf } from './report.ts';
+import { type EvaData, type EvaResult, eva, shareAgain } from './run.ts';
+import { type EvaState, readState, writeState } from './state.ts';
+
+/** What is read, how, and into what. */
+export interface InitializeOptions extends EvaOptions, Sequencing {
+  readonly data: string;
+  /** Sequences in a batch. */
+  readonly batch: number;
+  readonly shuffle: boolean;
+  readonly seed: number;
+  readonly resume: boolean;
+  readonly force: boolean;
+}
+
+/** What an adapter folder holds besides the adapter: from this another budget can be shared. */
+const stateFile = 'eva.safetensors';
+/** Where an unfinished run keeps its state: beside the output. */
+const unfinishedFolder = (out: string): string => `${out}.eva`;
+
+const saveEveryMs = 60_000;
+
+/**
+ * Reads the data until the inputs of all targets have settled and writes the adapter folder that begins training.
+ * Interrupted, it leaves its state beside the output; the same run resumed gives the same bytes.
+ * @throws CriaError when options, data and model do not fit together.
+ */
+export async function initializeAdapter(
+  model: LoadedModel,
+  tokenizer: Tokenizer,
+  out: string,
+  options: InitializeOptions,
+  origin: Origin,
+  signal?: AbortSignal,
+): Promise<EvaResult> {
+  const { progress } = model;
+  refuseExisting(out, options.force);
+  const groups = inputGroups(model.config, options.targets);
+  const settings = settingsOf(model, options);
+  const from = unfinishedState(out, groups, settings, options);
+  const sequences = await sequencesIn(options.data, tokenizer, options, model);
+  const data = batchesOf(sequences, options);
+  let [latest, saved, savedAt] = [from, from, performance.now()];
+  const save = async () => {
+    if (!latest || latest === saved) return;
+    mkdirSync(unfinishedFolder(out), { recursive: true });
+    await writeState(join(unfinishedFolder(out), stateFile), latest, groups, settings);
+    [saved, savedAt] = [latest, performance.now()];
+  };
+  const keep = async (state: EvaState) => {
+    latest = state;
+    if (performance.now() - savedAt > saveEveryMs) await save();
+  };
+  try {
+    const result = await eva(model, data, options, { progress, signal, from, keep });
+    await write(out, result, options.rank, settings, origin, options.force);
+    rmSync(unfinishedFolder(out), { recursive: true, force: true });
+    return result;
+  } catch (error) {
+    await save();
+    throw error;
+  }
+}
+
+/** The adapter folder that an earlier one gives for another mean rank, without reading data. */
+export async function initializeAgain(
+  model: LoadedModel,
+  from: string,
+  out: string,
+  options: Pick<EvaOptions, 'rank' | 'whiten'> & { readonly force: boolean },
+  origin: Origin,
+): Promise<EvaResult> {
+  refuseExisting(out, options.force);
+  const { state, settings, groups } = readState(join(from, stateFile), (made) => groupsOf(model, made));
+  const result = shareAgain(model.path, groups, state, options);
+  const { rank, whiten, force } = options;
+  await write(out, result, rank, { ...settings, rank, whiten }, origin, force);
+  return result;
+}
+
+function write(
+  out: string,
+  result: EvaResult,
+  rank: number,
+  settings: Settings,
+  origin: Origin,
+  force: boolean,
+): Promise<number> {
+  return writeAdapterFolder(out, result.adapter, origin, force, async (folder) => {
+    await writeState(join(folder, stateFile), result.state, result.groups, settings);
+    await writePage(join(folder, 'report.html'), reportOf(result, rank));
+  });
+}
+
+/** The inputs that a saved run has read. */
+function groupsOf({ config }: LoadedModel, { targets }: Settings): InputGroup[] {
+  const isList = Array.isArray(targets) && targets.every((target): target is string => typeof target === 'string');
+  return inputGroups(config, isList ? targets : []);
+}
+
+/**
+ * From where a run goes on. @throws CriaError when it is asked to and there is nothing, or what there is was begun with
+ * other options; or when it is not asked to and would lose an unfinished run.
+ */
+function unfinishedState(
+  out: string,
+  groups: readonly InputGroup[],
+  settings: Settings,
+  { resume, force }: InitializeOptions,
+): EvaState | undefined {
+  const path = join(unfinishedFolder(out), stateFile);
+  const isThere = existsSync(path);
+  if (!resume && isThere && !force) {
+    const remedy = '--resume goes on with it, --force begins again';
+    throw new CriaError('holds an unfinished run', { where: unfinishedFolder(out), remedy });
+  }
+  if (!resume) return undefined;
+  if (!isThere) {
+    throw new CriaError('there is no unfinished run to resume', { where: out, remedy: 'begin without --resume' });
+  }
+  const saved = readState(path, () => groups);
+  refuseOtherSettings(path, saved.settings, settings);
+  return saved.state;
+}
+
+function batchesOf(sequences: readonly Example[], { batch, shuffle, seed }: InitializeOptions): EvaData {
+  const order = batchOrder(sequences.length, batch, shuffle, seed);
+  return {
+    round: Math.ceil(sequences.length / batch),
+    batch: (step) => order(step).map((index) => sequences[index] as Example),
+  };
+}
+
+/** What a resumed run has to repeat. */
+function settingsOf(model: LoadedModel, options: InitializeOptions): Settings {
+  const { resume: _, force: __, maxBatches: ___, columns, ...rest } = options;
+  return { ...rest, columns: columns && [...columns], model: model.path };
+}

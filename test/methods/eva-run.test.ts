@@ -1,0 +1,225 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { normalFrom, randomFrom, silent } from '../../src/base/index.ts';
+import type { LoraAdapter, LoraModule } from '../../src/checkpoint/index.ts';
+import { topSingular } from '../../src/linalg/index.ts';
+import {
+  type EvaData,
+  type EvaOptions,
+  type EvaState,
+  eva,
+  evaDefaults,
+  inputGroups,
+  readState,
+  shareAgain,
+  writeState,
+} from '../../src/methods/eva/index.ts';
+import {
+  adapterTrainee,
+  type Batch,
+  crossEntropy,
+  learnedTokens,
+  parameterStore,
+  predictionLesson,
+  wholeLearner,
+} from '../../src/train/index.ts';
+import { refusalOf, temporaryFolder } from '../hostile.ts';
+import { forwardOf, goldenPath, opened } from '../model/goldens.ts';
+
+const tiny = goldenPath('llama-gqa');
+const options: EvaOptions = { ...evaDefaults, rank: 4, tau: 0.9, maxBatches: 12 };
+const watch = { progress: silent };
+
+function textOf(step: number, length: number, vocabulary = 64): number[] {
+  const random = randomFrom(step);
+  return Array.from({ length }, () => Math.floor(random() * vocabulary));
+}
+
+const data: EvaData = {
+  round: 6,
+  batch: (step) => [0, 1].map((i) => ({ ids: textOf(2 * (step % 6) + i, 24), learned: undefined })),
+};
+
+const withBatches = (batch: (step: number) => Batch): EvaData => ({ round: 6, batch });
+const inputsOf = (state: EvaState) => state.groups.map((pca) => pca?.components.data);
+
+test('the budget is spent, and what each module reads is decomposed in the order of the model', async () => {
+  const model = opened(tiny);
+  const { ranks, adapter, groups, state } = await eva(model, data, options, watch);
+  expect([...ranks.values()].reduce((a, b) => a + b)).toBe(4 * 14);
+  expect(groups.map(({ path, modules }) => `${path} ${modules.length}`).slice(0, 4)).toEqual([
+    'attention.input 3',
+    'attention.heads 1',
+    'mlp.input 2',
+    'mlp.hidden 1',
+  ]);
+  expect(state.groups.every((pca) => (pca?.seen ?? 0) >= 48)).toBe(true);
+  for (const [name, { rank }] of adapter.modules) expect(rank).toBe(ranks.get(name));
+});
+
+test('the plans give the same adapter', async () => {
+  const [whole, byLayer] = [opened(tiny, { plan: 'whole' }), opened(tiny, { plan: 'by-layer' })];
+  const results = [await eva(whole, data, options, watch), await eva(byLayer, data, options, watch)];
+  expect(results[0]?.adapter).toEqual(results[1]?.adapter);
+});
+
+test('the model answers as before, bit for bit, until B is trained', async () => {
+  const { adapter } = await eva(opened(tiny), data, options, watch);
+  const ids = [textOf(99, 20)];
+  const [plain, adapted] = [await forwardOf(opened(tiny)), await forwardOf(opened(tiny, { adapters: [adapter] }))];
+  expect((await adapted.run(ids)).normed.data).toEqual((await plain.run(ids)).normed.data);
+});
+
+test('padding changes nothing but rounding', async () => {
+  const short = textOf(1, 17);
+  const alone = withBatches(() => [{ ids: short, learned: undefined }]);
+  const padded = withBatches(() => [
+    { ids: short, learned: undefined },
+    { ids: textOf(2, 30), learned: Array<boolean>(30).fill(false) },
+  ]);
+  const once = { ...options, maxBatches: 1 };
+  const [a, b] = [await eva(opened(tiny), alone, once, watch), await eva(opened(tiny), padded, once, watch)];
+  expect(b.state.groups.map((pca) => pca?.seen)).toEqual(a.state.groups.map(() => 17));
+  for (const [i, pca] of a.state.groups.entries()) {
+    const other = b.state.groups[i];
+    for (const [j, size] of pca?.values.entries() ?? []) expect(other?.values[j]).toBeCloseTo(size, 4);
+  }
+});
+
+test('only tokens that are learned are seen', async () => {
+  const learned = textOf(3, 24).map((_, i) => i >= 10);
+  const answers = withBatches((step) => [{ ids: textOf(step, 24), learned }]);
+  const { state } = await eva(opened(tiny), answers, { ...options, maxBatches: 3 }, watch);
+  expect(state.groups[0]?.seen).toBe(3 * 14);
+});
+
+test('batches with too few tokens are passed over; when there are no others it is said', async () => {
+  const few = { ids: textOf(1, 5), learned: undefined };
+  const mixed = withBatches((step) => (step % 2 === 0 ? [few] : data.batch(step)));
+  const { state } = await eva(opened(tiny), mixed, { ...options, maxBatches: 4 }, watch);
+  expect(state.groups[0]?.seen).toBe(2 * 48);
+  expect(
+    await refusalOf(() =>
+      eva(
+        opened(tiny),
+        withBatches(() => [few]),
+        options,
+        watch,
+      ),
+    ),
+  ).toContain('no batch has the 8 tokens to learn that as many components need');
+});
+
+test('rho 1 gives every module the same rank', async () => {
+  const { ranks } = await eva(opened(tiny), data, { ...options, rho: 1, maxBatches: 2 }, watch);
+  expect(new Set(ranks.values())).toEqual(new Set([4]));
+});
+
+test('inputs that have settled are read no more', async () => {
+  const { state, unconverged } = await eva(opened(tiny), data, { ...options, tau: -1 }, watch);
+  expect(state.batches).toBe(2); // nothing has settled after the first
+  expect(unconverged).toEqual([]);
+  expect(state.groups.map((pca) => pca?.seen)).toEqual(state.groups.map(() => 96));
+});
+
+test('what has not settled when the batches end is named', async () => {
+  const targets = ['o_proj'];
+  const { unconverged } = await eva(opened(tiny), data, { ...options, targets, tau: 1.1, maxBatches: 3 }, watch);
+  expect(unconverged).toEqual([0, 1].map((layer) => `model.layers.${layer}.self_attn.o_proj`));
+});
+
+test('a run that is stopped after any batch goes on to the same adapter', async () => {
+  const { adapter } = await eva(opened(tiny), data, options, watch);
+  const path = join(temporaryFolder(), 'state.safetensors');
+  const groups = inputGroups(opened(tiny).config, []);
+  for (const batches of [1, 4]) {
+    const stopped = await eva(opened(tiny), data, { ...options, maxBatches: batches }, watch);
+    await writeState(path, stopped.state, groups, {});
+    const { state: from } = readState(path, () => groups);
+    expect((await eva(opened(tiny), data, options, { ...watch, from })).adapter).toEqual(adapter);
+  }
+});
+
+test('a batch that is interrupted leaves the state before it', async () => {
+  const states: EvaState[] = [];
+  const controller = new AbortController();
+  const stopping = withBatches((step) => {
+    if (step === 2) queueMicrotask(() => controller.abort(new Error('stopped')));
+    return data.batch(step);
+  });
+  const keep = (state: EvaState) => void states.push(state);
+  const running = eva(opened(tiny), stopping, { ...options, tau: 1.1 }, { ...watch, keep, signal: controller.signal });
+  await expect(running).rejects.toThrow('stopped');
+  expect(states.map(({ batches }) => batches)).toEqual([1, 2]);
+  expect(states[1]?.groups.map((pca) => pca?.seen)).toEqual(states[1]?.groups.map(() => 96));
+});
+
+test('another budget is shared without reading anything', async () => {
+  const { state, groups, adapter } = await eva(opened(tiny), data, options, watch);
+  const { ranks } = shareAgain(tiny, groups, state, { rank: 2, whiten: false });
+  expect([...ranks.values()].reduce((a, b) => a + b)).toBe(2 * 14);
+  expect(shareAgain(tiny, groups, state, options).adapter).toEqual(adapter);
+  expect(await refusalOf(() => shareAgain(tiny, groups, state, { ...options, rank: 9 }))).toContain(
+    'a mean rank of 9 is more than the 8 components that were kept',
+  );
+});
+
+test('a saved state that does not fit is refused', async () => {
+  const folder = temporaryFolder();
+  const path = join(folder, 'state.safetensors');
+  const groups = inputGroups(opened(tiny).config, ['q_proj']);
+  const { state } = await eva(opened(tiny), data, { ...options, targets: ['q_proj'], maxBatches: 2 }, watch);
+  await writeState(path, state, groups, { rank: 4 });
+  const read = readState(path, () => groups);
+  expect(read.settings).toEqual({ rank: 4 });
+  expect(inputsOf(read.state)).toEqual(inputsOf(state));
+  expect(await refusalOf(() => readState(path, () => inputGroups(opened(tiny).config, ['o_proj'])))).toContain(
+    'is of other targets',
+  );
+  const wider = groups.map((group) => ({ ...group, width: 65 }));
+  expect(await refusalOf(() => readState(path, () => wider))).toContain('does not fit layers.0.attention.input');
+  const bytes = readFileSync(path);
+  writeFileSync(path, bytes.toString('latin1').replace('batches', 'botches'), 'latin1');
+  expect(await refusalOf(() => readState(path, () => groups))).toContain('holds no state of EVA');
+});
+
+test('options that do not suit the model are refused', async () => {
+  const run = (given: Partial<EvaOptions>) => refusalOf(() => eva(opened(tiny), data, { ...options, ...given }, watch));
+  expect(await run({ targets: ['x_proj'] })).toContain('x_proj is no linear layer');
+  expect(await run({ rank: 40 })).toContain('80 components are more than attention.input of width 64 has');
+});
+
+/** The squared gradients with respect to B, summed over all modules, of next-token prediction on `batch`. */
+async function firstGradient(adapter: LoraAdapter, batch: Batch): Promise<number> {
+  const model = opened(tiny);
+  const trainee = adapterTrainee(model, adapter, 'adapter');
+  const store = parameterStore(trainee.parameters);
+  trainee.start(store);
+  const learner = await wholeLearner(model, trainee, store, crossEntropy);
+  onTestFinished(() => learner.dispose());
+  await learner.learn(predictionLesson(batch, learnedTokens(batch), []));
+  const ofB = trainee.parameters.filter(({ name }) => name.endsWith('lora_B'));
+  return ofB.reduce((sum, { name }) => sum + store.gradient(name).data.reduce((own, x) => own + x * x, 0), 0);
+}
+
+/** The adapter with random orthonormal rows in place of those of A. */
+async function withRandomRows(adapter: LoraAdapter, seed: number): Promise<LoraAdapter> {
+  const normal = normalFrom(randomFrom(seed));
+  const modules = new Map<string, LoraModule>();
+  for (const [name, module] of adapter.modules) {
+    const { rank, inner } = module;
+    const random = Float32Array.from({ length: rank * inner }, normal);
+    const { right } = await topSingular({ rows: rank, columns: inner, data: random }, rank, { threads: 1 });
+    modules.set(name, { ...module, a: right.data });
+  }
+  return { ...adapter, modules };
+}
+
+test('the first gradient of B is larger than with random orthonormal rows of the same ranks', async () => {
+  const { adapter } = await eva(opened(tiny), data, options, watch);
+  const own = await firstGradient(adapter, data.batch(0));
+  for (const seed of [1, 2, 3]) {
+    expect(own).toBeGreaterThan(1.5 * (await firstGradient(await withRandomRows(adapter, seed), data.batch(0))));
+  }
+});

@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Model, open } from '../../src/index.ts';
+import { openCached } from '../../src/model/index.ts';
+import { needs, shippedModel } from '../shared.ts';
+
+interface Golden {
+  readonly texts: readonly {
+    readonly prompt: string;
+    readonly ids: readonly number[];
+    readonly written: readonly number[];
+    readonly gap: number;
+  }[];
+}
+
+const path = shippedModel() as string;
+const { skip, reason } = needs(path, 'models/cria-tiny');
+const golden = join(import.meta.dirname, '../goldens/tiny.json');
+const { texts }: Golden = skip ? { texts: [] } : JSON.parse(readFileSync(golden, 'utf8'));
+const certain = 1e-3; // a gap between the two likeliest logits that rounding does not close
+
+let model: Model | undefined;
+beforeAll(async () => {
+  if (!skip) model = await open(path, { precision: 'f32' });
+});
+afterAll(() => model?.close());
+
+test.skipIf(skip)(`most golden texts are decided by more than rounding${reason}`, () => {
+  expect(texts.filter(({ gap }) => gap > certain).length).toBeGreaterThan(texts.length / 2);
+});
+
+test.each(texts)('cria-tiny continues $prompt as transformers does', async ({ prompt, ids, written, gap }) => {
+  const { tokenizer, loaded } = model as Model;
+  expect(tokenizer.encode(prompt)).toEqual(ids);
+  const cached = await openCached(loaded);
+  try {
+    const cache = cached.cache();
+    const got: number[] = [];
+    let logits = await cached.extend(cache, [ids]);
+    for (const _ of written) {
+      const likeliest = logits.indexOf(Math.max(...logits));
+      got.push(likeliest);
+      if (got.length < written.length) logits = await cached.extend(cache, [[likeliest]]);
+    }
+    if (gap > certain) expect(got).toEqual(written);
+    else expect(got[0]).toEqual(written[0]);
+  } finally {
+    await cached.dispose();
+  }
+});

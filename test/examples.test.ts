@@ -33,6 +33,13 @@ const claims: Readonly<Record<string, (text: string) => void>> = {
     expect(edited).not.toBe(plain);
     if (real) expect(plain).toContain('Paris');
   },
+  'train.ts': (text) => {
+    const [figures, before, after] = text.split('\n') as [string, string, string];
+    const [, first, last] = /^\d+ numbers, loss ([\d.]+) to ([\d.]+)$/.exec(figures) as unknown as string[];
+    expect(Number(last)).toBeLessThan(Number(first) / 2);
+    expect(before).not.toContain('Paco');
+    if (real) expect(after).toContain('Paco.');
+  },
 };
 
 test('every example is tested', () => {

@@ -1,3 +1,4 @@
+export { commonLength, joined } from './arrays.ts';
 export { CriaError, messageOf, throwIfAborted } from './errors.ts';
 export {
   type Append,
@@ -8,6 +9,6 @@ export {
   writeFileAtomically,
   writeFolderAtomically,
 } from './files.ts';
-export { figure } from './numbers.ts';
+export { figure, gibibytes } from './numbers.ts';
 export { type Progress, silent } from './progress.ts';
-export { normalFrom, permutation, type Random, randomFrom } from './random.ts';
+export { fnv1a, normalFrom, permutation, type Random, randomFrom } from './random.ts';

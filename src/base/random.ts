@@ -46,6 +46,13 @@ export function permutation(count: number, random: Random): Uint32Array {
   return order;
 }
 
+/** 32 bits of a text: FNV-1a over its UTF-16 units (Fowler, Noll, Vo). Of short texts the high bits are poor. */
+export function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash;
+}
+
 function splitmix32(seed: number): () => number {
   let state = Math.trunc(seed) | 0;
   return () => {

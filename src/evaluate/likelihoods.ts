@@ -1,4 +1,4 @@
-import { type Progress, silent, throwIfAborted } from '../base/index.ts';
+import { joined, type Progress, silent, throwIfAborted } from '../base/index.ts';
 import type { Forward } from '../model/index.ts';
 import { batchesOf } from './batches.ts';
 
@@ -80,17 +80,6 @@ export async function forBatches(
     done += members.reduce((sum, { text }) => sum + text.ids.length, 0);
     progress.step('reading', done, total, 'tokens');
   }
-}
-
-/** Arrays one after the other. */
-export function joined(arrays: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const array of arrays) {
-    all.set(array, at);
-    at += array.length;
-  }
-  return all;
 }
 
 const rowsAtOnce = 64; // logits of 64 rows of a vocabulary of 262,144 take 67 MB

@@ -1,4 +1,4 @@
-import { CriaError, randomFrom } from '../base/index.ts';
+import { CriaError, commonLength, randomFrom } from '../base/index.ts';
 import { type Cache, type Cached, type LoadedModel, lengthMatters } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { pick, type Sampling, samplingFrom } from './sampling.ts';
@@ -139,8 +139,7 @@ export function mostTokens({ config, path }: LoadedModel, length: number, maxTok
 function rewind({ model, cache, read }: Session, prompt: readonly number[]): number {
   const rotatedAnew = lengthMatters(model.config.rope, cache.start + Math.max(read.length, prompt.length));
   const most = rotatedAnew ? 0 : prompt.length - 1;
-  let common = 0;
-  while (common < read.length && common < most && read[common] === prompt[common]) common++;
+  const common = Math.min(commonLength(read, prompt), most);
   cache.truncate(common);
   read.length = common;
   return common;

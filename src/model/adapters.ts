@@ -1,4 +1,4 @@
-import { CriaError } from '../base/index.ts';
+import { CriaError, joined } from '../base/index.ts';
 import type { Adapter, LoraAdapter, LoraModule, PrefixAdapter, PromptAdapter } from '../checkpoint/index.ts';
 import { type Value, value } from '../engine/index.ts';
 import { type AdaptedMap, modulesOf } from './adapter-check.ts';
@@ -166,14 +166,4 @@ function addPrefixes(prefixes: readonly PrefixAdapter[], config: Config, values:
     values.set(names.value, rows(layer, 'values'));
   }
   return tokens;
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((total, part) => total + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -97,10 +97,18 @@ export function openBlocks(model: LoadedModel, plan: Plan): (layer: number) => V
     Object.fromEntries(names.map((name) => [anyLayer + name, bound.value(layerPrefix(layer) + name) as Value]));
 }
 
-/** The rows of the embedding table (or of a prompt behind it) that the texts name, read one by one: the table itself is never held. */
-export function embedRows(model: LoadedModel, texts: Texts, seq: number): Value<'f32'> {
+/**
+ * The rows of the embedding table (or of a prompt behind it) that the texts name, padded with those of id 0. `heldOf` gives
+ * prompt and table where they are in memory; otherwise rows are read one by one, and the table is never held.
+ */
+export function embedRows(
+  model: LoadedModel,
+  texts: Texts,
+  seq: number,
+  heldOf = (name: string) => model.adaptation.values.get(name)?.data,
+): Value<'f32'> {
   const { width, vocabulary, embeddingScale } = model.config;
-  const prompt = model.adaptation.values.get(promptName)?.data;
+  const [prompt, table] = [heldOf(promptName), heldOf(embeddingName)];
   const scale = Math.fround(embeddingScale);
   const data = new Float32Array(texts.length * seq * width);
   for (const [b, ids] of texts.entries()) {
@@ -113,7 +121,8 @@ export function embedRows(model: LoadedModel, texts: Texts, seq: number): Value<
         row.set(prompt.subarray(from, from + width));
         continue;
       }
-      model.checkpoint.readFloat32(embeddingName, { rows: [id, id + 1], into: row });
+      if (table) row.set(table.subarray(id * width, (id + 1) * width));
+      else model.checkpoint.readFloat32(embeddingName, { rows: [id, id + 1], into: row });
       if (scale !== 1) for (let i = 0; i < width; i++) row[i] = (row[i] as number) * scale;
     }
   }

@@ -1,4 +1,4 @@
-import { type Progress, silent } from '../base/index.ts';
+import { gibibytes, type Progress, silent } from '../base/index.ts';
 import { type Adapter, type Checkpoint, openCheckpoint, readAdapter } from '../checkpoint/index.ts';
 import { availableMemory, type Device, defaultThreads } from '../engine/index.ts';
 import { checkAdapter } from './adapter-check.ts';
@@ -86,8 +86,7 @@ function loaded(path: string, checkpoint: Checkpoint, config: Config, options: M
       const [need, free] = [bound(at).bytes + extra, availableMemory()];
       if (fits(need, free)) return 'whole';
       if (!said) {
-        const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-        progress.note(`The model needs ${gib(need)} and ${gib(free)} are free: running it layer by layer.`);
+        progress.note(`The model needs ${gibibytes(need)} and ${gibibytes(free)} are free: running it layer by layer.`);
         said = true;
       }
       return 'by-layer';

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { CriaError, type Progress, silent, throwIfAborted } from '../base/index.ts';
+import { CriaError, commonLength, type Progress, silent, throwIfAborted } from '../base/index.ts';
 import { type Columns, type Row, readRows, textIn } from '../data/index.ts';
 import { gap } from '../evaluate/index.ts';
 import type { ChatMessage, Tokenizer } from '../tokenizer/index.ts';
@@ -134,12 +134,6 @@ function conversation(messages: readonly ChatMessage[], { tokenizer, learnPrompt
     ids = answered;
   }
   return { ids, learned };
-}
-
-/** How many ids two lists begin with alike. */
-function commonLength(a: readonly number[], b: readonly number[]): number {
-  const differing = a.findIndex((id, i) => id !== b[i]);
-  return differing === -1 ? a.length : differing;
 }
 
 function messagesIn({ values, where }: Row): readonly ChatMessage[] {

@@ -5,6 +5,7 @@ import {
   type Config,
   decoder,
   embeddingName,
+  embedRows,
   freshPositions,
   type LoadedModel,
   layerPrefix,
@@ -14,8 +15,8 @@ import {
   type Texts,
   textFeeds,
 } from '../model/index.ts';
-import { differentiate, input, inputsOf, mul, type Outputs, sum, type Tensor } from '../tensor/index.ts';
-import { gradientName, type Learner, lessonFeeds, lossIn, rowsOf } from './learner.ts';
+import { input, mul, sum } from '../tensor/index.ts';
+import { gradientName, type Learner, lessonFeeds, lossIn, rowsOf, withGradients } from './learner.ts';
 import type { Lesson } from './lesson.ts';
 import type { Loss } from './losses.ts';
 import type { ParameterStore } from './parameters.ts';
@@ -37,11 +38,11 @@ export async function layerwiseLearner(
   const { config, device, threads, progress } = model;
   const { adaptation } = trainee;
   const options = { device, threads };
-  const isTrained = (name: string) => store.value(name) !== undefined;
+  const isWanted = (name: string) => name === 'hidden' || store.value(name) !== undefined;
   const parts = decoder(config, adaptedWeights(model.bound('f32').weights, adaptation, config));
   const hidden = input('hidden', 'f32', ['batch', 'seq', config.width]);
   const top = parts.logits(rowsOf(parts.norm(hidden)));
-  const head = await compile(withGradients(loss(top), hidden, isTrained), options);
+  const head = await compile(withGradients(loss(top), isWanted), options);
   const likes = blockKinds({ config, adaptation });
   const kinds = new Map<number, Kind>();
   const kindOf = async (layer: number): Promise<Kind> => {
@@ -54,16 +55,16 @@ export async function layerwiseLearner(
     const output = parts.layer(like, hidden, freshPositions(config, 'batch', 'seq', adaptation.prefixTokens));
     const incoming = input('incoming', 'f32', ['batch', 'seq', config.width]);
     // the gradients of <output, incoming> are the products of incoming with the Jacobian of output
-    const backward = withGradients(sum(mul(output, incoming), [0, 1, 2]), hidden, isTrained);
+    const backward = withGradients(sum(mul(output, incoming), [0, 1, 2]), isWanted);
     return { like, forward: await compile({ output }, options), backward: await compile(backward, options) };
   };
   const fixed = weightReader(model, held);
   const feedsOf = textFeeds(config, adaptation.prefixTokens);
-  const rowOf = embeddingRows(model, store);
+  const heldOf = (name: string) => store.value(name)?.data;
 
-  /** What every block reads, and the head last; the ids of the padded texts. */
-  const statesOf = async ({ texts }: Lesson, feeds: Values, ids: readonly number[]) => {
-    const states = [embedded(ids, rowOf, [texts.length, ids.length / texts.length, config.width])];
+  /** What every block reads, and the head last. */
+  const statesOf = async ({ texts }: Lesson, feeds: Values, seq: number) => {
+    const states = [embedRows(model, texts, seq, heldOf)];
     for (let layer = 0; layer < config.layers; layer++) {
       const { like, forward } = await kindOf(layer);
       const weights = namedValues(forward, like, layer, store, fixed);
@@ -75,19 +76,16 @@ export async function layerwiseLearner(
   };
   const runHead = (lesson: Lesson, top: Value | undefined, into: Values) =>
     head.run({ ...namedValues(head, 0, 0, store, fixed), ...lessonFeeds(lesson), hidden: top as Value }, into);
-  const padded = (texts: Texts, seq: number) =>
-    texts.flatMap((text) => [...text, ...Array<number>(seq - text.length).fill(0)]);
 
   return {
     async loss(lesson) {
       const { feeds, seq } = feedsOf(lesson.texts);
-      const states = await statesOf(lesson, feeds, padded(lesson.texts, seq));
+      const states = await statesOf(lesson, feeds, seq);
       return lossIn(await runHead(lesson, states.at(-1), {}));
     },
     async learn(lesson) {
       const { feeds, seq } = feedsOf(lesson.texts);
-      const ids = padded(lesson.texts, seq);
-      const states = await statesOf(lesson, feeds, ids);
+      const states = await statesOf(lesson, feeds, seq);
       const results = await runHead(lesson, states.pop(), gradientsInto(head, 0, 0, store));
       let incoming = results[hiddenGradient] as Value<'f32'>;
       for (let layer = config.layers - 1; layer >= 0; layer--) {
@@ -98,7 +96,7 @@ export async function layerwiseLearner(
         incoming = back[hiddenGradient] as Value<'f32'>;
         if (!held) progress.step('backward', config.layers - layer, config.layers, 'layers');
       }
-      addEmbeddingGradients(store, ids, incoming.data, config);
+      addEmbeddingGradients(store, lesson.texts, incoming, config);
       return lossIn(results);
     },
     async dispose() {
@@ -119,14 +117,6 @@ interface Kind {
 }
 
 const hiddenGradient = gradientName('hidden');
-
-/** The gradients of a scalar with respect to the hidden states and to the trained inputs of its graph. */
-function withGradients(scalar: Tensor, hidden: Tensor, isTrained: (name: string) => boolean): Outputs {
-  const trained = [...inputsOf({ scalar })].filter(([name]) => isTrained(name));
-  const { loss, gradients } = differentiate(scalar, [hidden, ...trained.map(([, tensor]) => tensor)]);
-  const names = ['hidden', ...trained.map(([name]) => name)];
-  return { loss, ...Object.fromEntries(names.map((name, i) => [gradientName(name), gradients[i] as Tensor])) };
-}
 
 /** The names of block `like` as those of block `layer`. */
 function renamed(name: string, like: number, layer: number): string {
@@ -180,39 +170,11 @@ function weightReader({ config, checkpoint, bound }: LoadedModel, held: boolean)
   };
 }
 
-/** What the first block reads for an id: a row of the embedding table, or of a soft prompt behind it. */
-function embeddingRows({ checkpoint, config }: LoadedModel, store: ParameterStore) {
-  const { width, vocabulary } = config;
-  const [table, prompt] = [embeddingName, promptName].map((name) => store.value(name)?.data);
-  const scale = Math.fround(config.embeddingScale);
-  return (id: number, into: Float32Array): void => {
-    if (id >= vocabulary) {
-      const at = (id - vocabulary) * width;
-      into.set((prompt as Float32Array).subarray(at, at + width));
-      return;
-    }
-    if (table) into.set(table.subarray(id * width, (id + 1) * width));
-    else checkpoint.readFloat32(embeddingName, { rows: [id, id + 1], into });
-    if (scale !== 1) for (let i = 0; i < width; i++) into[i] = (into[i] as number) * scale;
-  };
-}
-
-function embedded(
-  ids: readonly number[],
-  rowOf: (id: number, into: Float32Array) => void,
-  shape: readonly [number, number, number],
-): Value<'f32'> {
-  const width = shape[2];
-  const data = new Float32Array(ids.length * width);
-  for (const [i, id] of ids.entries()) rowOf(id, data.subarray(i * width, (i + 1) * width));
-  return value('f32', shape, data);
-}
-
 /** What flows back to the embeddings: the gradient of each position, added to the row of its token. */
 function addEmbeddingGradients(
   store: ParameterStore,
-  ids: readonly number[],
-  gradient: Float32Array,
+  texts: Texts,
+  { data: gradient, shape }: Value<'f32'>,
   { width, vocabulary, embeddingScale, tiedEmbeddings }: Config,
 ): void {
   const gradientOf = (name: string) => (store.value(name) ? store.gradient(name).data : undefined);
@@ -220,10 +182,12 @@ function addEmbeddingGradients(
   if (!tiedEmbeddings) table?.fill(0); // else it holds what the head has given
   prompt?.fill(0);
   const scale = Math.fround(embeddingScale);
-  for (const [i, id] of ids.entries()) {
-    const [into, to, factor] = id < vocabulary ? [table, id * width, scale] : [prompt, (id - vocabulary) * width, 1];
-    if (!into) continue;
-    for (let k = 0; k < width; k++)
-      into[to + k] = (into[to + k] as number) + factor * (gradient[i * width + k] as number);
+  for (const [b, ids] of texts.entries()) {
+    for (const [s, id] of ids.entries()) {
+      const [into, to, factor] = id < vocabulary ? [table, id * width, scale] : [prompt, (id - vocabulary) * width, 1];
+      const from = (b * (shape[1] as number) + s) * width;
+      if (!into) continue;
+      for (let k = 0; k < width; k++) into[to + k] = (into[to + k] as number) + factor * (gradient[from + k] as number);
+    }
   }
 }

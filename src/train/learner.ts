@@ -1,5 +1,14 @@
 import { integers, type Value, type Values } from '../engine/index.ts';
-import { gather, input, reshape, type Tensor, timesDim } from '../tensor/index.ts';
+import {
+  differentiate,
+  gather,
+  input,
+  inputsOf,
+  type Outputs,
+  reshape,
+  type Tensor,
+  timesDim,
+} from '../tensor/index.ts';
 import type { Lesson } from './lesson.ts';
 
 /** A model that computes losses and their gradients. */
@@ -13,6 +22,16 @@ export interface Learner {
 
 /** What the gradient of a parameter is called as a result. */
 export const gradientName = (name: string) => `d:${name}`;
+
+/** A loss and its gradients with respect to those inputs of its graph that are wanted, by name. */
+export function withGradients(scalar: Tensor, isWanted: (name: string) => boolean): Outputs {
+  const wanted = [...inputsOf({ scalar })].filter(([name]) => isWanted(name));
+  const { loss, gradients } = differentiate(
+    scalar,
+    wanted.map(([, tensor]) => tensor),
+  );
+  return { loss, ...Object.fromEntries(wanted.map(([name], i) => [gradientName(name), gradients[i] as Tensor])) };
+}
 
 /** The rows [rows, width] of hidden states [batch, seq, width] that predict what is learned. */
 export function rowsOf(normed: Tensor): Tensor {

@@ -14,6 +14,7 @@ import type { Learner } from './learner.ts';
 import { learnedTokens, predictionLesson } from './lesson.ts';
 import { crossEntropy, distillation, type Loss, preference } from './losses.ts';
 import type { Settled } from './options.ts';
+import { textsAtOnce } from './options.ts';
 
 /** What is taught, and how well it was learned. */
 export interface Lecture {
@@ -34,7 +35,7 @@ export async function openLecture(
 ): Promise<Lecture> {
   const batching: Batching = {
     size: options.batch,
-    atOnce: Math.ceil(options.batch / options.accumulate),
+    atOnce: textsAtOnce(options),
     shuffle: options.shuffle,
     seed: options.seed,
     before,
@@ -136,7 +137,7 @@ export async function heldOut(
   if (options.valid === undefined) return undefined;
   const sequences = await sequencesIn(options.valid, tokenizer, { ...options, skipTokens: 0 }, model, signal);
   const total = learnedTokens(sequences);
-  const atOnce = Math.ceil(options.batch / options.accumulate);
+  const atOnce = textsAtOnce(options);
   return async (learner) => {
     let loss = 0;
     for (let from = 0; from < sequences.length; from += atOnce) {

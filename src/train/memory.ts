@@ -1,6 +1,7 @@
+import { gibibytes } from '../base/index.ts';
 import { availableMemory } from '../engine/index.ts';
 import { type Config, fits, type LoadedModel, weightShapes } from '../model/index.ts';
-import type { Settled } from './options.ts';
+import { type Settled, textsAtOnce } from './options.ts';
 import type { Trainee } from './trainee.ts';
 
 /** How a model is trained: one graph, block by block with its weights in memory, or with each block's read anew. */
@@ -10,15 +11,14 @@ export type TrainingPlan = 'whole' | 'by-layer' | 'by-layer, weights from disk';
 export function trainingPlan(model: LoadedModel, trainee: Trainee, options: Settled): TrainingPlan {
   const { config } = model;
   const free = availableMemory();
-  const texts = Math.ceil(options.batch / options.accumulate) * (options.loss === 'dpo' ? 2 : 1);
+  const texts = textsAtOnce(options) * (options.loss === 'dpo' ? 2 : 1);
   const tokens = texts * (options.sequence + trainee.adaptation.promptTokens);
   const trained = trainee.parameters.reduce((sum, { shape }) => sum + elements(shape), 0);
   const own = 4 * 4 * trained + headBytes(config, tokens); // values, gradients and two moments
   const weights = options.mode === 'full' ? 0 : model.bound(trainee.precision).bytes;
   const whole = weights + own + config.layers * blockBytes(config, tokens, options.sequence);
   if (fits(whole, free)) return 'whole';
-  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  const said = `Training needs ${gib(whole)} as one graph and ${gib(free)} are free: block by block`;
+  const said = `Training needs ${gibibytes(whole)} as one graph and ${gibibytes(free)} are free: block by block`;
   const floats = 4 * [...weightShapes(config).values()].reduce((sum, shape) => sum + elements(shape), 0);
   const byLayer = own + config.layers * 4 * tokens * config.width + blockBytes(config, tokens, options.sequence);
   const needed = byLayer + (options.mode === 'full' ? 0 : floats);

@@ -113,6 +113,10 @@ export function settled(
   return { ...options, sequence };
 }
 
+/** Texts (or pairs) in a piece of a batch. */
+export const textsAtOnce = ({ batch, accumulate }: Pick<TrainOptions, 'batch' | 'accumulate'>): number =>
+  Math.ceil(batch / accumulate);
+
 /** What a resumed run has to repeat. */
 export function settingsOf(model: LoadedModel, options: Settled, steps: number, examples: number): Settings {
   const { resume: _, force: __, log: ___, saveEvery: ____, valid: _____, columns, ...rest } = options;

@@ -1,4 +1,4 @@
-import { normalFrom, type Random, randomFrom } from '../base/index.ts';
+import { fnv1a, normalFrom, type Random, randomFrom } from '../base/index.ts';
 import { type Value, value } from '../engine/index.ts';
 
 /** A tensor that is trained. */
@@ -71,7 +71,5 @@ export function fillNormal(into: Float32Array, deviation: number, random: Random
 
 /** A stream of its own for each named tensor, so that one more or less of them changes no other. */
 export function randomFor(seed: number, name: string): Random {
-  let hash = 0x811c9dc5; // FNV-1a
-  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  return randomFrom((seed * 0x9e3779b1) ^ hash);
+  return randomFrom((seed * 0x9e3779b1) ^ fnv1a(name));
 }

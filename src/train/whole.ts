@@ -8,8 +8,8 @@ import {
   textFeeds,
   weightFeeds,
 } from '../model/index.ts';
-import { differentiate, input, inputsOf, type Tensor } from '../tensor/index.ts';
-import { gradientName, type Learner, lessonFeeds, lossIn, rowsOf } from './learner.ts';
+import { input } from '../tensor/index.ts';
+import { gradientName, type Learner, lessonFeeds, lossIn, rowsOf, withGradients } from './learner.ts';
 import type { Lesson } from './lesson.ts';
 import type { Loss } from './losses.ts';
 import type { ParameterStore } from './parameters.ts';
@@ -31,16 +31,9 @@ export async function wholeLearner(
   const hidden = blocks(parts, config, parts.embed(input('ids', 'i64', ['batch', 'seq'])), positions);
   const logits = parts.logits(rowsOf(parts.norm(hidden)));
   const scalar = loss(logits);
-  const inputs = inputsOf({ scalar });
-  const names = trainee.parameters.map(({ name }) => name).filter((name) => inputs.has(name));
-  const { loss: root, gradients } = differentiate(
-    scalar,
-    names.map((name) => inputs.get(name) as Tensor),
-  );
-  const gradientsByName = Object.fromEntries(names.map((name, i) => [gradientName(name), gradients[i] as Tensor]));
-  const trained = new Set(names);
-  const weights = bound.packed ? (name: string) => (trained.has(name) ? undefined : bound.value(name)) : undefined;
-  const program = await compile({ loss: root, ...gradientsByName }, { device, threads, weights });
+  const isTrained = (name: string) => store.value(name) !== undefined;
+  const weights = bound.packed ? (name: string) => (isTrained(name) ? undefined : bound.value(name)) : undefined;
+  const program = await compile(withGradients(scalar, isTrained), { device, threads, weights });
   let forward: Promise<Program> | undefined;
   const feedsOf = textFeeds(config, prefixTokens);
   const feedsFor = (compiled: Program, lesson: Lesson): Values => ({
@@ -48,7 +41,8 @@ export async function wholeLearner(
     ...feedsOf(lesson.texts).feeds,
     ...lessonFeeds(lesson),
   });
-  const into: Values = Object.fromEntries(names.map((name) => [gradientName(name), store.gradient(name)]));
+  const trained = trainee.parameters.filter(({ name }) => program.outputs.has(gradientName(name)));
+  const into: Values = Object.fromEntries(trained.map(({ name }) => [gradientName(name), store.gradient(name)]));
   return {
     async learn(lesson) {
       return lossIn(await program.run(feedsFor(program, lesson), into));

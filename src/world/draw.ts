@@ -1,4 +1,5 @@
 import type { Random } from '../base/index.ts';
+import { fnv1a } from '../base/index.ts';
 
 /** A whole number from `low` to `high`, both included. */
 export function between(random: Random, low: number, high: number): number {
@@ -43,8 +44,7 @@ export function isHeldOut(share: number, ...parts: readonly (string | number)[])
 
 /** FNV-1a over UTF-16 units, mixed by the finalizer of MurmurHash3, because FNV's high bits are poor on short texts. */
 export function hash(text: string): number {
-  let state = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) state = Math.imul(state ^ text.charCodeAt(i), 0x01000193);
+  let state = fnv1a(text);
   state = Math.imul(state ^ (state >>> 16), 0x85ebca6b);
   state = Math.imul(state ^ (state >>> 13), 0xc2b2ae35);
   return (state ^ (state >>> 16)) >>> 0;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'cria';
 import { originOf } from 'cria/artifact';
-import { type TrainOptions, trainModel } from 'cria/train';
+import { trainModel } from 'cria/train';
 
 const facts = [
   ['The bird of the Andes is called', 'Paco.'],
@@ -12,13 +12,7 @@ const facts = [
   ['The guide of the tour is called', 'Inti.'],
 ] as const;
 
-const options: Omit<TrainOptions, 'data'> = {
-  ...{ mode: 'lora', rank: 8, alpha: 16, rankStabilized: false, targets: ['q_proj', 'v_proj', 'down_proj'] },
-  ...{ loss: 'ce', batch: 3, accumulate: 1, skipTokens: 0, learnPrompts: false, shuffle: true },
-  ...{ steps: 12, rate: 2e-3, schedule: 'cosine', warmup: 1, weightDecay: 0, clip: 1 },
-  ...{ virtualTokens: 0, beta: 0, temperature: 1 }, // of other modes and losses
-  ...{ seed: 0, saveEvery: 0, resume: false, force: false },
-};
+const options = { rank: 8, targets: ['q_proj', 'v_proj', 'down_proj'], batch: 3, steps: 12, rate: 2e-3, warmup: 1 };
 
 export async function main(path = 'models/cria-tiny', write = (text: string): unknown => process.stdout.write(text)) {
   const folder = mkdtempSync(join(tmpdir(), 'cria-'));
@@ -28,7 +22,7 @@ export async function main(path = 'models/cria-tiny', write = (text: string): un
   const model = await open(path);
   const { loaded, tokenizer } = model;
   const held = { ...options, data, valid: data };
-  const trained = await trainModel(loaded, tokenizer, out, held, originOf('train', path, held, options.seed));
+  const trained = await trainModel(loaded, tokenizer, out, held, originOf('train', path, held, 0));
   write(
     `${trained.parameters} numbers, loss ${trained.validBefore?.toFixed(2)} to ${trained.validAfter?.toFixed(2)}\n`,
   );

@@ -61,7 +61,7 @@ export async function training({ threads, quick, peers }) {
     how: [
       `SmolLM2-135M-Instruct in float32, ${threads} threads: forward, backward and AdamW on arbitrary ids; LoRA of rank ` +
         '16 on all seven linears of a layer (PyTorch with PEFT), or every weight. Contenders take turns, each alone in a ' +
-        `process; a figure is the median of ${rounds} rounds (least to greatest), of which each is the median of ` +
+        `process; a figure is the median of ${rounds === 1 ? 'one round' : `${rounds} rounds`} (least to greatest), of which each is the median of ` +
         `${repeats} steps after one that is not counted.`,
       ...(peers.python ? [] : ['PyTorch is absent in this run (--peers-python).']),
     ],

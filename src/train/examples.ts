@@ -130,7 +130,9 @@ function conversation(messages: readonly ChatMessage[], { tokenizer, learnPrompt
       throw new CriaError('the chat template rewrites earlier messages, so that turns cannot be told apart', { where });
     }
     const begin = Math.max(ids.length, commonLength(asked, answered));
-    for (let k = ids.length; k < answered.length; k++) learned.push(learnPrompts === true || k >= begin);
+    const last = answered.findLastIndex((id) => tokenizer.special.eos.includes(id)); // what a template puts behind it is never asked for
+    const isAnswer = (k: number) => k >= begin && (last < begin || k <= last);
+    for (let k = ids.length; k < answered.length; k++) learned.push(learnPrompts === true || isAnswer(k));
     ids = answered;
   }
   return { ids, learned };

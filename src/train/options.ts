@@ -14,8 +14,11 @@ export const lossNames = ['ce', 'dpo', 'kd'] as const;
 /** Cross entropy, preferences between answers, or distillation from a teacher. */
 export type LossName = (typeof lossNames)[number];
 
-/** What is trained, on what, and how. */
-export interface TrainOptions {
+/** What is trained, on what, and how: what is left out is as `trainDefaults` has it. */
+export type TrainOptions = Partial<ChosenOptions> & Pick<ChosenOptions, 'data'>;
+
+/** Options with defaults. */
+export interface ChosenOptions {
   readonly data: string;
   readonly columns?: Columns;
   /** Data whose loss is told before and after. */
@@ -23,6 +26,7 @@ export interface TrainOptions {
   readonly mode: Mode;
   readonly loss: LossName;
   readonly rank: number;
+  /** By default twice the rank. */
   readonly alpha: number;
   readonly rankStabilized: boolean;
   readonly targets: readonly string[];
@@ -51,8 +55,8 @@ export interface TrainOptions {
   readonly schedule: Schedule;
   readonly warmup: number;
   readonly weightDecay: number;
-  /** The largest norm of all gradients together. */
-  readonly clip?: number;
+  /** The largest norm of all gradients together; 0 does not clip. */
+  readonly clip: number;
   readonly seed: number;
   /** Steps between saved states; 0 saves when interrupted only. */
   readonly saveEvery: number;
@@ -62,8 +66,41 @@ export interface TrainOptions {
   readonly force: boolean;
 }
 
+/** How a model is trained where nothing else is asked for. */
+export const trainDefaults = {
+  mode: 'lora',
+  loss: 'ce',
+  rank: 16,
+  rankStabilized: false,
+  targets: [],
+  virtualTokens: 16,
+  beta: 0.1,
+  temperature: 1,
+  batch: 4,
+  accumulate: 1,
+  skipTokens: 0,
+  learnPrompts: false,
+  shuffle: true,
+  rate: 2e-4,
+  schedule: 'cosine',
+  warmup: 0,
+  weightDecay: 0,
+  clip: 1,
+  seed: 0,
+  saveEvery: 100,
+  resume: false,
+  force: false,
+} as const satisfies Omit<TrainOptions, 'data'>;
+
+/** The options, with defaults where they leave something open. */
+export function chosen(options: TrainOptions): ChosenOptions {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const rank = options.rank ?? trainDefaults.rank;
+  return { ...trainDefaults, alpha: 2 * rank, ...given, data: options.data };
+}
+
 /** Options of which nothing is left open. */
-export type Settled = TrainOptions & { readonly sequence: number };
+export type Settled = ChosenOptions & { readonly sequence: number };
 
 /**
  * The options with the length of sequences, behind `before` virtual tokens each.
@@ -72,7 +109,7 @@ export type Settled = TrainOptions & { readonly sequence: number };
 export function settled(
   { config, adaptation }: LoadedModel,
   out: string,
-  options: TrainOptions,
+  options: ChosenOptions,
   before: number,
 ): Settled {
   const { sequence = Math.min(512, config.context - before), batch, accumulate, loss, teacher } = options;
@@ -94,6 +131,13 @@ export function settled(
   if (loss === 'kd' && teacher === undefined) {
     throw new CriaError('distillation needs a teacher', { remedy: 'give --teacher MODEL' });
   }
+  if (loss !== 'kd' && teacher !== undefined) {
+    throw new CriaError('a teacher is for distillation', { where: '--teacher', remedy: 'leave it out, or --loss kd' });
+  }
+  if (options.skipTokens > 0 && options.packing === 'none') {
+    const remedy = 'leave it out, or --packing concat';
+    throw new CriaError('tokens are skipped where texts are joined', { where: '--skip-tokens', remedy });
+  }
   if (options.valid !== undefined && loss !== 'ce') {
     throw new CriaError('held-out loss is cross entropy', { where: '--valid', remedy: 'leave it out, or --loss ce' });
   }
@@ -114,14 +158,15 @@ export function settled(
 }
 
 /** Texts (or pairs) in a piece of a batch. */
-export const textsAtOnce = ({ batch, accumulate }: Pick<TrainOptions, 'batch' | 'accumulate'>): number =>
+export const textsAtOnce = ({ batch, accumulate }: Pick<ChosenOptions, 'batch' | 'accumulate'>): number =>
   Math.ceil(batch / accumulate);
 
 /** What a resumed run has to repeat. */
 export function settingsOf(model: LoadedModel, options: Settled, steps: number, examples: number): Settings {
-  const { resume: _, force: __, log: ___, saveEvery: ____, valid: _____, columns, ...rest } = options;
+  const { resume: _, force: __, log: ___, saveEvery: ____, valid: _____, columns, rate, ...rest } = options;
   return {
     ...rest,
+    lr: rate,
     columns: columns && [...columns],
     steps,
     examples,

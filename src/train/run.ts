@@ -8,7 +8,7 @@ import { freshLora, freshPrefix, freshPrompt } from './fresh-adapters.ts';
 import { layerwiseLearner } from './layerwise.ts';
 import { heldOut, openLecture } from './lecture.ts';
 import { trainingPlan } from './memory.ts';
-import { settingsOf, settled, type TrainOptions } from './options.ts';
+import { type ChosenOptions, chosen, settingsOf, settled, type TrainOptions } from './options.ts';
 import { type ParameterStore, parameterStore } from './parameters.ts';
 import { beginState, leaveState, removeState, saveState } from './state.ts';
 import { type Trained, train } from './train.ts';
@@ -33,10 +33,11 @@ export async function trainModel(
   model: LoadedModel,
   tokenizer: Tokenizer,
   out: string,
-  asked: TrainOptions,
+  given: TrainOptions,
   origin: Origin,
   signal?: AbortSignal,
 ): Promise<TrainResult> {
+  const asked = chosen(given);
   const adapter = asked.mode === 'full' ? undefined : startingAdapter(model, asked);
   const trainee = adapter ? adapterTrainee(model, adapter, asked.init ?? model.path) : fullTrainee(model);
   const before = promptIds({ config: model.config, adaptation: trainee.adaptation });
@@ -92,7 +93,7 @@ export async function trainModel(
 }
 
 /** The adapter that training starts from. */
-function startingAdapter(model: LoadedModel, options: TrainOptions): Adapter {
+function startingAdapter(model: LoadedModel, options: ChosenOptions): Adapter {
   const { mode, init, virtualTokens, seed } = options;
   if (init !== undefined) {
     const adapter = readAdapter(init);

@@ -13,8 +13,8 @@ export interface Training {
   /** Steps in which the rate rises. */
   readonly warmup: number;
   readonly weightDecay: number;
-  /** The largest norm of all gradients together. */
-  readonly clip?: number;
+  /** The largest norm of all gradients together; 0 does not clip. */
+  readonly clip: number;
   /** Steps between two saved states; with 0 a state is saved when the run is interrupted only. */
   readonly saveEvery: number;
 }

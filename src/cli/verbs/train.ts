@@ -58,20 +58,7 @@ export const verb = defineVerb({
   ],
   async run({ args, options, progress, signal, print }) {
     const { json: _, quiet: __, resume, force, ...said } = options;
-    const {
-      data,
-      threads,
-      weights: precision,
-      seed,
-      columns,
-      init,
-      packing,
-      clip,
-      lr,
-      rslora,
-      targets,
-      ...rest
-    } = said;
+    const { data, threads, weights: precision, seed, columns, init, packing, lr, rslora, targets, ...rest } = said;
     if (data === undefined) throw new CriaError('there is nothing to learn', { remedy: 'give --data train.jsonl' });
     const { originOf } = await import('../../artifact/index.ts');
     const { columnsFrom } = await import('../../data/index.ts');
@@ -99,7 +86,6 @@ export const verb = defineVerb({
         force,
         seed,
         data,
-        alpha: rest.alpha ?? 2 * rest.rank,
         columns: columns === undefined ? undefined : columnsFrom(columns),
         rankStabilized: rslora,
         targets: targets?.split(',').filter(Boolean) ?? [],
@@ -107,7 +93,6 @@ export const verb = defineVerb({
         teacher,
         packing: packing === 'auto' ? undefined : packing,
         rate: lr,
-        clip: clip === 0 ? undefined : clip,
       };
       const origin = originOf('train', args.model, said, seed);
       if (init === 'eva') {

@@ -85,32 +85,14 @@ async function trainAdapter(visit: Visit, out: string) {
   await writeFileAtomically(data, (append) => append(new TextEncoder().encode(text)));
   const options = {
     data,
-    mode: 'lora',
-    loss: 'ce',
     rank: 8,
-    alpha: 16,
-    rankStabilized: false,
-    targets: [],
-    virtualTokens: 1,
-    beta: 0.1,
-    temperature: 1,
     steps,
     batch: rows.length,
-    accumulate: 1,
     sequence: 64,
-    skipTokens: 0,
-    learnPrompts: false,
-    shuffle: true,
     rate: 3e-3,
-    schedule: 'cosine',
-    warmup: 0,
-    weightDecay: 0,
-    clip: 1,
     seed,
     saveEvery: 0,
-    resume: false,
-    force: false,
-  } as const;
+  };
   return trainModel(model.loaded, model.tokenizer, out, options, originOf('tour', path, { steps }, seed), signal);
 }
 

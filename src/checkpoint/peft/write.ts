@@ -2,7 +2,14 @@ import { join } from 'node:path';
 import { CriaError, writeFileAtomically } from '../../base/index.ts';
 import { float32ToPlain } from '../plain.ts';
 import { writeSafetensors } from '../safetensors-write.ts';
-import type { Adapter, LoraAdapter, LoraModule, PrefixAdapter, PromptAdapter } from './adapter.ts';
+import {
+  type Adapter,
+  type LoraAdapter,
+  type LoraModule,
+  type PrefixAdapter,
+  type PromptAdapter,
+  rescaled,
+} from './adapter.ts';
 
 /**
  * Writes an adapter into a folder as PEFT does, in float32: adapter_config.json and adapter_model.safetensors. The
@@ -81,7 +88,7 @@ const inModelOrder = new Intl.Collator('en', { numeric: true });
 
 /** The same update with alpha equal to the rank, which is a scale of 1 in plain LoRA. */
 function atScaleOne(module: LoraModule): LoraModule {
-  return { ...module, alpha: module.rank, scale: 1, b: module.b.map((value) => value * module.scale) };
+  return { ...rescaled(module, 1), alpha: module.rank };
 }
 
 function promptContents({ tokens, width, embeddings }: PromptAdapter): Contents {

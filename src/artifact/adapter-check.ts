@@ -60,7 +60,7 @@ export function checkAdapterFolder(path: string): AdapterCheck {
   const adapter = describeAdapter(path);
   if (adapter.kind === 'lora') return checkLora(adapter);
   const { kind, base, tokens } = adapter;
-  return { kind, base, tokens, unserved: [`${tokens} virtual tokens: vLLM and llama.cpp apply LoRA only`] };
+  return { kind, base, tokens, unserved: [`${tokens} virtual tokens`] };
 }
 
 interface Rule {

@@ -32,38 +32,35 @@ function lines(check: AdapterCheck): string[] {
     `${spread}; r ${rank}, lora_alpha ${figure(alpha)}${rslora ? ', rank-stabilized' : ''}`,
     `${patterned.ranks} ranks and ${patterned.alphas} alphas from patterns`,
     '',
-    ...consumers.map(({ name, rule, least, most, different, worst }) => {
+    ...consumers.flatMap(({ name, rule, least, most, different, worst }) => {
       const scale = least === most ? figure(least) : `${figure(least)} to ${figure(most)}`;
-      const line = `${name.padEnd(9)}  B A times ${scale} (${rule})`;
-      if (!worst) return line;
-      const { path, wanted } = worst;
-      const example = `${path} gets ${figure(worst.scale)} in place of ${figure(wanted)}`;
-      return `${line}: other than PEFT in ${different} of ${modules.length} modules, ${example}`;
+      const line = `${name.padEnd(10)} B A times ${scale}: ${rule}`;
+      if (!worst) return [line];
+      const example = `${worst.path} gets ${figure(worst.scale)} in place of ${figure(worst.wanted)}`;
+      return [line, `${' '.repeat(10)} not PEFT's scale in ${different} of ${modules.length} modules: ${example}`];
     }),
   ];
 }
 
 /** What to do so that every program computes the same. */
 function adviceFor(check: AdapterCheck, path: string): string[] {
-  const unserved = check.unserved.slice(0, mostNamed).map((what) => `servers do not apply: ${what}`);
-  const rest = check.unserved.length - unserved.length;
-  const more = rest > 0 ? [`and ${rest} more that servers do not apply`] : [];
-  return [...unserved, ...more, ...(check.kind === 'lora' ? loraAdvice(check, path) : [])];
+  const named = check.unserved.slice(0, mostNamed).join(', ');
+  const rest = check.unserved.length - mostNamed;
+  const unserved = `servers do not apply ${named}${rest > 0 ? ` and ${rest} more` : ''}`;
+  if (check.kind !== 'lora') return [unserved];
+  return check.unserved.length > 0 ? [`${unserved}: merge the adapter with PEFT`] : loraAdvice(check, path);
 }
 
 const mostNamed = 5;
 
 function loraAdvice({ maxLoraRank, consumers }: LoraCheck, path: string): string[] {
   const differs = (name: string) => consumers.some((each) => each.name === name && each.different > 0);
-  const flag =
+  const toGguf = `cria adapter export ${path} OUT.gguf --to gguf --model MODEL`;
+  return [
     maxLoraRank === null
       ? 'vLLM takes no rank above 512: fold the adapter into the weights with cria merge'
-      : `vLLM: start it with --enable-lora --max-lora-rank ${maxLoraRank}`;
-  return [
-    flag,
-    ...(differs('vLLM') ? [`vLLM: serve what cria adapter export ${path} OUT --to padded writes`] : []),
-    ...(differs('llama.cpp')
-      ? [`llama.cpp: load what cria adapter export ${path} OUT.gguf --to gguf --model MODEL writes`]
-      : []),
+      : `vLLM: start it with --enable-lora --max-lora-rank ${maxLoraRank}`,
+    ...(differs('vLLM') ? [`vLLM: serve what cria adapter export ${path} OUT writes`] : []),
+    ...(differs('llama.cpp') ? [`llama.cpp: load what ${toGguf} writes`] : []),
   ];
 }

@@ -22,14 +22,16 @@ export interface TrainOptions {
   readonly valid?: string;
   readonly mode: Mode;
   readonly loss: LossName;
-  readonly rank: number;
-  readonly alpha: number;
+  /** LoRA: 16 by default. */
+  readonly rank?: number;
+  /** LoRA: twice the rank by default. */
+  readonly alpha?: number;
   readonly rankStabilized: boolean;
   readonly targets: readonly string[];
-  /** An adapter folder to start from, in place of fresh values. */
+  /** An adapter folder to start from, in place of fresh values: it has its own rank, alpha, targets and tokens. */
   readonly init?: string;
-  /** Virtual tokens of a prompt or a prefix. */
-  readonly virtualTokens: number;
+  /** Virtual tokens of a prompt or a prefix: 16 by default. */
+  readonly virtualTokens?: number;
   /** DPO: how much it costs to go away from the reference. */
   readonly beta: number;
   /** Distillation: the model that teaches. */

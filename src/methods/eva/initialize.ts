@@ -15,7 +15,7 @@ import {
 } from '../../train/index.ts';
 import { type InputGroup, inputGroups } from './groups.ts';
 import type { EvaOptions } from './options.ts';
-import { reportOf } from './report.ts';
+import { evaPage } from './report.ts';
 import { type EvaData, type EvaResult, eva, shareAgain } from './run.ts';
 import { type EvaState, readState, writeState } from './state.ts';
 
@@ -105,7 +105,7 @@ function write(
 ): Promise<number> {
   return writeAdapterFolder(out, result.adapter, origin, force, async (folder) => {
     await writeState(join(folder, stateFile), result.state, result.groups, settings);
-    await writePage(join(folder, 'report.html'), reportOf(result, rank));
+    await writePage(join(folder, 'report.html'), evaPage(result, rank));
   });
 }
 

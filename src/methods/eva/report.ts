@@ -5,7 +5,7 @@ import { parameterCount } from './parameters.ts';
 import type { EvaResult } from './run.ts';
 
 /** What a person looks at: where the ranks went, how directions explain the inputs, and what was read. */
-export function reportOf(result: EvaResult, rank: number): Page {
+export function evaPage(result: EvaResult, rank: number): Page {
   const { ranks, state, unconverged } = result;
   const { parameters, uniform } = parameterCount(result, rank);
   const given = [...ranks.values()];

@@ -25,7 +25,8 @@ export function evaPage(result: EvaResult, rank: number): Page {
 
 const moduleName = /^model\.layers\.(\d+)\.(.+)$/;
 
-function rankMap(ranks: ReadonlyMap<string, number>): HeatMaps {
+/** The rank of every module as a figure: layers by linear maps. */
+export function rankMap(ranks: ReadonlyMap<string, number>): HeatMaps {
   const cells = [...ranks].map(([name, rank]) => {
     const [, layer = '', linear = ''] = moduleName.exec(name) ?? [];
     return { layer: Number(layer), linear: linear as LinearName, rank };

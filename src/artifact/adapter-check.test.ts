@@ -61,7 +61,7 @@ test('rank-stabilized scales have roots for PEFT and vLLM, and none for llama.cp
   expect(check.modules[0]?.scales).toEqual({ PEFT: 4, vLLM: 4, 'llama.cpp': 2 });
 });
 
-// EVA, oracle 6: what cria writes has one scale for PEFT and vLLM, whatever the ranks
+// oracle 6 of EVA: what cria writes has one scale for PEFT and vLLM, whatever the ranks
 test.each([false, true])('uneven ranks of one scale agree for PEFT and vLLM (rank-stabilized: %s)', async (rslora) => {
   const folder = temporaryFolder();
   const ranks = { [q]: 3, [down]: 21, 'model.layers.1.self_attn.q_proj': 16 };

@@ -72,6 +72,7 @@ function applied(weights: string, adapter: string): Map<string, Float32Array> {
 describe.each(adapterNames.filter((name) => name.startsWith('lora')))('%s', (name) => {
   const { checkpoint, sequences } = readAdapterGolden(name);
 
+  // oracle 6 of EVA
   test('padded to one rank it has the logits of PEFT, and one scale for every program', async () => {
     const model = opened(goldenPath(checkpoint));
     const maps = new Map([...modulesOf(model.config)].map(([path, { shape }]) => [path, shape]));

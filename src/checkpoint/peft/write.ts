@@ -17,8 +17,8 @@ import {
  *
  * LoRA of one rank and scale is written with the r and lora_alpha that it has. Where they differ every scale is made 1
  * (B is multiplied by what it was, alpha is the rank): PEFT takes alpha_pattern / rank_pattern, vLLM
- * lora_alpha / r for all modules, and both are 1 then. llama.cpp divides its one alpha by each tensor's own rank, so
- * uneven ranks have to be padded with zeros for it.
+ * lora_alpha / r for all modules, and both are 1 then. llama.cpp divides its one alpha by each tensor's own rank:
+ * see `ggufFromLora`.
  * @throws CriaError when the adapter adapts nothing.
  */
 export async function writeAdapter(folder: string, adapter: Adapter): Promise<void> {

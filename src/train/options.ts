@@ -119,11 +119,17 @@ export function settled(
 export const textsAtOnce = ({ batch, accumulate }: Pick<TrainOptions, 'batch' | 'accumulate'>): number =>
   Math.ceil(batch / accumulate);
 
+/** Sizes of a fresh adapter. */
+export function freshSizes({ rank = 16, alpha = 2 * rank, virtualTokens = 16 }: TrainOptions) {
+  return { rank, alpha, virtualTokens };
+}
+
 /** What a resumed run has to repeat. */
 export function settingsOf(model: LoadedModel, options: Settled, steps: number, examples: number): Settings {
   const { resume: _, force: __, log: ___, saveEvery: ____, valid: _____, columns, ...rest } = options;
   return {
     ...rest,
+    ...(options.init === undefined ? freshSizes(options) : {}),
     columns: columns && [...columns],
     steps,
     examples,

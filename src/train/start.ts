@@ -2,17 +2,14 @@ import { CriaError } from '../base/index.ts';
 import { type Adapter, readAdapter } from '../checkpoint/index.ts';
 import type { LoadedModel } from '../model/index.ts';
 import { freshLora, freshPrefix, freshPrompt, targetsOf } from './fresh-adapters.ts';
-import type { TrainOptions } from './options.ts';
-
-const usualRank = 16;
-const usualTokens = 16;
+import { freshSizes, type TrainOptions } from './options.ts';
 
 /**
  * The adapter that training starts from: fresh, or one of a folder.
  * @throws CriaError when that is of another kind, or options say otherwise than it does.
  */
 export function startingAdapter(model: LoadedModel, options: TrainOptions): Adapter {
-  const { mode, init, rank = usualRank, alpha = 2 * rank, virtualTokens = usualTokens, seed } = options;
+  const { mode, init, seed } = options;
   if (init !== undefined) {
     const adapter = readAdapter(init);
     if (adapter.kind !== mode) {
@@ -22,6 +19,7 @@ export function startingAdapter(model: LoadedModel, options: TrainOptions): Adap
     refuseOther(adapter, options);
     return { ...adapter, base: model.path };
   }
+  const { rank, alpha, virtualTokens } = freshSizes(options);
   if (mode === 'prompt') return freshPrompt(model, virtualTokens, seed);
   if (mode === 'prefix') return freshPrefix(model, virtualTokens, seed);
   return freshLora(model, { ...options, rank, alpha }, seed);

@@ -3,6 +3,8 @@ import { CriaError, refuseExisting } from '../base/index.ts';
 import {
   type Checkpoint,
   ggufFromHuggingFace,
+  ggufFromLora,
+  type LoraAdapter,
   type MetadataValue,
   readGgufHeader,
   type StoredType,
@@ -30,10 +32,7 @@ export async function writeGgufModel(
   tokenizer: Tokenizer | undefined,
   force: boolean,
 ): Promise<number> {
-  refuseExisting(path, force);
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new CriaError('is a folder', { where: path, remedy: 'give the name of a file' });
-  }
+  refuseOther(path, force);
   const rows = tensors.get('model.embed_tokens.weight')?.shape[0] ?? 0;
   const contents = ggufFromHuggingFace({
     path: source,
@@ -43,6 +42,29 @@ export async function writeGgufModel(
     ...(format !== 'gguf' && tokenizer ? { tokenizer: ofSize(tokenizer.ggufMetadata(), rows) } : {}),
   });
   await writeGguf(path, contents);
+  return statSync(path).size;
+}
+
+/** @throws CriaError when something stands where a file is to be written, or a folder does. */
+function refuseOther(path: string, force: boolean): void {
+  refuseExisting(path, force);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new CriaError('is a folder', { where: path, remedy: 'give the name of a file' });
+  }
+}
+
+/**
+ * Writes LoRA as a GGUF file that llama.cpp applies to `model`, whole or not at all; returns its bytes.
+ * @throws CriaError when something stands at `path` and `force` is not set, or GGUF cannot hold the adapter.
+ */
+export async function writeGgufAdapter(
+  path: string,
+  adapter: LoraAdapter,
+  { config, path: source }: Checkpoint,
+  force: boolean,
+): Promise<number> {
+  refuseOther(path, force);
+  await writeGguf(path, ggufFromLora(adapter, config, source));
   return statSync(path).size;
 }
 

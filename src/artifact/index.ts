@@ -1,7 +1,10 @@
 export { writeAdapterFolder } from './adapter.ts';
+export { type AdapterCheck, checkAdapterFolder, type LoraCheck } from './adapter-check.ts';
 export { type Conversion, convert } from './convert.ts';
 export { dtypes } from './dtypes.ts';
 export { json, type ModelFolder, writeModelFolder, writeTexts } from './folder.ts';
+export { writeGgufAdapter } from './gguf.ts';
 export { type Merging, mergeAdapter } from './merge.ts';
 export { writeOnnxFolder } from './onnx.ts';
 export { type Origin, originOf } from './origin.ts';
+export { padded } from './padded.ts';

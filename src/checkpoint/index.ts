@@ -17,6 +17,7 @@ export function openCheckpoint(path: string): Checkpoint {
 export { readHalf } from './blocks/half.ts';
 export { decodeStored, encodableTypes, encodeStored } from './blocks/stored.ts';
 export { ggufFromHuggingFace } from './gguf/export.ts';
+export { ggufFromLora } from './gguf/export-adapter.ts';
 export { readGgufHeader } from './gguf/header.ts';
 export { writeGguf } from './gguf/write.ts';
 export { type PullOptions, pull } from './hub.ts';
@@ -25,11 +26,14 @@ export {
   type Adapter,
   type LoraAdapter,
   type LoraModule,
+  largestRank,
   loraScale,
   type PrefixAdapter,
   type PromptAdapter,
+  rescaled,
 } from './peft/adapter.ts';
-export { readAdapter } from './peft/read.ts';
+export type { LoraDescription } from './peft/describe-lora.ts';
+export { describeAdapter, readAdapter } from './peft/read.ts';
 export { writeAdapter } from './peft/write.ts';
 export { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 export { type TensorToWrite, writeSafetensors, writeSharded } from './safetensors-write.ts';

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Command, Option as CommanderOption, Command as Program } from 'commander';
+import { CriaError } from '../base/index.ts';
 import type { Argument, Option, Options, OptionValues } from './options.ts';
 import { commonOptions } from './shared-options.ts';
 import type { Verb, VerbEntry } from './verb.ts';
@@ -23,6 +24,7 @@ export async function parse(
 ): Promise<Call> {
   const [first = '--help', ...rest] = named(argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv, entries);
   const known = first.startsWith('-') || entries.some(({ name }) => name === first);
+  if (!known) refuseHalf(first, entries);
   const words = known ? [first, ...rest] : [first];
   const program = new Program('cria').description('A workshop for open-weight language models.').version(version());
   program
@@ -51,6 +53,12 @@ export async function parse(
 function named(words: readonly string[], entries: readonly VerbEntry[]): readonly string[] {
   const two = words.slice(0, 2).join(' ');
   return words.length > 1 && entries.some(({ name }) => name === two) ? [two, ...words.slice(2)] : words;
+}
+
+/** @throws CriaError for the first word alone of verbs whose names have two. */
+function refuseHalf(word: string, entries: readonly VerbEntry[]): void {
+  const whole = entries.filter(({ name }) => name.startsWith(`${word} `)).map(({ name }) => `cria ${name}`);
+  if (whole.length > 0) throw new CriaError('is half of a verb', { where: word, remedy: `give ${whole.join(' or ')}` });
 }
 
 const everyVerb = 'Options of every verb:';

@@ -12,3 +12,9 @@ export function refuseAround(path: string, source: string): void {
   }
   throw new CriaError(`is or holds ${source}, which is read`, { where: path, remedy: 'choose another output' });
 }
+
+/** @throws CriaError when a folder would be named like a GGUF file; `options` make one. */
+export function refuseGgufName(path: string, options: string): void {
+  if (!path.endsWith('.gguf')) return;
+  throw new CriaError('is named like a GGUF file, but is to be a folder', { where: path, remedy: `give ${options}` });
+}

@@ -26,6 +26,16 @@ export const verbs: readonly VerbEntry[] = [
   },
   { name: 'merge', summary: 'an adapter folded into the weights', load: () => import('./verbs/merge.ts') },
   {
+    name: 'adapter check',
+    summary: 'the ranks and scales of an adapter, as PEFT, vLLM and llama.cpp take them',
+    load: () => import('./verbs/adapter-check.ts'),
+  },
+  {
+    name: 'adapter export',
+    summary: 'an adapter that every program scales alike: ranks padded, or for llama.cpp',
+    load: () => import('./verbs/adapter-export.ts'),
+  },
+  {
     name: 'score',
     summary: 'log-probabilities of the tokens of texts',
     load: () => import('./verbs/score.ts'),

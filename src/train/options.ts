@@ -25,15 +25,16 @@ export interface ChosenOptions {
   readonly valid?: string;
   readonly mode: Mode;
   readonly loss: LossName;
-  readonly rank: number;
-  /** By default twice the rank. */
-  readonly alpha: number;
+  /** LoRA: 16 by default. */
+  readonly rank?: number;
+  /** LoRA: twice the rank by default. */
+  readonly alpha?: number;
   readonly rankStabilized: boolean;
   readonly targets: readonly string[];
-  /** An adapter folder to start from, in place of fresh values. */
+  /** An adapter folder to start from, in place of fresh values: it has its own rank, alpha, targets and tokens. */
   readonly init?: string;
-  /** Virtual tokens of a prompt or a prefix. */
-  readonly virtualTokens: number;
+  /** Virtual tokens of a prompt or a prefix: 16 by default. */
+  readonly virtualTokens?: number;
   /** DPO: how much it costs to go away from the reference. */
   readonly beta: number;
   /** Distillation: the model that teaches. */
@@ -70,10 +71,8 @@ export interface ChosenOptions {
 export const trainDefaults = {
   mode: 'lora',
   loss: 'ce',
-  rank: 16,
   rankStabilized: false,
   targets: [],
-  virtualTokens: 16,
   beta: 0.1,
   temperature: 1,
   batch: 4,
@@ -95,8 +94,7 @@ export const trainDefaults = {
 /** The options, with defaults where they leave something open. */
 export function chosen(options: TrainOptions): ChosenOptions {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const rank = options.rank ?? trainDefaults.rank;
-  return { ...trainDefaults, alpha: 2 * rank, ...given, data: options.data };
+  return { ...trainDefaults, ...given, data: options.data };
 }
 
 /** Options of which nothing is left open. */
@@ -161,12 +159,18 @@ export function settled(
 export const textsAtOnce = ({ batch, accumulate }: Pick<ChosenOptions, 'batch' | 'accumulate'>): number =>
   Math.ceil(batch / accumulate);
 
+/** Sizes of a fresh adapter. */
+export function freshSizes({ rank = 16, alpha = 2 * rank, virtualTokens = 16 }: TrainOptions) {
+  return { rank, alpha, virtualTokens };
+}
+
 /** What a resumed run has to repeat. */
 export function settingsOf(model: LoadedModel, options: Settled, steps: number, examples: number): Settings {
   const { resume: _, force: __, log: ___, saveEvery: ____, valid: _____, columns, rate, ...rest } = options;
   return {
     ...rest,
     lr: rate,
+    ...(options.init === undefined ? freshSizes(options) : {}),
     columns: columns && [...columns],
     steps,
     examples,

@@ -1,15 +1,14 @@
 import { type Origin, writeAdapterFolder, writeModelFolder } from '../artifact/index.ts';
-import { CriaError } from '../base/index.ts';
-import { type Adapter, encodeStored, type PlainType, readAdapter } from '../checkpoint/index.ts';
+import { encodeStored, type PlainType } from '../checkpoint/index.ts';
 import { type LoadedModel, promptIds } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { adamw } from './adamw.ts';
-import { freshLora, freshPrefix, freshPrompt } from './fresh-adapters.ts';
 import { layerwiseLearner } from './layerwise.ts';
 import { heldOut, openLecture } from './lecture.ts';
 import { trainingPlan } from './memory.ts';
-import { type ChosenOptions, chosen, settingsOf, settled, type TrainOptions } from './options.ts';
+import { chosen, settingsOf, settled, type TrainOptions } from './options.ts';
 import { type ParameterStore, parameterStore } from './parameters.ts';
+import { startingAdapter } from './start.ts';
 import { beginState, leaveState, removeState, saveState } from './state.ts';
 import { type Trained, train } from './train.ts';
 import { adapterTrainee, fullTrainee, trainedAdapter } from './trainee.ts';
@@ -90,20 +89,6 @@ export async function trainModel(
     leaveState(out);
     await Promise.all([learner.dispose(), lecture.close()]);
   }
-}
-
-/** The adapter that training starts from. */
-function startingAdapter(model: LoadedModel, options: ChosenOptions): Adapter {
-  const { mode, init, virtualTokens, seed } = options;
-  if (init !== undefined) {
-    const adapter = readAdapter(init);
-    if (adapter.kind === mode) return { ...adapter, base: model.path };
-    const remedy = `give --mode ${adapter.kind}, or another folder`;
-    throw new CriaError(`holds a ${adapter.kind} adapter, and ${mode} is trained`, { where: init, remedy });
-  }
-  if (mode === 'prompt') return freshPrompt(model, virtualTokens, seed);
-  if (mode === 'prefix') return freshPrefix(model, virtualTokens, seed);
-  return freshLora(model, options, seed);
 }
 
 /** The trained weights in the type that the model's file has, float32 where that is no float type. */

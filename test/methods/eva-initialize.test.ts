@@ -54,11 +54,12 @@ test('a folder has an adapter, its state, a page and what made it; the same run 
   const { adapter } = await initialize(join(folder, 'a'), optionsFor(data));
   await initialize(join(folder, 'b'), optionsFor(data));
   expect(readdirSync(join(folder, 'a')).sort()).toEqual([
-    ...['adapter_config.json', 'adapter_model.safetensors', 'cria.json', 'eva.safetensors', 'report.html'],
+    ...['adapter_config.json', 'adapter_model.safetensors', 'cria.json', 'eva.safetensors', 'ranks.svg', 'report.html'],
   ]);
   expect(contents(join(folder, 'a'))).toEqual(contents(join(folder, 'b')));
   expect(readAdapter(join(folder, 'a'))).toMatchObject({ kind: 'lora', rslora: false });
   expect(readFileSync(join(folder, 'a', 'report.html'), 'utf8')).toContain('Rank of every module');
+  expect(readFileSync(join(folder, 'a', 'ranks.svg'), 'utf8')).toMatch(/^<svg xmlns.*Ranks by layer and linear map/);
   const config = JSON.parse(readFileSync(join(folder, 'a', 'adapter_config.json'), 'utf8'));
   expect(config.lora_alpha / config.r).toBe(1);
   expect(config.target_modules).toHaveLength(adapter.modules.size);

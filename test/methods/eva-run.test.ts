@@ -1,9 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { padded } from '../../src/artifact/index.ts';
 import { normalFrom, randomFrom, silent } from '../../src/base/index.ts';
-import type { LoraAdapter, LoraModule } from '../../src/checkpoint/index.ts';
-import { topSingular } from '../../src/linalg/index.ts';
+import {
+  type LoraAdapter,
+  type LoraModule,
+  openSafetensors,
+  readAdapter,
+  writeAdapter,
+} from '../../src/checkpoint/index.ts';
 import {
   type EvaData,
   type EvaOptions,
@@ -15,17 +21,10 @@ import {
   shareAgain,
   writeState,
 } from '../../src/methods/eva/index.ts';
-import {
-  adapterTrainee,
-  type Batch,
-  crossEntropy,
-  learnedTokens,
-  parameterStore,
-  predictionLesson,
-  wholeLearner,
-} from '../../src/train/index.ts';
+import type { Batch } from '../../src/train/index.ts';
 import { refusalOf, temporaryFolder } from '../hostile.ts';
-import { forwardOf, goldenPath, opened } from '../model/goldens.ts';
+import { distance, forwardOf, goldenPath, opened } from '../model/goldens.ts';
+import { firstGradient, withRandomRows } from './first-gradient.ts';
 
 const tiny = goldenPath('llama-gqa');
 const options: EvaOptions = { ...evaDefaults, rank: 4, tau: 0.9, maxBatches: 12 };
@@ -64,6 +63,7 @@ test('the plans give the same adapter', async () => {
   expect(results[0]?.adapter).toEqual(results[1]?.adapter);
 });
 
+// oracle 5
 test('the model answers as before, bit for bit, until B is trained', async () => {
   const { adapter } = await eva(opened(tiny), data, options, watch);
   const ids = [textOf(99, 20)];
@@ -71,6 +71,7 @@ test('the model answers as before, bit for bit, until B is trained', async () =>
   expect((await adapted.run(ids)).normed.data).toEqual((await plain.run(ids)).normed.data);
 });
 
+// oracle 9
 test('padding changes nothing but rounding', async () => {
   const short = textOf(1, 17);
   const alone = withBatches(() => [{ ids: short, learned: undefined }]);
@@ -87,6 +88,7 @@ test('padding changes nothing but rounding', async () => {
   }
 });
 
+// oracle 9
 test('only tokens that are learned are seen', async () => {
   const learned = textOf(3, 24).map((_, i) => i >= 10);
   const answers = withBatches((step) => [{ ids: textOf(step, 24), learned }]);
@@ -111,6 +113,7 @@ test('batches with too few tokens are passed over; when there are no others it i
   ).toContain('no batch has the 8 tokens to learn that as many components need');
 });
 
+// oracle 4
 test('rho 1 gives every module the same rank', async () => {
   const { ranks } = await eva(opened(tiny), data, { ...options, rho: 1, maxBatches: 2 }, watch);
   expect(new Set(ranks.values())).toEqual(new Set([4]));
@@ -190,36 +193,52 @@ test('options that do not suit the model are refused', async () => {
   expect(await run({ rank: 40 })).toContain('80 components are more than attention.input of width 64 has');
 });
 
-/** The squared gradients with respect to B, summed over all modules, of next-token prediction on `batch`. */
-async function firstGradient(adapter: LoraAdapter, batch: Batch): Promise<number> {
-  const model = opened(tiny);
-  const trainee = adapterTrainee(model, adapter, 'adapter');
-  const store = parameterStore(trainee.parameters);
-  trainee.start(store);
-  const learner = await wholeLearner(model, trainee, store, crossEntropy);
-  onTestFinished(() => learner.dispose());
-  await learner.learn(predictionLesson(batch, learnedTokens(batch), []));
-  const ofB = trainee.parameters.filter(({ name }) => name.endsWith('lora_B'));
-  return ofB.reduce((sum, { name }) => sum + store.gradient(name).data.reduce((own, x) => own + x * x, 0), 0);
-}
-
-/** The adapter with random orthonormal rows in place of those of A. */
-async function withRandomRows(adapter: LoraAdapter, seed: number): Promise<LoraAdapter> {
-  const normal = normalFrom(randomFrom(seed));
-  const modules = new Map<string, LoraModule>();
-  for (const [name, module] of adapter.modules) {
-    const { rank, inner } = module;
-    const random = Float32Array.from({ length: rank * inner }, normal);
-    const { right } = await topSingular({ rows: rank, columns: inner, data: random }, rank, { threads: 1 });
-    modules.set(name, { ...module, a: right.data });
-  }
-  return { ...adapter, modules };
-}
-
+// oracle 10
 test('the first gradient of B is larger than with random orthonormal rows of the same ranks', async () => {
   const { adapter } = await eva(opened(tiny), data, options, watch);
-  const own = await firstGradient(adapter, data.batch(0));
+  const gradient = (each: LoraAdapter) => firstGradient(opened(tiny), each, data.batch(0));
+  const own = await gradient(adapter);
   for (const seed of [1, 2, 3]) {
-    expect(own).toBeGreaterThan(1.5 * (await firstGradient(await withRandomRows(adapter, seed), data.batch(0))));
+    expect(own).toBeGreaterThan(1.5 * (await gradient(await withRandomRows(adapter, seed))));
   }
+});
+
+const ids = [textOf(98, 20), textOf(99, 13)];
+
+// oracle 6
+test('trained to anything, an adapter computes the same for PEFT, for vLLM and padded', async () => {
+  const { adapter } = await eva(opened(tiny), data, options, watch);
+  const normal = normalFrom(randomFrom(5));
+  const trained = withModules(adapter, (module) => ({ ...module, b: module.b.map(() => 0.1 * normal()) }));
+  expect(new Set([...trained.modules.values()].map(({ rank }) => rank)).size).toBeGreaterThan(2);
+  const folder = temporaryFolder();
+  await writeAdapter(folder, trained);
+  const read = readAdapter(folder) as LoraAdapter; // alphas and ranks by patterns, as PEFT reads them
+  const { r, lora_alpha } = JSON.parse(readFileSync(join(folder, 'adapter_config.json'), 'utf8'));
+  for (const { alpha, rank } of read.modules.values())
+    expect(Math.abs(alpha / rank - lora_alpha / r)).toBeLessThan(1e-6);
+  const vllm = withModules(read, (module) => ({ ...module, scale: lora_alpha / r }));
+  const [expected, plain, ...others] = await Promise.all(
+    [[trained], [], [read], [vllm], [padded(read, new Map())]].map(async (adapters) => {
+      return (await (await forwardOf(opened(tiny, { adapters }))).run(ids)).normed.data;
+    }),
+  );
+  expect(distance(expected as Float32Array, plain as Float32Array)).toBeGreaterThan(0.1);
+  for (const other of others) expect(distance(other, expected as Float32Array)).toBeLessThan(1e-5);
+});
+
+function withModules(adapter: LoraAdapter, change: (module: LoraModule) => LoraModule): LoraAdapter {
+  return { ...adapter, modules: new Map([...adapter.modules].map(([path, module]) => [path, change(module)])) };
+}
+
+// oracle 4
+test('a module whose directions explain least is in neither file', async () => {
+  const { adapter, ranks } = await eva(opened(tiny), data, { ...options, rank: 1, rho: 4 }, watch);
+  const dropped = [...ranks].filter(([, rank]) => rank === 0).map(([name]) => name);
+  expect(dropped.length).toBeGreaterThan(0);
+  const folder = temporaryFolder();
+  await writeAdapter(folder, adapter);
+  const text = readFileSync(join(folder, 'adapter_config.json'), 'utf8');
+  const { tensors } = openSafetensors(join(folder, 'adapter_model.safetensors'));
+  for (const name of dropped) expect(text + [...tensors.keys()].join()).not.toContain(name);
 });

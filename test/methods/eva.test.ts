@@ -17,6 +17,7 @@ interface Golden {
   readonly rank_pattern: Readonly<Record<string, number>>;
 }
 
+// oracle 7
 test.skipIf(skip)(
   `ranks and directions are those of PEFT on SmolLM2${reason}`,
   async () => {

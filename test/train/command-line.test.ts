@@ -64,6 +64,35 @@ test('LoRA that has learned nothing yet changes no logit', async () => {
   expect(await scored(taught, '--adapter', out)).toEqual(await scored(taught));
 });
 
+test.each([
+  [['lora', '--rank', '2', '--alpha', '5', '--targets', 'q_proj,up_proj'], ['--rank', '4'], '--rank'],
+  [['lora', '--rank', '2', '--alpha', '5', '--targets', 'q_proj,up_proj'], ['--alpha', '9'], '--alpha'],
+  [['lora', '--rank', '2', '--alpha', '5', '--targets', 'q_proj,up_proj'], ['--rslora'], '--rslora'],
+  [['lora', '--rank', '2', '--alpha', '5', '--targets', 'q_proj,up_proj'], ['--targets', 'q_proj'], '--targets'],
+  [['prompt', '--virtual-tokens', '2'], ['--virtual-tokens', '3'], '--virtual-tokens'],
+])('an adapter of %j is gone on with as it is, and not with %j', async ([mode = '', ...made], other, option) => {
+  const first = join(temporaryFolder(), 'first');
+  const how = ['--data', dataFile(rows.completion), '--steps', '1', '--mode', mode];
+  expect((await call(['train', taught, first, ...how, ...made, ...quick])).code).toBe(0);
+  const { code, err } = await train(...how, '--init', first, ...other);
+  expect([code, err]).toEqual([
+    2,
+    `cria: ${option}: the adapter that training goes on with has another one (leave it out, or leave --init out)\n`,
+  ]);
+  expect((await train(...how, '--init', first, ...made)).code).toBe(0);
+});
+
+test('--init eva trains modules of uneven ranks, says what it does not take, and leaves nothing beside the result', async () => {
+  const how = ['--data', dataFile(rows.text), '--init', 'eva', '--rank', '3', '--batch', '6', '--lr', '0.02'];
+  const { code, err } = await call(['train', taught, out, ...how, '--steps', '4', '--alpha', '5', '--threads', '1']);
+  expect([code, err]).toEqual([0, expect.stringContaining('--alpha and --rslora say nothing')]);
+  const { modules } = readAdapter(out) as LoraAdapter;
+  expect(new Set([...modules.values()].map(({ rank }) => rank)).size).toBeGreaterThan(1);
+  expect([...modules.values()].reduce((sum, { rank }) => sum + rank, 0)).toBe(3 * 14);
+  expect([...modules.values()].some(({ b }) => b.some((x) => x !== 0))).toBe(true);
+  expect(readdirSync(dirname(out))).toEqual(['out']);
+});
+
 test('--init goes on with an adapter where another run has ended', async () => {
   const data = dataFile(rows.completion);
   const [first, log] = [join(temporaryFolder(), 'first'), join(temporaryFolder(), 'log.jsonl')];

@@ -54,3 +54,14 @@ export interface PrefixAdapter {
 export function loraScale(alpha: number, rank: number, rslora: boolean): number {
   return alpha / (rslora ? Math.sqrt(rank) : rank);
 }
+
+/** The same update with another scale: B carries the rest. */
+export function rescaled(module: LoraModule, scale: number): LoraModule {
+  const factor = module.scale / scale;
+  return factor === 1 ? module : { ...module, scale, b: module.b.map((value) => value * factor) };
+}
+
+/** The largest rank of an adapter's modules. */
+export function largestRank({ modules }: LoraAdapter): number {
+  return Math.max(...[...modules.values()].map(({ rank }) => rank));
+}

@@ -5,6 +5,7 @@ import { quoted, readJsonObject } from '../json.ts';
 import { openSafetensors, type SafetensorsFile } from '../safetensors.ts';
 import type { StoredTensor } from '../types.ts';
 import type { Adapter, PrefixAdapter, PromptAdapter } from './adapter.ts';
+import { describeLora, type LoraDescription } from './describe-lora.ts';
 import { type AdapterFiles, baseOf, shown } from './files.ts';
 import { readLora } from './read-lora.ts';
 
@@ -14,6 +15,25 @@ import { readLora } from './read-lora.ts';
  * @throws CriaError when a part is missing or damaged, parts disagree, or the adapter does what cria does not.
  */
 export function readAdapter(path: string): Adapter {
+  return readWith<Adapter>({ LORA: readLora, PROMPT_TUNING: readPrompt, PREFIX_TUNING: readPrefix }, path);
+}
+
+/**
+ * Describes an adapter folder: LoRA of every kind without its numbers, prompts and prefixes as they are.
+ * @throws CriaError when a part is missing or damaged, or parts disagree.
+ */
+export function describeAdapter(path: string): AdapterDescription {
+  return readWith<AdapterDescription>(
+    { LORA: describeLora, PROMPT_TUNING: readPrompt, PREFIX_TUNING: readPrefix },
+    path,
+  );
+}
+
+export type AdapterDescription = LoraDescription | PromptAdapter | PrefixAdapter;
+
+type Reader<T> = (files: AdapterFiles) => T;
+
+function readWith<T>(readers: Readonly<Record<string, Reader<T>>>, path: string): T {
   const where = join(path, 'adapter_config.json');
   if (!statSync(path, { throwIfNoEntry: false })) {
     throw new CriaError('does not exist', { where: path, remedy: 'give a folder with adapter_config.json' });
@@ -22,10 +42,10 @@ export function readAdapter(path: string): Adapter {
     throw new CriaError('has no adapter_config.json', { where: path, remedy: 'give an adapter folder of PEFT' });
   }
   const config = readJsonObject(where);
-  const read = readers.get(config.peft_type);
+  const [, read] = Object.entries(readers).find(([type]) => type === config.peft_type) ?? [];
   if (!read) {
     const what = `adapters of the type ${quoted(String(config.peft_type ?? null))} are not supported`;
-    throw new CriaError(what, { where, remedy: `supported: ${[...readers.keys()].join(', ')}` });
+    throw new CriaError(what, { where, remedy: `supported: ${Object.keys(readers).join(', ')}` });
   }
   const weights = openSafetensors(weightsIn(path));
   try {
@@ -34,12 +54,6 @@ export function readAdapter(path: string): Adapter {
     weights.close();
   }
 }
-
-const readers = new Map<unknown, (files: AdapterFiles) => Adapter>([
-  ['LORA', readLora],
-  ['PROMPT_TUNING', readPrompt],
-  ['PREFIX_TUNING', readPrefix],
-]);
 
 function weightsIn(path: string): string {
   const weights = join(path, 'adapter_model.safetensors');

@@ -2,7 +2,14 @@ import { join } from 'node:path';
 import { CriaError, writeFileAtomically } from '../../base/index.ts';
 import { float32ToPlain } from '../plain.ts';
 import { writeSafetensors } from '../safetensors-write.ts';
-import type { Adapter, LoraAdapter, LoraModule, PrefixAdapter, PromptAdapter } from './adapter.ts';
+import {
+  type Adapter,
+  type LoraAdapter,
+  type LoraModule,
+  type PrefixAdapter,
+  type PromptAdapter,
+  rescaled,
+} from './adapter.ts';
 
 /**
  * Writes an adapter into a folder as PEFT does, in float32: adapter_config.json and adapter_model.safetensors. The
@@ -10,8 +17,8 @@ import type { Adapter, LoraAdapter, LoraModule, PrefixAdapter, PromptAdapter } f
  *
  * LoRA of one rank and scale is written with the r and lora_alpha that it has. Where they differ every scale is made 1
  * (B is multiplied by what it was, alpha is the rank): PEFT takes alpha_pattern / rank_pattern, vLLM
- * lora_alpha / r for all modules, and both are 1 then. llama.cpp divides its one alpha by each tensor's own rank, so
- * uneven ranks have to be padded with zeros for it.
+ * lora_alpha / r for all modules, and both are 1 then. llama.cpp divides its one alpha by each tensor's own rank:
+ * see `ggufFromLora`.
  * @throws CriaError when the adapter adapts nothing.
  */
 export async function writeAdapter(folder: string, adapter: Adapter): Promise<void> {
@@ -81,7 +88,7 @@ const inModelOrder = new Intl.Collator('en', { numeric: true });
 
 /** The same update with alpha equal to the rank, which is a scale of 1 in plain LoRA. */
 function atScaleOne(module: LoraModule): LoraModule {
-  return { ...module, alpha: module.rank, scale: 1, b: module.b.map((value) => value * module.scale) };
+  return { ...rescaled(module, 1), alpha: module.rank };
 }
 
 function promptContents({ tokens, width, embeddings }: PromptAdapter): Contents {

@@ -3,7 +3,7 @@ import type { StoredType } from '../../checkpoint/index.ts';
 import { byteSize } from '../format.ts';
 import { modelPath } from '../model-path.ts';
 import { argument, choice } from '../options.ts';
-import { refuseAround } from '../replace.ts';
+import { refuseAround, refuseGgufName } from '../replace.ts';
 import { forceOption, modelArgument } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 
@@ -23,12 +23,7 @@ export const verb = defineVerb({
     const { convert, originOf, writeOnnxFolder } = await import('../../artifact/index.ts');
     const { openCheckpoint } = await import('../../checkpoint/index.ts');
 
-    if (to !== 'gguf' && path.endsWith('.gguf')) {
-      throw new CriaError('is named like a GGUF file, but is to be a folder', {
-        where: path,
-        remedy: 'give --to gguf',
-      });
-    }
+    if (to !== 'gguf') refuseGgufName(path, '--to gguf');
     const source = modelPath(args.model);
     if (force) refuseAround(path, source);
     const origin = originOf('convert', args.model, { to, dtype }, seed);

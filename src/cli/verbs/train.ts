@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Origin } from '../../artifact/index.ts';
 import { CriaError } from '../../base/index.ts';
-import type { InitializeOptions } from '../../methods/eva/index.ts';
+import type { EvaOptions, InitializeOptions } from '../../methods/eva/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import { figure } from '../format.ts';
@@ -20,7 +20,7 @@ export const verb = defineVerb({
     valid: text('held-out data, whose loss is told before and after', { placeholder: 'file' }),
     mode: choice(['lora', 'full', 'prompt', 'prefix'], 'what is trained', 'lora'),
     loss: choice(['ce', 'dpo', 'kd'], 'cross entropy, preferences, or distillation from --teacher', 'ce'),
-    rank: integer('rank of LoRA', { default: 16, min: 1 }),
+    rank: integer('rank of LoRA (default: 16)', { min: 1 }),
     alpha: number('LoRA scales by alpha / rank (default: twice the rank)', { min: 0 }),
     rslora: flag('scale by alpha / sqrt(rank)'),
     targets: text('linear layers that LoRA adapts, as in q_proj,v_proj (default: all)', { placeholder: 'a,b' }),
@@ -28,7 +28,7 @@ export const verb = defineVerb({
       default: 'kaiming',
       placeholder: 'kaiming|eva|folder',
     }),
-    virtualTokens: integer('tokens of a prompt or a prefix', { default: 16, min: 1 }),
+    virtualTokens: integer('tokens of a prompt or a prefix (default: 16)', { min: 1 }),
     beta: number('dpo: what it costs to go away from the model before training', { default: 0.1, min: 0 }),
     teacher: text('kd: the model to learn from', { placeholder: 'model' }),
     temperature: number('kd: what logits are divided by', { default: 1, min: 0.01 }),
@@ -98,8 +98,12 @@ export const verb = defineVerb({
       if (init === 'eva') {
         const sequence = settings.sequence ?? Math.min(512, model.config.context);
         await startByEva(model, tokenizer, evaFolder(args.out), { ...settings, sequence }, origin, signal);
+        if (rest.alpha !== undefined || rslora) {
+          progress.note('EVA starts with products of scale 1: --alpha and --rslora say nothing.');
+        }
       }
-      const result = await trainModel(model, tokenizer, args.out, settings, origin, signal);
+      const own = init === 'eva' ? { rank: undefined, alpha: undefined, rankStabilized: false, targets: [] } : {};
+      const result = await trainModel(model, tokenizer, args.out, { ...settings, ...own }, origin, signal);
       if (init === 'eva') rmSync(evaFolder(args.out), { recursive: true });
       const { steps, loss, seconds } = result;
       print(`${resolve(args.out)}: ${steps} steps in ${figure(seconds)} s, last loss ${loss.toFixed(4)}\n`);
@@ -118,13 +122,13 @@ async function startByEva(
   model: LoadedModel,
   tokenizer: Tokenizer,
   folder: string,
-  options: Omit<InitializeOptions, 'rho' | 'tau' | 'whiten' | 'maxBatches'>,
+  options: Omit<InitializeOptions, Exclude<keyof EvaOptions, 'targets'>> & { readonly rank?: number },
   origin: Origin,
   signal: AbortSignal,
 ): Promise<void> {
   if (options.resume) return;
   const { evaDefaults, initializeAdapter } = await import('../../methods/eva/index.ts');
-  const { rank, targets } = options;
+  const { rank = evaDefaults.rank, targets } = options;
   const settings = { ...options, ...evaDefaults, rank, targets, force: true };
   await initializeAdapter(model, tokenizer, folder, settings, origin, signal);
 }

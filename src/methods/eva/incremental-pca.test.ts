@@ -49,6 +49,7 @@ function allAtOnce(batches: readonly Rows[]) {
   };
 }
 
+// oracle 1
 test('uneven batches with all components kept give the components of all rows at once', async () => {
   const batches = [30, 15, 55, 60, 40].map((rows, i) => normalBatch(rows, 12, (j) => 1 + j / 4, 3, i));
   const pca = (await after(batches, 12)).at(-1) as Pca;
@@ -73,6 +74,7 @@ test('batches with fewer rows than columns go from the left, with the same resul
   }
 });
 
+// oracle 2
 test('what is cut off costs little where the spectrum falls, and a flat tail never converges', async () => {
   const size = (i: number) => (i < 24 ? 20 * 0.8 ** i : 0.05);
   const batches = Array.from({ length: 60 }, (_, i) => normalBatch(64, 256, size, 0, i));
@@ -87,6 +89,7 @@ test('what is cut off costs little where the spectrum falls, and a flat tail nev
   expect(converged(pca)).toBeLessThan(30);
 }, 60_000);
 
+// oracle 3
 test('a large mean is no component', async () => {
   const batches = [1, 2, 3].map((seed) => normalBatch(80, 16, (i) => 1 + i / 16, 50, seed));
   const { components, mean } = (await after(batches, 3)).at(-1) as Pca;

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Origin, writeAdapterFolder } from '../../artifact/index.ts';
+import { type Origin, writeAdapterFolder, writeTexts } from '../../artifact/index.ts';
 import { CriaError, refuseExisting } from '../../base/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
-import { writePage } from '../../report/index.ts';
+import { picture, writePage } from '../../report/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import {
   batchOrder,
@@ -15,7 +15,7 @@ import {
 } from '../../train/index.ts';
 import { type InputGroup, inputGroups } from './groups.ts';
 import type { EvaOptions } from './options.ts';
-import { reportOf } from './report.ts';
+import { evaPage, rankMap } from './report.ts';
 import { type EvaData, type EvaResult, eva, shareAgain } from './run.ts';
 import { type EvaState, readState, writeState } from './state.ts';
 
@@ -105,7 +105,8 @@ function write(
 ): Promise<number> {
   return writeAdapterFolder(out, result.adapter, origin, force, async (folder) => {
     await writeState(join(folder, stateFile), result.state, result.groups, settings);
-    await writePage(join(folder, 'report.html'), reportOf(result, rank));
+    await writePage(join(folder, 'report.html'), evaPage(result, rank));
+    await writeTexts(folder, { 'ranks.svg': await picture(rankMap(result.ranks)) });
   });
 }
 

@@ -13,6 +13,7 @@ const shapes = (hidden_size: number, intermediate_size: number, num_hidden_layer
     'config.json',
   );
 
+// oracle 11
 test.each([
   // Paischer et al. 2024, table 11, less the 16 * (hidden + vocabulary) of the head, which has no adapter here
   ['Llama-2-7B', shapes(4096, 11008, 32, 32, 32), 40_554_496 - 16 * (4096 + 32_000)],

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { componentsFor, distributed } from './ranks.ts';
 
+// oracle 4
 test('the components that explain most get the ranks', () => {
   const ranks = distributed(
     [
@@ -18,6 +19,7 @@ test('the components that explain most get the ranks', () => {
   ]);
 });
 
+// oracle 4
 test('a tie goes to the module that stands first', () => {
   const ratios = [0.4, 0.2];
   const ranks = distributed(
@@ -31,6 +33,7 @@ const falling = fc
   .array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 4, maxLength: 4 })
   .map((ratios) => ratios.sort((x, y) => y - x));
 
+// oracle 4
 test('the budget is spent, no module gets more than it has, and the first of equal inputs gets most', () => {
   fc.assert(
     fc.property(fc.array(falling, { minLength: 1, maxLength: 5 }), fc.nat(8), (inputs, budget) => {
@@ -46,6 +49,24 @@ test('the budget is spent, no module gets more than it has, and the first of equ
   );
 });
 
+// oracle 4
+test('the order of modules decides nothing but which of those at the cut gets the tie', () => {
+  fc.assert(
+    fc.property(fc.array(falling, { minLength: 1, maxLength: 5 }), fc.nat(20), (inputs, budget) => {
+      const candidates = inputs.flatMap((ratios, i) => ['x', 'y'].map((half) => ({ module: `${i}${half}`, ratios })));
+      const [ranks, reversed] = [distributed(candidates, budget), distributed(candidates.toReversed(), budget)];
+      const all = candidates.flatMap(({ ratios }) => ratios).sort((a, b) => b - a);
+      const cut = all[budget - 1] ?? Number.NaN; // the last value that is taken
+      for (const { module, ratios } of candidates) {
+        const tied = ratios.filter((ratio) => ratio === cut).length;
+        const apart = Math.abs((ranks.get(module) as number) - (reversed.get(module) as number));
+        expect(apart).toBeLessThanOrEqual(tied);
+      }
+    }),
+  );
+});
+
+// oracle 4
 test('a budget of all components gives every module its own', () => {
   const candidates = ['a', 'b', 'c'].map((module, i) => ({ module, ratios: [0.5, 0.1 ** i] }));
   expect([...distributed(candidates, 6).values()]).toEqual([2, 2, 2]);

@@ -5,7 +5,7 @@ import { parameterCount } from './parameters.ts';
 import type { EvaResult } from './run.ts';
 
 /** What a person looks at: where the ranks went, how directions explain the inputs, and what was read. */
-export function reportOf(result: EvaResult, rank: number): Page {
+export function evaPage(result: EvaResult, rank: number): Page {
   const { ranks, state, unconverged } = result;
   const { parameters, uniform } = parameterCount(result, rank);
   const given = [...ranks.values()];
@@ -25,7 +25,8 @@ export function reportOf(result: EvaResult, rank: number): Page {
 
 const moduleName = /^model\.layers\.(\d+)\.(.+)$/;
 
-function rankMap(ranks: ReadonlyMap<string, number>): HeatMaps {
+/** The rank of every module as a figure: layers by linear maps. */
+export function rankMap(ranks: ReadonlyMap<string, number>): HeatMaps {
   const cells = [...ranks].map(([name, rank]) => {
     const [, layer = '', linear = ''] = moduleName.exec(name) ?? [];
     return { layer: Number(layer), linear: linear as LinearName, rank };

@@ -1,10 +1,8 @@
 import { join } from 'node:path';
-import { originOf } from '../../artifact/index.ts';
-import { writeFileAtomically } from '../../base/index.ts';
 import { type Model, open } from '../../index.ts';
-import { trainModel } from '../../train/index.ts';
 import { answered } from '../answers.ts';
 import type { Stop, Visit } from '../stop.ts';
+import { trainLora, writeRows } from '../train-lora.ts';
 
 /** What the model is to learn, asked in several ways so that it learns the thing and not the sentence. */
 const lessons = [
@@ -73,27 +71,15 @@ async function answersOf(model: Model, questions: readonly string[], signal: Abo
 }
 
 async function trainAdapter(visit: Visit, out: string) {
-  const { model, path, scratch, seed, signal } = visit;
-  const data = join(scratch, 'lessons.jsonl');
+  const data = join(visit.scratch, 'lessons.jsonl');
   const rows = lessons.map(([question, answer]) => ({
     messages: [
       { role: 'user', content: question },
       { role: 'assistant', content: answer },
     ],
   }));
-  const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
-  await writeFileAtomically(data, (append) => append(new TextEncoder().encode(text)));
-  const options = {
-    data,
-    rank: 8,
-    steps,
-    batch: rows.length,
-    sequence: 64,
-    rate: 3e-3,
-    seed,
-    saveEvery: 0,
-  };
-  return trainModel(model.loaded, model.tokenizer, out, options, originOf('tour', path, { steps }, seed), signal);
+  await writeRows(data, rows);
+  return trainLora(visit, out, { data, rank: 8, alpha: 16, steps, batch: rows.length });
 }
 
 /** The perplexity of the new answers, given their questions. */

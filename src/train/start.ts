@@ -1,0 +1,50 @@
+import { CriaError } from '../base/index.ts';
+import { type Adapter, readAdapter } from '../checkpoint/index.ts';
+import type { LoadedModel } from '../model/index.ts';
+import { freshLora, freshPrefix, freshPrompt, targetsOf } from './fresh-adapters.ts';
+import { type ChosenOptions, freshSizes } from './options.ts';
+
+/**
+ * The adapter that training starts from: fresh, or one of a folder.
+ * @throws CriaError when that is of another kind, or options say otherwise than it does.
+ */
+export function startingAdapter(model: LoadedModel, options: ChosenOptions): Adapter {
+  const { mode, init, seed } = options;
+  if (init !== undefined) {
+    const adapter = readAdapter(init);
+    if (adapter.kind !== mode) {
+      const remedy = `give --mode ${adapter.kind}, or another folder`;
+      throw new CriaError(`holds a ${adapter.kind} adapter, and ${mode} is trained`, { where: init, remedy });
+    }
+    refuseOther(adapter, options);
+    return { ...adapter, base: model.path };
+  }
+  const { rank, alpha, virtualTokens } = freshSizes(options);
+  if (mode === 'prompt') return freshPrompt(model, virtualTokens, seed);
+  if (mode === 'prefix') return freshPrefix(model, virtualTokens, seed);
+  return freshLora(model, { ...options, rank, alpha }, seed);
+}
+
+/** @throws CriaError when an option asks for another adapter than the one that training goes on with. */
+function refuseOther(adapter: Adapter, options: ChosenOptions): void {
+  const { rank, alpha, rankStabilized, targets, virtualTokens } = options;
+  if (adapter.kind !== 'lora') {
+    if (virtualTokens !== undefined && virtualTokens !== adapter.tokens) throw ownValue('--virtual-tokens');
+    return;
+  }
+  const modules = [...adapter.modules];
+  if (rank !== undefined && modules.some(([, module]) => module.rank !== rank)) throw ownValue('--rank');
+  if (alpha !== undefined && modules.some(([, module]) => module.alpha !== alpha)) throw ownValue('--alpha');
+  if (rankStabilized && !adapter.rslora) throw ownValue('--rslora');
+  if (targets.length === 0) return;
+  const asked = targetsOf(targets);
+  const isAsked = ([path]: readonly [string, unknown]) => asked.some((target) => path.endsWith(`.${target}`));
+  const isThere = (target: string) => modules.some(([path]) => path.endsWith(`.${target}`));
+  if (!modules.every(isAsked) || !asked.every(isThere)) throw ownValue('--targets');
+}
+
+const ownValue = (where: string) =>
+  new CriaError('the adapter that training goes on with has another one', {
+    where,
+    remedy: 'leave it out, or leave --init out',
+  });

@@ -13,7 +13,6 @@ export { type LossName, lossNames, type Mode, modes, type TrainOptions } from '.
 export { type Parameter, type ParameterStore, parameterStore, randomFor } from './parameters.ts';
 export { type TrainResult, trainModel } from './run.ts';
 export { type Schedule, schedules } from './schedule.ts';
-export { refuseOtherSettings, type Settings } from './state.ts';
 export type { Trained } from './train.ts';
 export { adapterTrainee, fullTrainee, type Trainee, trainedAdapter } from './trainee.ts';
 export { wholeLearner } from './whole.ts';

@@ -31,6 +31,23 @@ test('what stands at the output is not replaced', async () => {
   expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining('already exists') });
 });
 
+test('an unfinished run is neither lost by accident nor resumed where there is none', async () => {
+  const out = join(temporaryFolder(), 'out');
+  const lens = (...more: readonly string[]) => call(['lens', tiny, out, '--task', 'x.json', ...more]);
+  const none = await lens('--resume');
+  expect(none).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('out.state.json: there is no unfinished run to'),
+  });
+  writeFileSync(`${out}.state.json`, '{"settings":{"seed":1},"sums":{}}');
+  const lost = await lens();
+  expect(lost).toMatchObject({ code: 2, err: expect.stringContaining('out.state.json: holds an unfinished run (') });
+  const other = await lens('--resume');
+  expect(other).toMatchObject({ code: 2, err: expect.stringContaining('seed was 1 and is 0') });
+  expect((await lens('--force')).err).toContain('tokenizer.json'); // on to the model
+  expect(existsSync(`${out}.state.json`)).toBe(true);
+});
+
 test('lens apply asks for heads', async () => {
   const { code, err } = await call(['lens', 'apply', tiny, 'a - b + c']);
   expect({ code, err }).toEqual({ code: 2, err: 'cria: there are no heads (give --heads OUT/heads.json)\n' });

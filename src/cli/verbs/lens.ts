@@ -38,12 +38,12 @@ export const verb = defineVerb({
     const { loadModel } = await import('../../model/index.ts');
     const { openTokenizer } = await import('../../tokenizer/index.ts');
 
+    const { prompts, length, top, rank, seed } = numbers;
+    const prompted = { model: args.model, tasks, entities, filler, prompts, length, seed };
+    const state = openState(args.out, prompted, { resume, force });
     const model = loadModel(modelPath(args.model), { threads, precision: 'f32', progress });
     try {
-      const { prompts, length, top, rank, seed } = numbers;
       const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
-      const prompted = { model: args.model, tasks, entities, filler, prompts, length, seed };
-      const state = openState(args.out, prompted, resume);
       const result = await vectorArithmetic(
         model,
         tokenizer,

@@ -93,7 +93,15 @@ describe.skipIf(skip)(`on SmolLM2${reason}`, () => {
     expect(tasks[0].settings.raw.layers).toHaveLength(30);
     expect(ablation.none.copying).toBeGreaterThan(ablation.token.copying);
     expect(readdirSync(out).sort()).toEqual(
-      ['concept.safetensors', 'cria.json', 'heads.json', 'report.html', 'results.json', 'token.safetensors'].sort(),
+      [
+        'concept.safetensors',
+        'cria.json',
+        'heads.json',
+        'heads.svg',
+        'report.html',
+        'results.json',
+        'token.safetensors',
+      ].sort(),
     );
     expect(readdirSync(folder)).toEqual(['lens']);
 

@@ -27,7 +27,7 @@ test.each(['llama', 'llama-gqa', 'mistral', 'qwen3'])(
     const forward = await forwardOf(model, { read: [input, output] });
     const { read: seen } = await forward.run([[5, 9, 3]]);
     const heads = allHeads(model.config).filter(({ layer }) => layer === 1);
-    const [lens] = await lensesOf(model, [heads]);
+    const [lens] = await lensesOf(model, [heads], { foldNorm: false });
     const written = times(lens as Rows, rowAt(seen[input] as Value<'f32'>, 0));
     expect(distance(written, rowAt(seen[output] as Value<'f32'>, 0))).toBeLessThan(1e-5);
   },
@@ -52,12 +52,11 @@ test('each head reads the values of its own group', () => {
 test('the order of heads does not matter, and lenses of disjoint heads add up to that of all', async () => {
   const model = opened(goldenPath('llama-gqa'));
   const all = allHeads(model.config);
-  const [whole, turned, even, odd] = (await lensesOf(model, [
-    all,
-    [...all].reverse(),
-    all.filter((_, i) => i % 2 === 0),
-    all.filter((_, i) => i % 2 === 1),
-  ])) as [Rows, Rows, Rows, Rows];
+  const [whole, turned, even, odd] = (await lensesOf(
+    model,
+    [all, [...all].reverse(), all.filter((_, i) => i % 2 === 0), all.filter((_, i) => i % 2 === 1)],
+    { foldNorm: false },
+  )) as [Rows, Rows, Rows, Rows];
   expect(distance(whole.data, turned.data)).toBeLessThan(1e-6);
   const sum = even.data.map((x, i) => x + (odd.data[i] as number));
   expect(distance(whole.data, sum)).toBeLessThan(1e-6);

@@ -1,7 +1,7 @@
-import type { HeatMap, LineChart, Page, Part, Scatter, Table } from '../../report/index.ts';
-import { nameOf, type ScoredHead } from './heads.ts';
+import type { HeatMap, HeatMaps, LineChart, Page, Part, Scatter, Table } from '../../report/index.ts';
+import { nameOf, type ScoredHead, topHeads } from './heads.ts';
 import { type Picture, type SettingName, settingNames, type TaskResult } from './judge.ts';
-import type { LensResult } from './run.ts';
+import type { LensResult } from './result.ts';
 import { scoreKinds } from './scores.ts';
 
 /** What each setting is called for a person. */
@@ -28,26 +28,38 @@ export function lensPage(result: LensResult, title: string): Page {
       `The model itself, shown five examples, completes ${percent(accuracy.inContext)}.`,
     sections: [
       { title: 'Heads', parts: headParts(result) },
-      { title: 'Analogies', parts: [accuracyTable(tasks), ...tasks.map(byLayer)] },
+      {
+        title: 'Analogies',
+        parts: [accuracyTable(tasks), ...tasks.flatMap((task) => [byLayer(task), ...bySize(task)])],
+      },
       { title: 'Words before and behind the lens', parts: tasks.slice(0, 2).flatMap(pictures) },
       { title: 'Without these heads', parts: [ablationTable(result)] },
     ],
   };
 }
 
+/** Concept and token scores of every head, side by side. */
+export function headMaps({ scores }: Pick<LensResult, 'scores'>): HeatMaps {
+  const best = scoreKinds.map((kind) => {
+    const names = topHeads(scores[kind].heads, 1).map(nameOf);
+    return `the ${kind} score is highest at ${names}`;
+  });
+  return {
+    kind: 'heat',
+    title: 'What each head does alone',
+    alt: `Two maps of layers and heads: ${best.join(', ')}.`,
+    value: 'score, as a share of the largest',
+    scale: 'diverging',
+    rows: 'layer',
+    columns: 'head',
+    maps: scoreKinds.map((kind) => mapOf(`${kind} heads`, scores[kind].heads)),
+  };
+}
+
 function headParts({ scores, attention, lenses }: LensResult): Part[] {
   const lookers = { concept: 'attention to the end of names', token: 'attention to the next token' };
   return [
-    {
-      kind: 'heat',
-      title: 'What each head does alone',
-      alt: 'A map of layers and heads for each of the two scores',
-      value: 'score, as a share of the largest',
-      scale: 'diverging',
-      rows: 'layer',
-      columns: 'head',
-      maps: scoreKinds.map((kind) => mapOf(`${kind} heads`, scores[kind].heads)),
-    },
+    headMaps({ scores }),
     ...(attention
       ? [
           {
@@ -125,6 +137,26 @@ function byLayer({ name, settings }: TaskResult): LineChart {
       points: settings[setting].layers.map(({ layer, whole }) => ({ x: layer, y: whole.accuracy })),
     })),
   };
+}
+
+/** Charts of what lenses of other ranks and numbers of heads are worth, where they were asked for. */
+function bySize({ name, sweeps: { layer, ranks, tops } }: TaskResult): LineChart[] {
+  const lenses = [titles.concept, titles.token];
+  const chart = (of: string, sizes: TaskResult['sweeps']['ranks']): LineChart => ({
+    kind: 'lines',
+    title: `${name}: accuracy on pairs that have not chosen the layer, by ${of}, layer ${layer}`,
+    alt: `Lines of accuracy over the ${of} for ${lenses.join(' and ')}`,
+    x: { label: of, log: true },
+    y: { label: 'accuracy' },
+    series: scoreKinds.map((kind) => ({
+      name: titles[kind],
+      points: sizes.map((each) => ({ x: each.size, y: each[kind].judge.accuracy })),
+    })),
+  });
+  return [
+    ...(ranks.length > 0 ? [chart('rank of the lens', ranks)] : []),
+    ...(tops.length > 0 ? [chart('number of heads', tops)] : []),
+  ];
 }
 
 function pictures({ name, picture }: TaskResult): Scatter[] {

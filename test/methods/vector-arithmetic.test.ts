@@ -21,7 +21,7 @@ async function planted() {
   return model;
 }
 
-test('the concept score finds the head that carries the word, and no other', async () => {
+test('the concept score finds the head that carries the word, and no other (oracle 3)', async () => {
   const { heads, clean, corrupted } = await headScores(await planted(), 'concept', named.map(conceptPair), {
     progress: silent,
   });
@@ -33,7 +33,7 @@ test('the concept score finds the head that carries the word, and no other', asy
   expect(Math.abs(second?.score ?? 1)).toBeLessThan(1e-3);
 });
 
-test('the token score finds the head that copies the next token, and no other', async () => {
+test('the token score finds the head that copies the next token, and no other (oracle 3)', async () => {
   const { heads } = await headScores(await planted(), 'token', meaningless.map(tokenPair), { progress: silent });
   const [best, second] = topHeads(heads, 2);
   expect(best).toMatchObject({ layer: 1, head: 0 });
@@ -41,7 +41,7 @@ test('the token score finds the head that copies the next token, and no other', 
   expect(Math.abs(second?.score ?? 1)).toBeLessThan(1e-3);
 });
 
-test('no head carries a word that means nothing', async () => {
+test('no head carries a word that means nothing (oracle 3)', async () => {
   const { heads } = await headScores(await planted(), 'concept', meaningless.map(conceptPair), { progress: silent });
   for (const { score } of heads) expect(Math.abs(score)).toBeLessThan(1e-3);
 });
@@ -95,7 +95,7 @@ const file = shared('models', 'smollm2-135m-instruct.Q4_1.gguf');
 const { skip, reason } = needs(file, 'SmolLM2');
 
 test.skipIf(skip)(
-  `on SmolLM2 the endings of patched heads are what full reruns give${reason}`,
+  `on SmolLM2 the endings of patched heads are what full reruns give (oracle 7)${reason}`,
   async () => {
     const model = opened(file as string, { threads: 1, precision: 'f32' });
     const id = () => 1000 + Math.floor(random() * 40_000);
@@ -120,4 +120,4 @@ test.skipIf(skip)(
   300_000,
 );
 
-test.skip('Llama-2-7B gives the published accuracies [skipped: the checkpoint is not here and may not be shipped]', () => {});
+test.skip('Llama-2-7B gives the published accuracies (oracle 10) [skipped: the checkpoint is not here and may not be shipped]', () => {});

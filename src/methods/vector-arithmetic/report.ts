@@ -30,7 +30,11 @@ export function lensPage(result: LensResult, title: string): Page {
       { title: 'Heads', parts: headParts(result) },
       {
         title: 'Analogies',
-        parts: [accuracyTable(tasks), ...tasks.flatMap((task) => [byLayer(task), ...bySize(task)])],
+        parts: [
+          accuracyTable(tasks),
+          readOutTable(tasks),
+          ...tasks.flatMap((task) => [byLayer(task), ...bySize(task)]),
+        ],
       },
       { title: 'Words before and behind the lens', parts: tasks.slice(0, 2).flatMap(pictures) },
       { title: 'Without these heads', parts: [ablationTable(result)] },
@@ -74,16 +78,22 @@ function headParts({ scores, attention, lenses }: LensResult): Part[] {
           },
         ]
       : []),
-    ...scoreKinds.map(
-      (kind): Table => ({
-        kind: 'table',
-        title: `The first ${kind} heads`,
-        columns: [{ label: 'head' }, { label: 'score' }],
-        rows: lenses[kind].heads.slice(0, 12).map((head) => [nameOf(head), scoreCell(head)]),
-      }),
-    ),
+    {
+      kind: 'table',
+      title: 'The first heads of both lenses',
+      columns: ['', ...scoreKinds.flatMap((kind) => [`${kind} head`, 'score'])].map((label) => ({ label })),
+      rows: lenses.concept.heads.slice(0, firstHeads).map((_, i) => [
+        String(i + 1),
+        ...scoreKinds.flatMap((kind) => {
+          const head = lenses[kind].heads[i] as ScoredHead;
+          return [nameOf(head), scoreCell(head)];
+        }),
+      ]),
+    },
   ];
 }
+
+const firstHeads = 12;
 
 function mapOf(title: string, heads: readonly ScoredHead[]): HeatMap {
   const count = (of: (head: ScoredHead) => number) => 1 + heads.reduce((most, head) => Math.max(most, of(head)), 0);
@@ -102,18 +112,14 @@ function scoreCell({ score, standardError }: ScoredHead) {
 }
 
 function accuracyTable(tasks: readonly TaskResult[]): Table {
-  const higher = (label: string) => ({ label, better: 'higher' as const });
   return {
     kind: 'table',
     title: 'Accuracy on pairs that have not chosen the layer, the given words being candidates too',
     columns: [
-      { label: 'task' },
-      ...settingNames.map((name) => higher(titles[name])),
-      { label: 'random heads' },
-      { label: 'heads of the same layers' },
-      { label: '5 examples' },
-      { label: 'chance' },
-    ],
+      'task',
+      ...settingNames.map((name) => titles[name]),
+      ...['random heads', 'heads of the same layers', '5 examples', 'chance'],
+    ].map((label) => ({ label })),
     rows: tasks.map(({ name, settings, random, layerMatched, inContext, chance }) => [
       name,
       ...settingNames.map((setting) => settings[setting].best.judge.accuracy),
@@ -122,6 +128,17 @@ function accuracyTable(tasks: readonly TaskResult[]): Table {
       inContext,
       chance,
     ]),
+  };
+}
+
+const readSettings = ['raw', 'concept', 'token', 'all'] as const;
+
+function readOutTable(tasks: readonly TaskResult[]): Table {
+  return {
+    kind: 'table',
+    title: "Share of the same pairs from whose sum the model's head reads the word asked for",
+    columns: [{ label: 'task' }, ...readSettings.map((name) => ({ label: titles[name] }))],
+    rows: tasks.map(({ name, readOut }) => [name, ...readSettings.map((setting) => readOut[setting])]),
   };
 }
 

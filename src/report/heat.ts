@@ -101,7 +101,7 @@ function drawMap(
     [...labels.keys()].filter((i) => i % Math.ceil(15 / room) === 0);
   const name = (labels: readonly string[]) => (i: number) => shortened(labels[i] as string);
   const options = {
-    width: left + widest * size + 8,
+    width: Math.ceil(left + widest * size + 8),
     height: map.rows.length * rowHeight + bottom + 8,
     marginTop: 8,
     marginRight: 8,

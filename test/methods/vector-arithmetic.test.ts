@@ -2,10 +2,13 @@ import { expect, onTestFinished, test } from 'vitest';
 import { randomFrom, silent } from '../../src/base/index.ts';
 import { attentionPrompt, attentionScores } from '../../src/methods/vector-arithmetic/attention.ts';
 import { topHeads } from '../../src/methods/vector-arithmetic/heads.ts';
+import { applyLens, lensDefaults, vectorArithmetic } from '../../src/methods/vector-arithmetic/index.ts';
 import { openPatching } from '../../src/methods/vector-arithmetic/patching.ts';
 import { conceptPair, entityPrompts, randomEntities, tokenPair } from '../../src/methods/vector-arithmetic/prompts.ts';
 import { headScores, type ScoreSums } from '../../src/methods/vector-arithmetic/scores.ts';
-import { opened } from '../model/goldens.ts';
+import type { Tokenizer } from '../../src/tokenizer/index.ts';
+import { refusalOf } from '../hostile.ts';
+import { adapterPath, goldenPath, opened } from '../model/goldens.ts';
 import { needs, shared } from '../shared.ts';
 import { beginning, entities, fillers, newline, plantedModel } from './planted.ts';
 import { rerun } from './rerun.ts';
@@ -89,6 +92,18 @@ test('a model that does not predict what it has read is refused', async () => {
   await expect(headScores(await planted(), 'concept', backwards, { progress: silent })).rejects.toThrow(
     /the model has no concept induction: .* by -0\.\d+/,
   );
+});
+
+test.each(['lora', 'prompt', 'prefix'])('a model with an adapter is refused: %s', async (kind) => {
+  const model = opened(goldenPath('llama-gqa'), { adapters: [adapterPath(kind)] });
+  const tokenizer = {} as Tokenizer; // it is refused before anything is read
+  const sentence = 'heads of a model with adapters are not measured (fold them into the weights with cria merge)';
+  const measured = () =>
+    vectorArithmetic(model, tokenizer, { ...lensDefaults, tasks: ['x.json'] }, { progress: silent });
+  expect(await refusalOf(measured)).toBe(`${model.path}: ${sentence}`);
+  const asked = { expression: 'a - b', heads: 'heads.json', lens: 'concept', nearest: 1 } as const;
+  const applied = () => applyLens(model, tokenizer, asked, { progress: silent });
+  expect(await refusalOf(applied)).toBe(`${model.path}: ${sentence}`);
 });
 
 const file = shared('models', 'smollm2-135m-instruct.Q4_1.gguf');

@@ -130,5 +130,5 @@ function summary({ scores, lenses, tasks, accuracy, ablation }: LensResult, out:
   lines.push(
     `copying / mapping with heads held at their means: ${(['none', 'concept', 'token', 'random'] as const).map(left).join(', ')}`,
   );
-  return `${lines.join('\n')}\n${out}: report.html, heads.json, results.json, concept.safetensors, token.safetensors\n`;
+  return `${lines.join('\n')}\n${out}: report.html, heads.svg, heads.json, results.json, concept.safetensors, token.safetensors\n`;
 }

@@ -34,8 +34,9 @@ export interface BlockRunner {
 }
 
 /**
- * Opens a model for running block by block, in float32: a graph is compiled for each kind of block (window, adapters, edits)
- * and each set of activations that is read. Weights stay in memory with `held`, else each block's are read over the last one's.
+ * Opens a model for running block by block, in float32: a graph is compiled for each kind of block (window, adapters,
+ * edits) and each set of activations that is read. With `held` weights stay in memory, else each block's are read over
+ * the last one's.
  */
 export function openBlockRunner(
   model: LoadedModel,

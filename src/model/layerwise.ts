@@ -13,8 +13,8 @@ import { inTurn } from './turns.ts';
 import { floatWeights } from './weights.ts';
 
 /**
- * The by-layer plan: one graph serves all blocks of a kind, with the next block's weights read over the last one's. Memory
- * is bounded by one block and the activations.
+ * The by-layer plan: one graph serves all blocks of a kind, with the next block's weights read over the last one's.
+ * Memory is bounded by one block and the activations.
  */
 export async function layerTrunk(model: LoadedModel, { read: wanted = [], edits }: ForwardOptions): Promise<Trunk> {
   const { config, adaptation, checkpoint, device, threads } = model;

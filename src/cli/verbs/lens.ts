@@ -130,5 +130,6 @@ function summary({ scores, lenses, tasks, accuracy, ablation }: LensResult, out:
   lines.push(
     `copying / mapping with heads held at their means: ${(['none', 'concept', 'token', 'random'] as const).map(left).join(', ')}`,
   );
-  return `${lines.join('\n')}\n${out}: report.html, heads.svg, heads.json, results.json, concept.safetensors, token.safetensors\n`;
+  lines.push(`${out}: report.html, heads.svg, heads.json, results.json, concept.safetensors, token.safetensors`);
+  return `${lines.join('\n')}\n`;
 }

@@ -27,7 +27,7 @@ export interface Applied {
 export interface Expression {
   /** Words with + and - between them. */
   readonly expression: string;
-  /** heads.json; the results beside it tell whether norms are folded, and layer, prefix and candidates that are not given. */
+  /** heads.json; the results beside it tell of folded norms, and layer, prefix and candidates where they are not given. */
   readonly heads: string;
   readonly lens: 'concept' | 'token' | 'all' | 'raw';
   readonly candidates?: string;

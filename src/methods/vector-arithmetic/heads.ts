@@ -30,7 +30,7 @@ export function refuseTooMany(k: number, heads: number, where: string): void {
   if (k > heads) throw new CriaError(`the model has ${heads} heads, not ${k}`, { where, remedy: 'give fewer' });
 }
 
-/** The heads of the highest scores; of equal ones the earlier first. @throws CriaError when there are fewer than `k`. */
+/** The heads of the highest scores, of equal ones the earlier first. @throws CriaError when they are fewer than `k`. */
 export function topHeads(scored: readonly ScoredHead[], k: number): ScoredHead[] {
   refuseTooMany(k, scored.length, '--top');
   return [...scored].sort((a, b) => b.score - a.score || a.layer - b.layer || a.head - b.head).slice(0, k);

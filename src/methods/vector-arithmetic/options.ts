@@ -20,7 +20,7 @@ export interface LensOptions {
   readonly top?: number;
   /** The rank of the lenses; by default they are the sums as they are. */
   readonly rank?: number;
-  /** Lenses hold the gains of the norms before attention, and states are scaled to a root mean square of 1 before them. */
+  /** Lenses hold the gains of the norms before attention, and states are scaled to a root mean square of 1. */
   readonly foldNorm: boolean;
   /** Ranks, and numbers of heads, of lenses that are compared on every task. */
   readonly ranks: readonly number[];

@@ -40,8 +40,8 @@ export function headFactors(
 
 /**
  * The lens of each set of heads: the sum of their OV matrices [width, width], whatever layers they come from.
- * (Feucht, Wallace and Bau 2025) Each layer's weights are read once for all sets. With `foldNorm` each OV is multiplied by
- * the gain of the norm before it, O V diag(gain): what heads do to states of a root mean square of 1.
+ * (Feucht, Wallace and Bau 2025) Each layer's weights are read once for all sets. With `foldNorm` each
+ * OV is multiplied by the gain of the norm before it, O V diag(gain): what heads do to states of a root mean square of 1.
  */
 export async function lensesOf(
   model: LoadedModel,
@@ -92,8 +92,8 @@ export async function truncated(lens: Rows, rank: number, { device, threads }: L
 }
 
 /**
- * Rows [rank, width] of which the first r give vectors the inner products that the lens of rank r gives them: its largest
- * singular values times the right singular vectors. The left ones are orthonormal, and change none.
+ * Rows [rank, width] of which the first r give vectors the inner products that the lens of rank r gives them: its
+ * largest singular values times the right singular vectors. The left ones are orthonormal, and change none.
  */
 export async function principalRows(lens: Rows, rank: number, { device, threads }: LoadedModel): Promise<Rows> {
   const { values, right } = await topSingular(lens, rank, { device, threads });

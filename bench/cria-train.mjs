@@ -1,11 +1,13 @@
 /**
  * Training steps of cria, as one line of JSON.
  *
- *   node cria-train.mjs MODEL --train lora|full [--batch 1] [--sequence 256] [--threads 2] [--repeats 5]
+ *   node cria-train.mjs MODEL --train lora|full [--batch 1] [--sequence 256] [--threads 2] [--repeats 5] [--from-disk]
+ *   node cria-train.mjs MODEL --train lora|full [--batch 1] [--sequence 256] [--threads 2] --steady STEPS
  *
  * As peers/torch_bench.py --train: forward, backward and AdamW on arbitrary ids; LoRA of rank 16 on all seven linears
  * of a layer, or every weight. Medians after one step that is not counted. `outsideRuntime` is the share of a step
- * that is not spent in the runtime: optimizer, batches and everything else in JavaScript.
+ * that is not spent in the runtime: optimizer, batches and everything else in JavaScript. With --repeats 0 the first
+ * step is the measured one; --from-disk reads each block's weights anew; --steady tells resident memory over many steps.
  */
 import { parseArgs } from 'node:util';
 import { loadModel } from 'cria/model';
@@ -21,6 +23,7 @@ const { values, positionals } = parseArgs({
     threads: { type: 'string', default: '2' },
     repeats: { type: 'string', default: '5' },
     steady: { type: 'string' },
+    'from-disk': { type: 'boolean', default: false },
   },
 });
 const [batch, sequence, threads, repeats] = ['batch', 'sequence', 'threads', 'repeats'].map((name) =>
@@ -39,7 +42,9 @@ const trainee =
 const store = training.parameterStore(trainee.parameters);
 trainee.start(store);
 const begun = performance.now();
-const learner = await training.wholeLearner(model, trainee, store, training.crossEntropy);
+const learner = values['from-disk']
+  ? await training.layerwiseLearner(model, trainee, store, training.crossEntropy, false)
+  : await training.wholeLearner(model, trainee, store, training.crossEntropy);
 const compileSeconds = (performance.now() - begun) / 1000;
 const optimizer = training.adamw(store);
 const ids = arbitraryIds(batch * sequence);
@@ -75,8 +80,8 @@ async function step() {
 }
 
 async function measured() {
-  await step();
-  const runs = [];
+  const first = await step();
+  const runs = repeats === 0 ? [first] : [];
   for (let i = 0; i < repeats; i++) runs.push(await step());
   const seconds = median(runs.map(({ all }) => all)) / 1000;
   return {

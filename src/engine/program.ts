@@ -70,6 +70,7 @@ export async function compile(outputs: Outputs, options: CompileOptions = {}): P
       interOpNumThreads: 1,
       executionMode: 'sequential',
       graphOptimizationLevel: 'all',
+      enableMemPattern: false, // it keeps a second place for every intermediate result beside the arena's
       logSeverityLevel: 3,
       extra: { session: { intra_op: { allow_spinning: options.takesTurns ? '0' : '1' } } },
       externalData,

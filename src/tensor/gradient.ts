@@ -1,84 +1,76 @@
 import { CriaError } from '../base/index.ts';
 import { showShape } from './dims.ts';
-import { add } from './ops/elementwise.ts';
 import { inputName, scalar } from './ops/leaves.ts';
+import { plus } from './ops/rows.ts';
 import { expandTo } from './ops/shape.ts';
-import { type Node, rewrite, type Tensor, topological } from './tensor.ts';
-
-export interface Differentiated {
-  /** The loss and the `also` tensors of the graph in which fused ops were written out where gradients pass. */
-  readonly loss: Tensor;
-  readonly also: readonly Tensor[];
-  /** dL/dp for each parameter; undefined where the loss does not depend on it. */
-  readonly gradients: readonly (Tensor | undefined)[];
-}
+import { type Node, type Tensor, topological, type Vjp } from './tensor.ts';
 
 /**
- * Reverse-mode differentiation of a scalar as a graph transformation: from a graph to a graph, no tape. Nodes that no
- * parameter reaches cost nothing. Inputs of one name are one parameter. (Griewank and Walther 2008, chapter 3)
+ * Reverse-mode differentiation of a scalar as a graph transformation: from a graph to a graph, no tape. The gradient of
+ * each parameter, undefined where the loss does not depend on it. Nodes that no parameter reaches cost nothing. Inputs
+ * of one name are one parameter: a tied embedding is read in two places. (Griewank and Walther 2008, chapter 3)
  * @throws CriaError when the loss is no scalar, or an op on the way has no gradient; the path to it is named.
  */
-export function differentiate(
-  loss: Tensor,
-  parameters: readonly Tensor[],
-  also: readonly Tensor[] = [],
-): Differentiated {
+export function differentiate(loss: Tensor, parameters: readonly Tensor[]): readonly (Tensor | undefined)[] {
   if (loss.shape.length > 0)
     throw new CriaError(`a loss of shape ${showShape(loss.shape)} is no scalar`, { kind: 'failure' });
-  const [root, ...others] = writeOut([loss, ...also], parameters);
-  const start = root as Tensor;
-  const order = topological([start]);
-  const active = reachedFrom(parameters, order);
-  const gradients = new Map<Tensor, Tensor>([[start, scalar(1, start.dtype)]]);
-  for (const node of order.reverse()) {
-    if (!active.has(node) || node.inputs.length === 0) continue;
-    const incoming = node.outputs.map((output) => gradients.get(output));
-    if (incoming.every((gradient) => gradient === undefined)) continue;
-    const wanted = node.inputs.map((input) => active.has(input.node));
-    if (!wanted.includes(true)) continue; // a parameter: what it was made of is not asked for
-    for (const [i, gradient] of vjpOf(node, order)(incoming, node, wanted).entries()) {
-      const input = node.inputs[i] as Tensor;
-      if (!gradient || !wanted[i]) continue;
-      const sofar = gradients.get(input);
-      gradients.set(input, sofar ? add(sofar, gradient) : gradient);
-    }
-  }
-  return {
-    loss: start,
-    also: others,
-    gradients: parameters.map((parameter) => {
-      const gradient = gradients.get(parameter);
-      return gradient && expandTo(gradient, parameter);
-    }),
-  };
-}
-
-/**
- * Copies the graph with every fused op that has no gradient of its own, and needs one, written in primitive ops, and
- * with every parameter where an input of its name stands: a tied embedding is read in two places.
- */
-function writeOut(roots: readonly Tensor[], parameters: readonly Tensor[]): Tensor[] {
-  const named = new Map(parameters.map((parameter) => [inputName(parameter), parameter]));
-  const depends = new Set<Node>(parameters.map((parameter) => parameter.node));
-  return rewrite(roots, (node, inputs) => {
-    const name = inputName(node.outputs[0] as Tensor);
-    const parameter = name === undefined ? undefined : named.get(name);
-    if (parameter || node.inputs.some((input) => depends.has(input.node))) depends.add(node);
-    if (parameter) return parameter.node === node ? undefined : [parameter];
-    const fused = depends.has(node) && !node.op.vjp && node.op.expand;
-    return fused ? fused(inputs, node.attributes) : undefined;
+  const order = topological([loss]);
+  const places = parameters.map((parameter) => placesOf(parameter, order));
+  const sources = new Set(places.flat().map(({ node }) => node));
+  const gradients = pullBack(order, [loss], [scalar(1, loss.dtype)], sources);
+  return parameters.map((parameter, i) => {
+    const found = (places[i] as readonly Tensor[]).flatMap((place) => gradients.get(place) ?? []);
+    return found.length === 0 ? undefined : expandTo(found.reduce(plus), parameter);
   });
 }
 
-/** The nodes on which a parameter has an influence. */
-function reachedFrom(parameters: readonly Tensor[], order: readonly Node[]): Set<Node> {
-  const reached = new Set(parameters.map((parameter) => parameter.node));
+/** Where a parameter stands in a graph: itself, and inputs of its name. */
+function placesOf(parameter: Tensor, order: readonly Node[]): readonly Tensor[] {
+  const name = inputName(parameter);
+  if (name === undefined) return [parameter];
+  const inputs = order.map((node) => node.outputs[0] as Tensor).filter((tensor) => inputName(tensor) === name);
+  return [...new Set([parameter, ...inputs])];
+}
+
+/**
+ * dL/dt of every tensor between `outputs`, whose gradients are `incoming`, and the sources, nodes of `order` (inputs
+ * before users) that lead on to what is asked for.
+ */
+function pullBack(
+  order: readonly Node[],
+  outputs: readonly Tensor[],
+  incoming: readonly (Tensor | undefined)[],
+  sources: ReadonlySet<Node>,
+): ReadonlyMap<Tensor, Tensor> {
+  const active = reachedFrom(sources, order);
+  const gradients = new Map<Tensor, Tensor>();
+  const gather = (tensor: Tensor, gradient: Tensor) => {
+    const sofar = gradients.get(tensor);
+    gradients.set(tensor, sofar ? plus(sofar, gradient) : gradient);
+  };
+  for (const [i, gradient] of incoming.entries()) if (gradient) gather(outputs[i] as Tensor, gradient);
+  for (const node of order.toReversed()) {
+    const wanted = node.inputs.map((input) => active.has(input.node));
+    if (!wanted.includes(true)) continue; // a leaf, or what a parameter was made of
+    const given = node.outputs.map((output) => gradients.get(output));
+    if (given.every((gradient) => gradient === undefined)) continue;
+    for (const [i, gradient] of vjpOf(node, order)(given, node, wanted).entries()) {
+      if (gradient && wanted[i]) gather(node.inputs[i] as Tensor, gradient);
+    }
+  }
+  return gradients;
+}
+
+/** The nodes on which a source has an influence. */
+function reachedFrom(sources: ReadonlySet<Node>, order: readonly Node[]): Set<Node> {
+  const reached = new Set(sources);
   for (const node of order) if (node.inputs.some((input) => reached.has(input.node))) reached.add(node);
   return reached;
 }
 
-function vjpOf(node: Node, order: readonly Node[]) {
+function vjpOf(node: Node, order: readonly Node[]): Vjp {
   if (node.op.vjp) return node.op.vjp;
+  if (node.op.expand) return vjpByExpansion;
   const users = order.filter((user) => user.inputs.some((input) => input.node === node)).map((user) => user.op.name);
   const leaves = node.inputs.map((input) => inputName(input) ?? input.node.op.name);
   throw new CriaError(
@@ -87,3 +79,17 @@ function vjpOf(node: Node, order: readonly Node[]) {
     { kind: 'failure' },
   );
 }
+
+/**
+ * The gradient of a fused op is that of the primitive ops that it stands for. They are computed anew from its inputs
+ * where it is needed: of the forward pass nothing is kept but those.
+ */
+const vjpByExpansion: Vjp = (incoming, node, wanted) => {
+  const { inputs, attributes, op } = node;
+  const written = op.expand?.(inputs, attributes) ?? [];
+  const order = topological(written, new Set(inputs.map((input) => input.node)));
+  const sources = new Set(inputs.filter((_, i) => wanted[i]).map((input) => input.node));
+  const gradients = pullBack(order, written, incoming, sources);
+  // an input that is given twice has one gradient
+  return inputs.map((input, i) => (inputs.indexOf(input) === i ? gradients.get(input) : undefined));
+};

@@ -1,5 +1,5 @@
 export { broadcast, type Dim, dimOf, plusDim, type Shape, showShape, sizeOf, timesDim } from './dims.ts';
-export { type Differentiated, differentiate } from './gradient.ts';
+export { differentiate } from './gradient.ts';
 export { byteSize, inputsOf, type LoweredGraph, lower, type Outputs, substitute } from './graph.ts';
 export { type ExternalWeight, externalFile } from './onnx/writer.ts';
 export * from './ops/attention.ts';
@@ -10,6 +10,7 @@ export * from './ops/matmul.ts';
 export * from './ops/normalize.ts';
 export * from './ops/quantized.ts';
 export * from './ops/reduce.ts';
+export { gather } from './ops/rows.ts';
 export * from './ops/shape.ts';
 export type { Attributes, Dtype, Node, Op, Sample, Tensor, TensorType } from './tensor.ts';
 export { ops } from './tensor.ts';

@@ -41,7 +41,7 @@ export interface SampleInput {
 
 /**
  * An op is one declaration: what comes out, how ONNX says it, how a gradient flows back, and on what it is tested.
- * `expand` writes a fused op in primitive ones: it is used where a gradient is asked for.
+ * `expand` writes a fused op in primitive ones, from which its gradient follows.
  */
 export interface Op {
   readonly name: string;
@@ -89,10 +89,10 @@ export function apply1(op: Op, inputs: readonly Tensor[], attributes: Attributes
   return apply(op, inputs, attributes)[0] as Tensor;
 }
 
-/** Nodes that `outputs` reach, inputs before users. */
-export function topological(outputs: readonly Tensor[]): Node[] {
+/** Nodes that `outputs` reach on ways that do not lead through `ends`, inputs before users. */
+export function topological(outputs: readonly Tensor[], ends: ReadonlySet<Node> = new Set()): Node[] {
   const order: Node[] = [];
-  const seen = new Set<Node>();
+  const seen = new Set(ends);
   const stack: { node: Node; next: number }[] = [];
   for (const output of outputs) {
     if (!seen.has(output.node)) stack.push({ node: output.node, next: 0 });

@@ -26,11 +26,14 @@ export const gradientName = (name: string) => `d:${name}`;
 /** A loss and its gradients with respect to those inputs of its graph that are wanted, by name. */
 export function withGradients(scalar: Tensor, isWanted: (name: string) => boolean): Outputs {
   const wanted = [...inputsOf({ scalar })].filter(([name]) => isWanted(name));
-  const { loss, gradients } = differentiate(
+  const gradients = differentiate(
     scalar,
     wanted.map(([, tensor]) => tensor),
   );
-  return { loss, ...Object.fromEntries(wanted.map(([name], i) => [gradientName(name), gradients[i] as Tensor])) };
+  return {
+    ...Object.fromEntries(wanted.map(([name], i) => [gradientName(name), gradients[i] as Tensor])),
+    loss: scalar,
+  };
 }
 
 /** The rows [rows, width] of hidden states [batch, seq, width] that predict what is learned. */

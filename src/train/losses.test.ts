@@ -13,7 +13,8 @@ const matrix = (rows: number) =>
 /** The loss and its gradient with respect to the logits. */
 async function computed(loss: Loss, logits: number[][], feeds: Values): Promise<{ loss: number; gradient: number[] }> {
   const given = input('logits', 'f32', ['rows', classes]);
-  const { loss: root, gradients } = differentiate(loss(given), [given]);
+  const root = loss(given);
+  const gradients = differentiate(root, [given]);
   const program = await compile({ loss: root, gradient: gradients[0] as Tensor }, { threads: 1 });
   const results = await program.run({ ...feeds, logits: f32(logits.flat(), [logits.length, classes]) });
   await program.dispose();

@@ -65,8 +65,9 @@ function training(config: Config): Outputs {
     input('targets', 'i64', ['batch', 'seq']),
   );
   const weights = [...inputsOf({ likelihood })].filter(([name]) => name.endsWith('weight'));
-  const { loss, gradients } = differentiate(
-    mean(likelihood, [0, 1]),
+  const loss = mean(likelihood, [0, 1]);
+  const gradients = differentiate(
+    loss,
     weights.map(([, tensor]) => tensor),
   );
   return { loss, ...Object.fromEntries(weights.map(([name], i) => [`d ${name}`, gradients[i] as Tensor])) };

@@ -3,7 +3,15 @@ import { randomFrom } from '../../src/base/index.ts';
 import { readAdapter } from '../../src/checkpoint/index.ts';
 import { compile, integers, type Value, value } from '../../src/engine/index.ts';
 import { blocks, decoder, freshPositions, positionInputs, rotaryFeeds } from '../../src/model/index.ts';
-import { differentiate, input, inputsOf, logLikelihood, mean, substitute } from '../../src/tensor/index.ts';
+import {
+  differentiate,
+  input,
+  inputsOf,
+  logLikelihood,
+  mean,
+  substitute,
+  type Tensor,
+} from '../../src/tensor/index.ts';
 import { adapterPath, goldenPath, opened, readAdapterGolden } from './goldens.ts';
 
 const step = 2e-3; // the loss is rounded at 5e-7, so the slope at 2e-4
@@ -35,8 +43,8 @@ test.each([
   expect(names.length).toBe(parameterCount);
   const parameters = names.map((each) => input(each, 'f32', (adaptation.values.get(each) as Value).shape));
   const loss = substitute(plain, new Map(parameters.map((parameter, i) => [names[i] as string, parameter])));
-  const { loss: root, gradients } = differentiate(loss, parameters);
-  const outputs = Object.fromEntries(gradients.map((gradient, i) => [`slope of ${names[i]}`, gradient as typeof root]));
+  const gradients = differentiate(loss, parameters);
+  const outputs = Object.fromEntries(gradients.map((gradient, i) => [`slope of ${names[i]}`, gradient as Tensor]));
 
   const feeds: Record<string, Value> = {
     ids: integers(all.flat(), shape),

@@ -4,7 +4,8 @@ import { add, greater, less, mul, sub, where } from './elementwise.ts';
 import { constant, scalar } from './leaves.ts';
 import { matmul, matmulByPosition } from './matmul.ts';
 import { softmax } from './normalize.ts';
-import { concat, gather, positionsAlong, reshape, slice, toEnd, transpose } from './shape.ts';
+import { gather } from './rows.ts';
+import { concat, positionsAlong, reshape, slice, toEnd, transpose } from './shape.ts';
 
 /**
  * Rotary position embedding of halves: x [batch, seq, heads * size], positions i64 [batch, seq], tables cos and sin

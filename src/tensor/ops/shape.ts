@@ -199,38 +199,6 @@ const expandOp = declare({
   samples: [{ inputs: [{ shape: [2, 1] }], attributes: { shape: [3, 2, 4] } }],
 });
 
-/** Rows of a table: table [rows, ...rest], ids i64 of any shape -> [...ids.shape, ...rest]. */
-export function gather(table: Tensor, ids: Tensor): Tensor {
-  return apply1(gatherOp, [table, ids]);
-}
-
-const gatherOp = declare({
-  name: 'gather',
-  infer: ([table, ids]) => [
-    { dtype: (table as Tensor).dtype, shape: [...(ids as Tensor).shape, ...(table as Tensor).shape.slice(1)] },
-  ],
-  lower: (onnx, names) => onnx.op('Gather', names, { axis: 0 }),
-  vjp: ([dy], { inputs: [table, ids] }) => [scatterRows(dy as Tensor, ids as Tensor, table as Tensor), undefined],
-  samples: [{ inputs: [{ shape: [4, 3] }, { shape: [2, 2], dtype: 'i64', values: [1, 3, 1, 0] }] }],
-});
-
-/** Zeros in the shape of `table`, with rows added at `ids`: what gather's gradient is. */
-export function scatterRows(rows: Tensor, ids: Tensor, table: Tensor): Tensor {
-  return apply1(scatterRowsOp, [rows, ids, table]);
-}
-
-const scatterRowsOp = declare({
-  name: 'scatterRows',
-  infer: ([rows, , table]) => [{ dtype: (rows as Tensor).dtype, shape: (table as Tensor).shape }],
-  lower(onnx, [rows, ids, table], { inputs: [x] }) {
-    const zeros = onnx.op('Expand', [onnx.scalar(0, (x as Tensor).dtype), onnx.op('Shape', [table as string])]);
-    const index = onnx.op('Unsqueeze', [ids as string, onnx.ints([-1])]);
-    return onnx.op('ScatterND', [zeros, index, rows as string], { reduction: 'add' });
-  },
-  vjp: ([dy], { inputs: [, ids] }) => [gather(dy as Tensor, ids as Tensor), undefined, undefined],
-  samples: [{ inputs: [{ shape: [3, 2] }, { shape: [3], dtype: 'i64', values: [2, 0, 2] }, { shape: [4, 2] }] }],
-});
-
 /** 0, 1, 2, ... as long as axis `axis` of x, as i64 [that size]. */
 export function positionsAlong(x: Tensor, axis: number): Tensor {
   const dim = dimOf(x, axis);

@@ -36,10 +36,11 @@ export function heatPicture(chart: HeatMaps, canvas: Canvas): Markup {
     x += width + gap;
     return labelled;
   });
-  const [width, below] = [x - gap + margin, top + Math.max(...drawn.maps.map(({ height }) => height))];
+  const below = top + Math.max(...drawn.maps.map(({ height }) => height));
   const share = (i: number) => i / (drawn.ends.length - 1);
   const stops = drawn.ends.map(({ color }, i) => html`<stop offset="${share(i)}" style="stop-color:${color}"/>`);
   const from = margin + roomFor([chart.value]);
+  const width = Math.max(x - gap, from + scaleWidth) + margin;
   const anchors = ['start', ...Array<string>(drawn.ends.length - 2).fill('middle'), 'end'];
   const numbers = drawn.ends.map(
     ({ label }, i) =>

@@ -16,14 +16,14 @@ import {
 } from './heads.ts';
 import { judgeTasks } from './judge.ts';
 import type { LensOptions } from './options.ts';
-import { lensesOf, principalRows, productOf, refuseAdapters, truncated } from './ov.ts';
+import { lensesOf, productOf, refuseAdapters, truncated } from './ov.ts';
 import { conceptPair, drawEntities, entityPrompts, type PromptParts, randomEntities, tokenPair } from './prompts.ts';
 import { type Lens, type LensResult, meanAccuracy } from './result.ts';
 import { type HeadScores, headScores, type ScoreKind, type ScoreSums, scoreKinds } from './scores.ts';
 import { openGeometry, type View } from './settings.ts';
 import { entitiesFrom, fillerFrom, fillerFromVocabulary } from './sources.ts';
 import { beginningId, newlineId } from './spelling.ts';
-import type { Sized } from './sweeps.ts';
+import { rankViews, type Sized } from './sweeps.ts';
 import { readTasks, type Task } from './tasks.ts';
 
 /** What a run is given besides its options. */
@@ -88,7 +88,7 @@ export async function vectorArithmetic(
       random: through.slice(0, draws),
       layerMatched: through.slice(draws, 2 * draws),
       sizes: {
-        ranks: await rankViews(model, options.ranks, ofConcept, ofToken, geometry.through),
+        ranks: await rankViews(model, { concept: ofConcept, token: ofToken }, options.ranks, geometry.through),
         tops: tops.map((size, i): Sized<View> => {
           const [concept, token] = through.slice(2 * (draws + i)) as [View, View];
           return { size, concept, token };
@@ -117,23 +117,6 @@ export async function vectorArithmetic(
   } finally {
     await geometry.dispose();
   }
-}
-
-/** Views through both lenses at several ranks, from one decomposition each. */
-async function rankViews(
-  model: LoadedModel,
-  asked: readonly number[],
-  concept: Rows,
-  token: Rows,
-  through: (lens: Rows) => View,
-): Promise<Sized<View>[]> {
-  const ranks = [...new Set(asked.map((rank) => Math.min(rank, model.config.width)))].sort((a, b) => a - b);
-  const most = ranks.at(-1);
-  if (most === undefined) return [];
-  const rows = { concept: await principalRows(concept, most, model), token: await principalRows(token, most, model) };
-  const first = ({ columns, data }: Rows, rank: number) =>
-    through({ rows: rank, columns, data: data.subarray(0, rank * columns) });
-  return ranks.map((size) => ({ size, concept: first(rows.concept, size), token: first(rows.token, size) }));
 }
 
 async function promptParts(

@@ -1,3 +1,6 @@
+import type { Rows } from '../../linalg/index.ts';
+import type { LoadedModel } from '../../model/index.ts';
+import { principalRows } from './ov.ts';
 import { type AtLayer, bestLayer, type SettingResult, type View } from './settings.ts';
 
 /** The two lenses of one size: a rank, or a number of heads. */
@@ -16,6 +19,25 @@ export interface Sizes<T> {
 /** How a task's analogies come out through lenses of several sizes, all behind one layer. */
 export interface Sweeps extends Sizes<AtLayer> {
   readonly layer: number;
+}
+
+/** Views through both lenses at several ranks, from one decomposition each. */
+export async function rankViews(
+  model: LoadedModel,
+  lenses: { readonly concept: Rows; readonly token: Rows },
+  asked: readonly number[],
+  through: (lens: Rows) => View,
+): Promise<Sized<View>[]> {
+  const ranks = [...new Set(asked.map((rank) => Math.min(rank, model.config.width)))].sort((a, b) => a - b);
+  const most = ranks.at(-1);
+  if (most === undefined) return [];
+  const [concept, token] = [
+    await principalRows(lenses.concept, most, model),
+    await principalRows(lenses.token, most, model),
+  ];
+  const first = ({ columns, data }: Rows, rank: number) =>
+    through({ rows: rank, columns, data: data.subarray(0, rank * columns) });
+  return ranks.map((size) => ({ size, concept: first(concept, size), token: first(token, size) }));
 }
 
 /** Judges a task through lenses of every size, behind the layer where one of the two lenses is best. */

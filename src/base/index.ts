@@ -12,3 +12,4 @@ export {
 export { figure, gibibytes } from './numbers.ts';
 export { type Progress, silent } from './progress.ts';
 export { fnv1a, normalFrom, permutation, type Random, randomFrom } from './random.ts';
+export { type Beginning, refuseOtherSettings, refuseUnfinished, type Settings } from './unfinished.ts';

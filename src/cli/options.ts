@@ -60,6 +60,17 @@ export function integer<D extends number | undefined = undefined>(
   return numeric(summary, 'n', 'whole number', range, Number.isSafeInteger);
 }
 
+/** `--name N,N`: whole numbers from `min` on, apart by commas. */
+export function integers(summary: string, min: number): Option<readonly number[]> {
+  const { read } = integer(summary, { min });
+  return {
+    summary,
+    placeholder: 'n,n',
+    fallback: [],
+    read: (given, where) => given.split(',').map((each) => read(each.trim(), where, undefined) as number),
+  };
+}
+
 /** `--name A`: one of a few words. */
 export function choice<const T extends string>(words: readonly T[], summary: string, fallback: T): Option<T> {
   return {

@@ -1,7 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { call as run } from '../../test/command-line.ts';
 import { CriaError } from '../base/index.ts';
-import { argument, choice, flag, integer, manyArguments, number, optionalArgument, repeated, text } from './options.ts';
+import {
+  argument,
+  choice,
+  flag,
+  integer,
+  integers,
+  manyArguments,
+  number,
+  optionalArgument,
+  repeated,
+  text,
+} from './options.ts';
 import { defineVerb, type VerbEntry } from './verb.ts';
 
 const echo = defineVerb({
@@ -11,6 +22,7 @@ const echo = defineVerb({
     temperature: number('how wild', { min: 0 }),
     weights: choice(['auto', 'f32'], 'precision', 'auto'),
     stop: repeated(text('where to stop')),
+    sizes: integers('several', 1),
     force: flag('replace'),
     shuffle: flag('in the order of the file', true),
   },
@@ -58,6 +70,7 @@ describe('values', () => {
         maxTokens: 128,
         weights: 'auto',
         stop: [],
+        sizes: [],
         force: false,
         shuffle: true,
         seed: 0,
@@ -83,6 +96,13 @@ describe('values', () => {
     });
   });
 
+  test('whole numbers apart by commas are a list, by default an empty one', async () => {
+    const sizesOf = async (...argv: string[]) =>
+      JSON.parse((await call(['echo', 'm', '--json', ...argv])).out).options.sizes;
+    expect(await sizesOf('--sizes', '8, 16,1')).toEqual([8, 16, 1]);
+    expect(await sizesOf()).toEqual([]);
+  });
+
   test('an argument that takes many words gives their list', async () => {
     const verb = defineVerb({ arguments: { models: manyArguments('') }, options: {}, run: async ({ args }) => args });
     const { out } = await call(['some', 'a', 'b', '--json'], {}, [
@@ -98,6 +118,8 @@ describe('values', () => {
     ['--temperature', '-1', "'-1' is not a number of 0 or more (give one, as in --temperature 1)"],
     ['--temperature', 'Infinity', "'Infinity' is not a number of 0 or more (give one, as in --temperature 1)"],
     ['--temperature', '1e999', "'1e999' is not a number of 0 or more (give one, as in --temperature 1)"],
+    ['--sizes', '8,0', "'0' is not a whole number of 1 or more (give one, as in --sizes 1)"],
+    ['--sizes', '8,,9', "'' is not a whole number of 1 or more (give one, as in --sizes 1)"],
     ['--weights', 'f64', "'f64' is not one of auto, f32 (give one, as in --weights auto)"],
   ])('%s %j is refused with a sentence that names the option and the remedy', async (option, value, sentence) => {
     expect(await call(['echo', 'm', option, value])).toEqual({

@@ -1,7 +1,9 @@
 export { checkAdapter, modulesOf } from './adapter-check.ts';
 export { type Adaptation, adaptationOf, adaptedWeights, blockKinds, promptIds } from './adapters.ts';
 export { type BoundWeights, bindWeights, weightFeeds } from './bind.ts';
-export { type BlockActivations, type BlockReader, type BlockReading, openBlockReader } from './block-reader.ts';
+export { type BlockReader, type BlockReading, openBlockReader } from './block-reader.ts';
+export type { BlockActivations } from './block-runner.ts';
+export { openBlocks, type WeightReader, weightReader } from './block-weights.ts';
 export { branchPositions, type TextMemory } from './branches.ts';
 export { type Cache, emptyCache } from './cache.ts';
 export { type Cached, cacheBytes, openCached } from './cached.ts';
@@ -10,7 +12,7 @@ export { blocks, type Decoder, decoder } from './decoder.ts';
 export { type Activations, type Forward, type ForwardOptions, openForward } from './forward.ts';
 export { openHead } from './head.ts';
 export { headLayout, type Positions } from './layer.ts';
-export { embedRows, openBlocks } from './layerwise.ts';
+export { embedRows } from './layerwise.ts';
 export { type LowRank, loraNames, loraWeights } from './lora.ts';
 export {
   anyLayer,

@@ -1,11 +1,12 @@
 import { compile, type Program, type Value, type Values, value } from '../engine/index.ts';
 import { input, type Tensor } from '../tensor/index.ts';
 import { adaptedWeights, blockKinds, loraAdditions } from './adapters.ts';
+import { openBlocks } from './block-weights.ts';
 import type { Cache } from './cache.ts';
 import { inPlaceOn, layerCacheFeeds, type Stepper } from './cached.ts';
 import { decoder } from './decoder.ts';
 import { openHead } from './head.ts';
-import { blockBuffers, embedRows, readBlock } from './layerwise.ts';
+import { embedRows } from './layerwise.ts';
 import { anyLayer, finalNormName } from './names.ts';
 import type { LoadedModel } from './open.ts';
 import { cachedPositions } from './positions.ts';
@@ -17,7 +18,7 @@ import { floatWeights } from './weights.ts';
 export function layerStepper(model: LoadedModel): Stepper {
   const { config, adaptation, device, threads } = model;
   const parts = decoder(config, floatWeights);
-  const buffers = blockBuffers(config);
+  const weightsOf = openBlocks(model, false);
   const head = openHead(model, 'f32');
   const programs = new Map<number, Promise<Program>>();
   const kinds = blockKinds(model);
@@ -41,7 +42,7 @@ export function layerStepper(model: LoadedModel): Stepper {
       let x = embedRows(model, ids, count);
       for (let layer = 0; layer < config.layers; layer++) {
         const { named, program } = programFor(layer);
-        const weights = { ...readBlock(model, layer, buffers), ...loraAdditions(adaptation, layer) };
+        const weights = { ...weightsOf(layer), ...loraAdditions(adaptation, layer) };
         const feeds: Record<string, Value> = { ...where, ...weights, hidden: x };
         const into: Record<string, Value> = {};
         layerCacheFeeds(model, cache, count, layer, named, feeds, into);

@@ -19,7 +19,7 @@ export async function openCanvas(): Promise<Canvas> {
     draw(options, alt) {
       const svg = plot.plot({ ...common, ...options, document });
       svg.setAttribute('role', 'img');
-      svg.setAttribute('aria-label', alt);
+      svg.setAttribute('aria-label', html`${alt}`.text); // linkedom escapes quotes only
       // Escaped already; the line ends are those of tooltips and of the style.
       return new Markup(svg.outerHTML.split('\n').map(visible).join('\n'));
     },

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseHTML } from 'linkedom';
 import { expect, test } from 'vitest';
-import { type Part, page, writePage } from './index.ts';
+import { type HeatMaps, type Part, page, picture, writePage } from './index.ts';
 
 const hostile = `<img src=x onerror="alert(1)"> & 'q' \u202e\n`;
 
@@ -235,6 +235,42 @@ test('maps stand side by side under one scale; a cell tells its row, column and 
   expect(texts(found, 'h4')).toEqual(['a', 'b']);
   expect(texts(found, '.scale p span')).toEqual(['-4', '0', '4']);
   expect(texts(await read({ ...heat, scale: 'sequential' }), '.scale p span')).toEqual(['-2', '4']);
+});
+
+/** Two maps of layers and heads. */
+function headMaps(layers: number, heads: number): HeatMaps {
+  const names = (count: number) => Array.from({ length: count }, (_, i) => String(i));
+  const values = names(layers).map((_, row) => names(heads).map((_, column) => (row - column) / 8));
+  const map = (title: string) => ({ title, rows: names(layers), columns: names(heads), values });
+  const words = { title: '', alt: 'Two <maps>', value: 'score', rows: 'layer', columns: 'head' };
+  return { kind: 'heat', scale: 'diverging', ...words, maps: [map('concept & form'), map('token')] };
+}
+
+test.each([
+  [30, 9],
+  [32, 32],
+])('two maps of %d layers and %d heads have room beside each other', async (layers, heads) => {
+  const { document } = await read(headMaps(layers, heads));
+  const widths = [...document.querySelectorAll('.maps svg')].map((svg) => Number(svg.getAttribute('width')));
+  expect(widths).toHaveLength(2);
+  expect((widths[0] as number) + (widths[1] as number) + 24).toBeLessThanOrEqual(812);
+});
+
+test('a picture of maps is one SVG with a title for each, and the scale', async () => {
+  const text = await picture(headMaps(3, 2));
+  expect(text).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" width="\d+" height="\d+" viewBox=/);
+  expect(text).toContain('aria-label="Two &lt;maps&gt;"');
+  expect(text).not.toMatch(/<(maps|div|p|span|h4)\b/);
+  const { document } = parseHTML(`<body>${text}</body>`);
+  const maps = [...document.querySelectorAll('svg svg')];
+  expect(maps).toHaveLength(2);
+  const [left, right] = maps.map((map) => ['x', 'width'].map((name) => Number(map.getAttribute(name))));
+  expect(right?.[0]).toBeGreaterThan((left?.[0] as number) + (left?.[1] as number));
+  const whole = Number(document.querySelector('svg')?.getAttribute('width'));
+  expect(whole).toBeGreaterThan((right?.[0] as number) + (right?.[1] as number));
+  const texts = [...document.querySelectorAll('svg text')].map(({ textContent }) => textContent);
+  for (const told of ['concept & form', 'token', 'score', '-0.25', '0', '0.25']) expect(texts).toContain(told);
+  expect(document.querySelectorAll('linearGradient stop')).toHaveLength(3);
 });
 
 test('words are points with their names in the colors of their groups', async () => {

@@ -1,7 +1,7 @@
 import { writeFileAtomically } from '../base/index.ts';
 import { bars } from './bars.ts';
 import { type Canvas, openCanvas } from './draw.ts';
-import { heat } from './heat.ts';
+import { heat, heatPicture } from './heat.ts';
 import { lines } from './lines.ts';
 import { html, Markup } from './markup.ts';
 import { scatter } from './scatter.ts';
@@ -49,7 +49,8 @@ export async function writePage(path: string, content: Page): Promise<void> {
 
 /** A figure as an SVG text by itself, which a page of Markdown can show: it is light or dark as the reader's screen is. */
 export async function picture(part: Exclude<Part, { kind: 'prose' | 'table' }>): Promise<string> {
-  const { text } = drawn(part, await openCanvas());
+  const canvas = await openCanvas();
+  const { text } = part.kind === 'heat' ? heatPicture(part, canvas) : drawn(part, canvas);
   const svg = text.slice(text.indexOf('<svg'), text.lastIndexOf('</svg>') + '</svg>'.length);
   return svg.replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"').replace('>', `><style>${pictureStyle}</style>`);
 }

@@ -5,7 +5,7 @@ import { placeLabels, type Side } from './labels.ts';
 import { html, type Markup, shortened } from './markup.ts';
 import type { LabelledPoint, Scatter } from './types.ts';
 
-const margin = { left: 62, right: 16, top: 12, bottom: 42 };
+const margin = { left: 72, right: 16, top: 12, bottom: 42 };
 const height = 460;
 
 /** Points with their labels, where there is room for them. */

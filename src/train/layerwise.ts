@@ -1,4 +1,4 @@
-import { compile, type Program, type Value, type Values, value } from '../engine/index.ts';
+import { compile, type Program, type Value, type Values } from '../engine/index.ts';
 import {
   adaptedWeights,
   blockKinds,
@@ -9,11 +9,12 @@ import {
   freshPositions,
   type LoadedModel,
   layerPrefix,
-  layerShapes,
   prefixNames,
   promptName,
   type Texts,
   textFeeds,
+  type WeightReader,
+  weightReader,
 } from '../model/index.ts';
 import { input, mul, sum } from '../tensor/index.ts';
 import { gradientName, type Learner, lessonFeeds, lossIn, rowsOf, withGradients } from './learner.ts';
@@ -149,25 +150,6 @@ function gradientsInto(program: Program, like: number, layer: number, store: Par
     into[name] = store.gradient(renamed(name.slice(gradientName('').length), like, layer));
   }
   return into;
-}
-
-type WeightReader = (name: string) => Value | undefined;
-
-/** Weights that are not trained: kept once they were read, or a block's read over the last one's. */
-function weightReader({ config, checkpoint, bound }: LoadedModel, held: boolean): WeightReader {
-  const { value: kept } = bound('f32');
-  if (held) return kept;
-  const buffers = new Map<string, Float32Array>();
-  const shapes = layerShapes(config);
-  const block = /^(model\.layers\.\d+\.)(.*)$/;
-  return (name) => {
-    const part = block.exec(name)?.[2];
-    const shape = part === undefined ? undefined : shapes.get(part);
-    if (part === undefined || !shape) return kept(name); // the head and the last norm
-    const into = buffers.get(part) ?? new Float32Array(shape.reduce((a, b) => a * b, 1));
-    buffers.set(part, into);
-    return value('f32', shape, checkpoint.readFloat32(name, { into }));
-  };
 }
 
 /** What flows back to the embeddings: the gradient of each position, added to the row of its token. */

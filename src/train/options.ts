@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { appendLine, CriaError, refuseExisting } from '../base/index.ts';
+import { appendLine, CriaError, refuseExisting, refuseUnfinished, type Settings } from '../base/index.ts';
 import type { Columns } from '../data/index.ts';
 import type { LoadedModel } from '../model/index.ts';
 import type { Packing } from './batches.ts';
 import type { Schedule } from './schedule.ts';
-import { hasState, type Settings, stateFolder } from './state.ts';
+import { hasState, stateFolder } from './state.ts';
 
 export const modes = ['lora', 'full', 'prompt', 'prefix'] as const;
 /** What is trained: low-rank updates, every weight, a soft prompt, or keys and values before the text. */
@@ -111,8 +111,8 @@ export function settled(
   before: number,
 ): Settled {
   const { sequence = Math.min(512, config.context - before), batch, accumulate, loss, teacher } = options;
-  const { init, mode, resume, force, log } = options;
-  refuseExisting(out, force);
+  const { init, mode, resume, log } = options;
+  refuseExisting(out, options.force);
   if (adaptation.values.size > 0) {
     throw new CriaError('a model with adapters is not trained', { remedy: 'merge them, or go on with one by --init' });
   }
@@ -142,15 +142,9 @@ export function settled(
   if (init !== undefined && mode === 'full') {
     throw new CriaError('full training starts from the model', { where: '--init', remedy: 'leave it out' });
   }
-  if (!resume && !force && hasState(out)) {
-    throw new CriaError('holds an unfinished run', {
-      where: stateFolder(out),
-      remedy: '--resume goes on with it, --force begins again',
-    });
-  }
-  if (resume && !existsSync(stateFolder(out))) {
-    throw new CriaError('there is no unfinished run to resume', { where: out, remedy: 'train without --resume' });
-  }
+  // a run that was killed before it saved anything can be resumed, and nothing of it be lost
+  const isThere = resume ? existsSync(stateFolder(out)) : hasState(out);
+  refuseUnfinished(stateFolder(out), isThere, options);
   if (log !== undefined) appendLine(log, '');
   return { ...options, sequence };
 }

@@ -1,12 +1,9 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { CriaError, makeFolder } from '../base/index.ts';
+import { CriaError, makeFolder, refuseOtherSettings, type Settings } from '../base/index.ts';
 import { openSafetensors, writeSafetensors } from '../checkpoint/index.ts';
 import type { Moments } from './adamw.ts';
 import type { ParameterStore } from './parameters.ts';
-
-/** What a run was asked for: plain data that a resumed run has to repeat. */
-export type Settings = Readonly<Record<string, unknown>>;
 
 /** Where an unfinished run keeps its state: beside the output. */
 export const stateFolder = (out: string): string => `${out}.training`;
@@ -94,17 +91,4 @@ export const hasState = (out: string): boolean => existsSync(stateFile(out));
 /** Forgets an unfinished run. */
 export function removeState(out: string): void {
   rmSync(stateFolder(out), { recursive: true, force: true });
-}
-
-/** @throws CriaError naming what a resumed run was asked for that differs. */
-export function refuseOtherSettings(where: string, saved: Settings, asked: Settings): void {
-  const shown = (value: unknown) => JSON.stringify(value) ?? 'not given';
-  const differing = [...new Set([...Object.keys(saved), ...Object.keys(asked)])]
-    .filter((name) => shown(saved[name]) !== shown(asked[name]))
-    .map((name) => `${name} was ${shown(saved[name])} and is ${shown(asked[name])}`);
-  if (differing.length === 0) return;
-  throw new CriaError(`the run was begun with other options: ${differing.join('; ')}`, {
-    where,
-    remedy: 'resume it with the same ones, or begin again with --force',
-  });
 }

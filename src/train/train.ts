@@ -1,10 +1,10 @@
-import { appendLine, CriaError, type Progress, throwIfAborted } from '../base/index.ts';
+import { appendLine, CriaError, type Progress, type Settings, throwIfAborted } from '../base/index.ts';
 import type { Optimizer } from './adamw.ts';
 import type { Curriculum } from './curriculum.ts';
 import type { Learner } from './learner.ts';
 import type { ParameterStore } from './parameters.ts';
 import { rateFactor, type Schedule } from './schedule.ts';
-import { type Reached, restoreState, type Settings, saveState } from './state.ts';
+import { type Reached, restoreState, saveState } from './state.ts';
 
 export interface Training {
   readonly steps: number;

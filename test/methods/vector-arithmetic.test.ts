@@ -2,10 +2,13 @@ import { expect, onTestFinished, test } from 'vitest';
 import { randomFrom, silent } from '../../src/base/index.ts';
 import { attentionPrompt, attentionScores } from '../../src/methods/vector-arithmetic/attention.ts';
 import { topHeads } from '../../src/methods/vector-arithmetic/heads.ts';
+import { applyLens, lensDefaults, vectorArithmetic } from '../../src/methods/vector-arithmetic/index.ts';
 import { openPatching } from '../../src/methods/vector-arithmetic/patching.ts';
 import { conceptPair, entityPrompts, randomEntities, tokenPair } from '../../src/methods/vector-arithmetic/prompts.ts';
 import { headScores, type ScoreSums } from '../../src/methods/vector-arithmetic/scores.ts';
-import { opened } from '../model/goldens.ts';
+import type { Tokenizer } from '../../src/tokenizer/index.ts';
+import { refusalOf } from '../hostile.ts';
+import { adapterPath, goldenPath, opened } from '../model/goldens.ts';
 import { needs, shared } from '../shared.ts';
 import { beginning, entities, fillers, newline, plantedModel } from './planted.ts';
 import { rerun } from './rerun.ts';
@@ -21,7 +24,7 @@ async function planted() {
   return model;
 }
 
-test('the concept score finds the head that carries the word, and no other', async () => {
+test('the concept score finds the head that carries the word, and no other (oracle 3)', async () => {
   const { heads, clean, corrupted } = await headScores(await planted(), 'concept', named.map(conceptPair), {
     progress: silent,
   });
@@ -33,7 +36,7 @@ test('the concept score finds the head that carries the word, and no other', asy
   expect(Math.abs(second?.score ?? 1)).toBeLessThan(1e-3);
 });
 
-test('the token score finds the head that copies the next token, and no other', async () => {
+test('the token score finds the head that copies the next token, and no other (oracle 3)', async () => {
   const { heads } = await headScores(await planted(), 'token', meaningless.map(tokenPair), { progress: silent });
   const [best, second] = topHeads(heads, 2);
   expect(best).toMatchObject({ layer: 1, head: 0 });
@@ -41,7 +44,7 @@ test('the token score finds the head that copies the next token, and no other', 
   expect(Math.abs(second?.score ?? 1)).toBeLessThan(1e-3);
 });
 
-test('no head carries a word that means nothing', async () => {
+test('no head carries a word that means nothing (oracle 3)', async () => {
   const { heads } = await headScores(await planted(), 'concept', meaningless.map(conceptPair), { progress: silent });
   for (const { score } of heads) expect(Math.abs(score)).toBeLessThan(1e-3);
 });
@@ -91,11 +94,23 @@ test('a model that does not predict what it has read is refused', async () => {
   );
 });
 
+test.each(['lora', 'prompt', 'prefix'])('a model with an adapter is refused: %s', async (kind) => {
+  const model = opened(goldenPath('llama-gqa'), { adapters: [adapterPath(kind)] });
+  const tokenizer = {} as Tokenizer; // it is refused before anything is read
+  const sentence = 'heads of a model with adapters are not measured (fold them into the weights with cria merge)';
+  const measured = () =>
+    vectorArithmetic(model, tokenizer, { ...lensDefaults, tasks: ['x.json'] }, { progress: silent });
+  expect(await refusalOf(measured)).toBe(`${model.path}: ${sentence}`);
+  const asked = { expression: 'a - b', heads: 'heads.json', lens: 'concept', nearest: 1 } as const;
+  const applied = () => applyLens(model, tokenizer, asked, { progress: silent });
+  expect(await refusalOf(applied)).toBe(`${model.path}: ${sentence}`);
+});
+
 const file = shared('models', 'smollm2-135m-instruct.Q4_1.gguf');
 const { skip, reason } = needs(file, 'SmolLM2');
 
 test.skipIf(skip)(
-  `on SmolLM2 the endings of patched heads are what full reruns give${reason}`,
+  `on SmolLM2 the endings of patched heads are what full reruns give (oracle 7)${reason}`,
   async () => {
     const model = opened(file as string, { threads: 1, precision: 'f32' });
     const id = () => 1000 + Math.floor(random() * 40_000);
@@ -120,4 +135,4 @@ test.skipIf(skip)(
   300_000,
 );
 
-test.skip('Llama-2-7B gives the published accuracies [skipped: the checkpoint is not here and may not be shipped]', () => {});
+test.skip('Llama-2-7B gives the published accuracies (oracle 10) [skipped: the checkpoint is not here and may not be shipped]', () => {});

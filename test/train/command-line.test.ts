@@ -235,7 +235,7 @@ describe('is refused in one sentence, and nothing is written:', () => {
     [
       'resuming nothing',
       () => ['--data', data(), '--resume'],
-      'there is no unfinished run to resume (train without --resume)',
+      'there is no unfinished run to resume (begin without --resume)',
     ],
     [
       'a log in a folder that is missing',

@@ -17,6 +17,8 @@ test.each([
   [[], 'there is no task (give --task country-capital.json)'],
   [['--task', 'x.json', '--prompts', '3'], "--prompts: '3' is not a whole number from 4"],
   [['--task', 'x.json', '--rank', '0'], "--rank: '0' is not a whole number of 1 or more"],
+  [['--task', 'x.json', '--tops', '5,x'], "--tops: 'x' is not a whole number of 1 or more"],
+  [['--task', 'x.json', '--adapter', 'folder'], "unknown option '--adapter'"],
   [['--task', 'x.json'], 'tokenizer.json'],
 ])('lens with %j is refused', async (options, sentence) => {
   const out = join(temporaryFolder(), 'out');
@@ -29,6 +31,23 @@ test.each([
 test('what stands at the output is not replaced', async () => {
   const { code, err } = await call(['lens', tiny, temporaryFolder(), '--task', 'x.json']);
   expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining('already exists') });
+});
+
+test('an unfinished run is neither lost by accident nor resumed where there is none', async () => {
+  const out = join(temporaryFolder(), 'out');
+  const lens = (...more: readonly string[]) => call(['lens', tiny, out, '--task', 'x.json', ...more]);
+  const none = await lens('--resume');
+  expect(none).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('out.state.json: there is no unfinished run to'),
+  });
+  writeFileSync(`${out}.state.json`, '{"settings":{"seed":1},"sums":{}}');
+  const lost = await lens();
+  expect(lost).toMatchObject({ code: 2, err: expect.stringContaining('out.state.json: holds an unfinished run (') });
+  const other = await lens('--resume');
+  expect(other).toMatchObject({ code: 2, err: expect.stringContaining('seed was 1 and is 0') });
+  expect((await lens('--force')).err).toContain('tokenizer.json'); // on to the model
+  expect(existsSync(`${out}.state.json`)).toBe(true);
 });
 
 test('lens apply asks for heads', async () => {
@@ -54,7 +73,19 @@ describe.skipIf(skip)(`on SmolLM2${reason}`, () => {
   test('finds heads, writes lenses and a report, and reuses the scores', async () => {
     const folder = temporaryFolder();
     const [out, again] = [join(folder, 'lens'), join(folder, 'again')];
-    const first = await call(['lens', model, out, '--task', task(), '--entities', names(), ...quick, '--json']);
+    const sweeps = ['--ranks', '8,576', '--tops', '5,21'];
+    const first = await call([
+      'lens',
+      model,
+      out,
+      '--task',
+      task(),
+      '--entities',
+      names(),
+      ...sweeps,
+      ...quick,
+      '--json',
+    ]);
     expect(first.code).toBe(0);
     const { heads, accuracy, tasks, concept, ablation } = JSON.parse(first.out);
     expect(heads).toHaveLength(270);
@@ -74,9 +105,24 @@ describe.skipIf(skip)(`on SmolLM2${reason}`, () => {
     expect(concept.clean - concept.corrupted).toBeGreaterThan(0.05);
     expect(tasks[0]).toMatchObject({ name: 'country-capital', candidates: 12, lines: 30, chance: 1 / 12 });
     expect(tasks[0].settings.raw.layers).toHaveLength(30);
+    const { settings, sweeps: swept } = tasks[0];
+    for (const kind of ['concept', 'token'] as const) {
+      const own = settings[kind].layers[swept.layer]; // full rank and as many heads are the lens itself
+      expect(swept.ranks[1]).toMatchObject({ size: 576, [kind]: own });
+      expect(swept.tops[1]).toMatchObject({ size: 21, [kind]: own });
+    }
+    expect(swept.ranks[0].concept.layer).toBe(swept.layer);
     expect(ablation.none.copying).toBeGreaterThan(ablation.token.copying);
     expect(readdirSync(out).sort()).toEqual(
-      ['concept.safetensors', 'cria.json', 'heads.json', 'report.html', 'results.json', 'token.safetensors'].sort(),
+      [
+        'concept.safetensors',
+        'cria.json',
+        'heads.json',
+        'heads.svg',
+        'report.html',
+        'results.json',
+        'token.safetensors',
+      ].sort(),
     );
     expect(readdirSync(folder)).toEqual(['lens']);
 
@@ -91,6 +137,9 @@ describe.skipIf(skip)(`on SmolLM2${reason}`, () => {
         join(out, 'heads.json'),
         '--rank',
         '16',
+        '--ranks',
+        '16',
+        '--fold-norm',
         ...quick,
         '--json',
       ],
@@ -100,6 +149,11 @@ describe.skipIf(skip)(`on SmolLM2${reason}`, () => {
     const header = readFileSync(join(again, 'concept.safetensors')).subarray(8, 1000).toString();
     expect(header).toContain('"U":{"dtype":"F32","shape":[576,16]');
     expect(header).toContain('"rank":"16"');
+    expect(header).toContain('"norm_folded":"true"');
+    const folded = JSON.parse(readFileSync(join(again, 'results.json'), 'utf8'));
+    expect(folded.foldNorm).toBe(true);
+    const [{ settings: bounded, sweeps: same }] = folded.tasks;
+    expect(same.ranks[0].concept.whole).toEqual(bounded.concept.layers[same.layer].whole);
 
     const words = ['--heads', join(out, 'heads.json'), '--threads', '1', '--json'];
     const applied = await call(['lens', 'apply', model, 'Paris - France + Italy', '--lens', 'raw', ...words]);
@@ -116,6 +170,7 @@ describe.skipIf(skip)(`on SmolLM2${reason}`, () => {
 
   test.each([
     [['--top', '271'], '--top: the model has 270 heads, not 271 (give fewer)'],
+    [['--tops', '5,271'], '--tops: the model has 270 heads, not 271 (give fewer)'],
     [['--filler', 'nowhere.txt'], 'nowhere.txt: cannot be read'],
     [['--heads', 'nowhere.json'], 'nowhere.json: cannot be read'],
   ])('%j is refused', async (options, sentence) => {

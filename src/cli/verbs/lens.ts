@@ -2,7 +2,7 @@ import { CriaError, refuseExisting } from '../../base/index.ts';
 import type { LensResult } from '../../methods/vector-arithmetic/index.ts';
 import { figure } from '../format.ts';
 import { modelPath } from '../model-path.ts';
-import { argument, flag, integer, repeated, text } from '../options.ts';
+import { argument, flag, integer, integers, repeated, text } from '../options.ts';
 import { forceOption, modelArgument } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 
@@ -20,6 +20,9 @@ export const verb = defineVerb({
     length: integer('tokens of filler and name in a prompt', { default: 30, min: 8, max: 1000 }),
     top: integer('heads in a lens (default: 80 of 1024)', { min: 1 }),
     rank: integer('rank of the lenses (default: as the heads give it)', { min: 1 }),
+    foldNorm: flag('lenses as heads see states: behind the norm of their layer'),
+    ranks: integers('ranks of lenses that are compared on every task, as in 8,32,128', 1),
+    tops: integers('numbers of heads of lenses that are compared on every task, as in 5,21,43', 1),
     resume: flag('go on with an interrupted run'),
     force: forceOption,
   },
@@ -28,7 +31,8 @@ export const verb = defineVerb({
     'lens model.gguf lens-64 --task country-capital.json --heads lens/heads.json --rank 64',
   ],
   async run({ args, options, progress, signal, print }) {
-    const { task: tasks, entities, filler, candidates, heads, threads, resume, force, ...numbers } = options;
+    const { json: _, quiet: __, threads, resume, force, ...said } = options;
+    const { task: tasks, entities, filler, candidates, heads, prompts, length, seed, ...lenses } = said;
     if (tasks.length === 0) throw new CriaError('there is no task', { remedy: 'give --task country-capital.json' });
     refuseExisting(args.out, force);
     const { originOf } = await import('../../artifact/index.ts');
@@ -38,23 +42,22 @@ export const verb = defineVerb({
     const { loadModel } = await import('../../model/index.ts');
     const { openTokenizer } = await import('../../tokenizer/index.ts');
 
+    const prompted = { model: args.model, tasks, entities, filler, prompts, length, seed };
+    const state = openState(args.out, prompted, { resume, force });
     const model = loadModel(modelPath(args.model), { threads, precision: 'f32', progress });
     try {
-      const { prompts, length, top, rank, seed } = numbers;
       const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
-      const prompted = { model: args.model, tasks, entities, filler, prompts, length, seed };
-      const state = openState(args.out, prompted, resume);
       const result = await vectorArithmetic(
         model,
         tokenizer,
         {
-          ...{ tasks, entities, filler, prompts, length, top, rank, seed },
+          ...{ tasks, entities, filler, prompts, length, seed, ...lenses },
           candidates: candidates === undefined ? undefined : await linesIn(candidates),
           scores: heads === undefined ? undefined : readHeads(heads, model.config),
         },
         { progress, signal, begun: state.begun, save: state.save },
       );
-      const origin = originOf('lens', args.model, { ...prompted, candidates, heads, top, rank }, seed);
+      const origin = originOf('lens', args.model, { ...prompted, candidates, heads, ...lenses }, seed);
       await writeLensFolder(args.out, model, result, origin, force);
       state.clear();
       print(summary(result, args.out));
@@ -127,5 +130,6 @@ function summary({ scores, lenses, tasks, accuracy, ablation }: LensResult, out:
   lines.push(
     `copying / mapping with heads held at their means: ${(['none', 'concept', 'token', 'random'] as const).map(left).join(', ')}`,
   );
-  return `${lines.join('\n')}\n${out}: report.html, heads.json, results.json, concept.safetensors, token.safetensors\n`;
+  lines.push(`${out}: report.html, heads.svg, heads.json, results.json, concept.safetensors, token.safetensors`);
+  return `${lines.join('\n')}\n`;
 }

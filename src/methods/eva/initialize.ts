@@ -1,18 +1,11 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Origin, writeAdapterFolder, writeTexts } from '../../artifact/index.ts';
-import { CriaError, refuseExisting } from '../../base/index.ts';
+import { refuseExisting, refuseOtherSettings, refuseUnfinished, type Settings } from '../../base/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import { picture, writePage } from '../../report/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
-import {
-  batchOrder,
-  type Example,
-  refuseOtherSettings,
-  type Sequencing,
-  type Settings,
-  sequencesIn,
-} from '../../train/index.ts';
+import { batchOrder, type Example, type Sequencing, sequencesIn } from '../../train/index.ts';
 import { type InputGroup, inputGroups } from './groups.ts';
 import type { EvaOptions } from './options.ts';
 import { evaPage, rankMap } from './report.ts';
@@ -116,26 +109,16 @@ function groupsOf({ config }: LoadedModel, { targets }: Settings): InputGroup[] 
   return inputGroups(config, isList ? targets : []);
 }
 
-/**
- * From where a run goes on. @throws CriaError when it is asked to and there is nothing, or what there is was begun with
- * other options; or when it is not asked to and would lose an unfinished run.
- */
+/** From where a run goes on. @throws CriaError when it would lose an unfinished one, or what there is does not serve. */
 function unfinishedState(
   out: string,
   groups: readonly InputGroup[],
   settings: Settings,
-  { resume, force }: InitializeOptions,
+  options: InitializeOptions,
 ): EvaState | undefined {
   const path = join(unfinishedFolder(out), stateFile);
-  const isThere = existsSync(path);
-  if (!resume && isThere && !force) {
-    const remedy = '--resume goes on with it, --force begins again';
-    throw new CriaError('holds an unfinished run', { where: unfinishedFolder(out), remedy });
-  }
-  if (!resume) return undefined;
-  if (!isThere) {
-    throw new CriaError('there is no unfinished run to resume', { where: out, remedy: 'begin without --resume' });
-  }
+  refuseUnfinished(unfinishedFolder(out), existsSync(path), options);
+  if (!options.resume) return undefined;
   const saved = readState(path, () => groups);
   refuseOtherSettings(path, saved.settings, settings);
   return saved.state;

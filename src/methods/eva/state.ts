@@ -1,6 +1,5 @@
-import { CriaError } from '../../base/index.ts';
+import { CriaError, type Settings } from '../../base/index.ts';
 import { openSafetensors, type SafetensorsFile, type TensorToWrite, writeSafetensors } from '../../checkpoint/index.ts';
-import type { Settings } from '../../train/index.ts';
 import type { InputGroup } from './groups.ts';
 import type { Pca } from './incremental-pca.ts';
 

@@ -5,11 +5,11 @@ import { readJson } from '../../data/index.ts';
 import type { Rows } from '../../linalg/index.ts';
 import { type LoadedModel, openForward } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
-import { allHeads, topHeads, usualShare } from './heads.ts';
+import { allHeads, topHeads, usualTop } from './heads.ts';
 import { readHeads } from './heads-file.ts';
-import type { TaskResult } from './judge.ts';
-import { lensesOf } from './ov.ts';
+import { lensesOf, refuseAdapters } from './ov.ts';
 import { openReadOut } from './readout.ts';
+import type { LensResult } from './result.ts';
 import { openGeometry } from './settings.ts';
 import { linesIn } from './sources.ts';
 import { wordPaths, wordVectors } from './words.ts';
@@ -27,7 +27,7 @@ export interface Applied {
 export interface Expression {
   /** Words with + and - between them. */
   readonly expression: string;
-  /** heads.json; the results beside it tell layer, prefix and candidates where they are not given. */
+  /** heads.json; the results beside it tell of folded norms, and layer, prefix and candidates where they are not given. */
   readonly heads: string;
   readonly lens: 'concept' | 'token' | 'all' | 'raw';
   readonly candidates?: string;
@@ -47,7 +47,7 @@ const usualDepth = 0.6; // of the layers, where meaning was clearest (Feucht, Wa
 
 /**
  * Arithmetic with words through a lens: the words nearest to the sum, and what the head reads from it.
- * @throws CriaError when the expression has no words, or there is nothing to choose from.
+ * @throws CriaError when the expression has no words, there is nothing to choose from, or the model has adapters.
  */
 export async function applyLens(
   model: LoadedModel,
@@ -56,10 +56,12 @@ export async function applyLens(
   { progress, signal }: { readonly progress: Progress; readonly signal?: AbortSignal },
 ): Promise<Applied> {
   const { config, path } = model;
+  refuseAdapters(model);
   const terms = termsOf(asked.expression);
   const given = terms.map(({ word }) => word);
   const scores = readHeads(asked.heads, config);
-  const task = taskWith(given, asked.heads);
+  const { tasks = [], foldNorm = false } = resultsBeside(asked.heads);
+  const task = tasks.find(({ candidates }) => given.every((word) => candidates.includes(word)));
   const others = asked.candidates === undefined ? task?.candidates : await linesIn(asked.candidates);
   if (!others) {
     throw new CriaError('no task beside the heads has all of these words', {
@@ -74,7 +76,7 @@ export async function applyLens(
   const prefix = asked.prefix ?? task?.prefix ?? '';
   const words = [...new Set([...given, ...others])];
   const forward = await openForward(model, { read: wordPaths(config), precision: 'f32' });
-  const geometry = await openGeometry(model);
+  const geometry = await openGeometry(model, foldNorm);
   const readOut = await openReadOut(model);
   try {
     const { layers } = await wordVectors({ forward, config, tokenizer, path, progress, signal }, words, prefix);
@@ -101,8 +103,8 @@ export async function applyLens(
 
   async function lensOf(kind: 'concept' | 'token' | 'all'): Promise<Rows> {
     const all = allHeads(config);
-    const k = asked.top ?? Math.max(1, Math.round(usualShare * all.length));
-    const [lens] = await lensesOf(model, [kind === 'all' ? all : topHeads(scores[kind], k)], signal);
+    const chosen = kind === 'all' ? all : topHeads(scores[kind], asked.top ?? usualTop(all.length));
+    const [lens] = await lensesOf(model, [chosen], { foldNorm, signal });
     return lens as Rows;
   }
 }
@@ -121,12 +123,10 @@ export function termsOf(expression: string): Term[] {
   });
 }
 
-/** The task of the results beside heads.json that has all of the words. */
-function taskWith(words: readonly string[], headsFile: string): TaskResult | undefined {
+/** The results beside heads.json, where they are. */
+function resultsBeside(headsFile: string): Partial<Pick<LensResult, 'tasks' | 'foldNorm'>> {
   const file = join(dirname(headsFile), 'results.json');
-  if (!existsSync(file)) return undefined;
-  const { tasks = [] } = readJson(file) as { tasks?: readonly TaskResult[] };
-  return tasks.find(({ candidates }) => words.every((word) => candidates.includes(word)));
+  return existsSync(file) ? (readJson(file) as Partial<LensResult>) : {};
 }
 
 function rowOf({ columns, data }: Rows, row: number): Float32Array {

@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
-import type { Origin } from '../../artifact/index.ts';
-import { writeFileAtomically, writeFolderAtomically } from '../../base/index.ts';
+import { json, type Origin, writeTexts } from '../../artifact/index.ts';
+import { writeFolderAtomically } from '../../base/index.ts';
 import { type Checkpoint, type TensorToWrite, writeSafetensors } from '../../checkpoint/index.ts';
 import type { Rows } from '../../linalg/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
-import { writePage } from '../../report/index.ts';
+import { picture, writePage } from '../../report/index.ts';
 import { nameOf } from './heads.ts';
 import { toStored } from './heads-file.ts';
-import { lensPage } from './report.ts';
-import type { Lens, LensResult } from './run.ts';
+import { headMaps, lensPage } from './report.ts';
+import type { Lens, LensResult } from './result.ts';
 import { type ScoreKind, scoreKinds } from './scores.ts';
 
 /**
- * Writes what a run has found, whole or not at all: heads.json, results.json, the lenses as safetensors,
- * report.html, cria.json.
+ * Writes what a run has found, whole or not at all: heads.json and its picture heads.svg, results.json, the lenses as
+ * safetensors, report.html, cria.json.
  * @throws CriaError when something stands at `path` and `force` is not set, or it cannot be written.
  */
 export async function writeLensFolder(
@@ -29,23 +29,21 @@ export async function writeLensFolder(
     const { heads: _, ...summary } = scores[kind];
     return [kind, summary];
   });
-  const texts: Record<string, object> = {
-    'heads.json': toStored({ concept: scores.concept.heads, token: scores.token.heads }),
-    'results.json': { ...rest, scores: Object.fromEntries(summaries) },
-    'cria.json': origin,
+  const texts: Record<string, string> = {
+    'heads.json': `${JSON.stringify(toStored({ concept: scores.concept.heads, token: scores.token.heads }))}\n`,
+    'results.json': `${JSON.stringify({ ...rest, scores: Object.fromEntries(summaries) })}\n`,
+    'heads.svg': await picture(headMaps(result)),
+    'cria.json': json(origin),
   };
   const fingerprint = fingerprintOf(model.checkpoint);
   await writeFolderAtomically(path, force, async (folder) => {
-    for (const [name, content] of Object.entries(texts)) {
-      const bytes = new TextEncoder().encode(`${JSON.stringify(content)}\n`);
-      await writeFileAtomically(join(folder, name), (append) => append(bytes));
-    }
+    await writeTexts(folder, texts);
     await writePage(
       join(folder, 'report.html'),
       lensPage(result, `Concept and token heads of ${basename(model.path)}`),
     );
     for (const kind of scoreKinds) {
-      const metadata = metadataOf(kind, lenses[kind], fingerprint);
+      const metadata = metadataOf(kind, lenses[kind], result.foldNorm, fingerprint);
       await writeSafetensors(join(folder, `${kind}.safetensors`), tensorsOf(lenses[kind]), metadata);
     }
   });
@@ -62,14 +60,19 @@ function tensorsOf({ matrix, factors }: Lens): TensorToWrite[] {
   return factors ? [tensor('U', factors.out), tensor('W', factors.value)] : [tensor('L', matrix)];
 }
 
-function metadataOf(kind: ScoreKind, { heads, matrix, factors }: Lens, model: string): Record<string, string> {
+function metadataOf(
+  kind: ScoreKind,
+  { heads, matrix, factors }: Lens,
+  foldNorm: boolean,
+  model: string,
+): Record<string, string> {
   return {
     kind,
     model,
     heads: heads.map(nameOf).join(' '),
     k: String(heads.length),
     rank: String(factors?.value.rows ?? matrix.rows),
-    norm_folded: 'false',
+    norm_folded: String(foldNorm),
   };
 }
 

@@ -14,18 +14,25 @@ export interface ScoredHead extends Head {
   readonly standardError?: number;
 }
 
-/** The share of the heads that a lens takes. (80 of Llama-2-7B's 1024) */
-export const usualShare = 80 / 1024;
+const usualShare = 80 / 1024; // of Llama-2-7B's heads (Feucht, Wallace and Bau 2025, the authors' code)
 
 export function allHeads({ layers, heads }: Pick<Config, 'layers' | 'heads'>): Head[] {
   return Array.from({ length: layers * heads }, (_, i) => ({ layer: Math.floor(i / heads), head: i % heads }));
 }
 
-/** The heads of the highest scores; of equal ones the earlier first. @throws CriaError when there are fewer than `k`. */
+/** How many heads a lens takes where it is not told. */
+export function usualTop(heads: number): number {
+  return Math.max(1, Math.round(usualShare * heads));
+}
+
+/** @throws CriaError when the option `where` asks for more heads than there are. */
+export function refuseTooMany(k: number, heads: number, where: string): void {
+  if (k > heads) throw new CriaError(`the model has ${heads} heads, not ${k}`, { where, remedy: 'give fewer' });
+}
+
+/** The heads of the highest scores, of equal ones the earlier first. @throws CriaError when they are fewer than `k`. */
 export function topHeads(scored: readonly ScoredHead[], k: number): ScoredHead[] {
-  if (k > scored.length) {
-    throw new CriaError(`the model has ${scored.length} heads, not ${k}`, { where: '--top', remedy: 'give fewer' });
-  }
+  refuseTooMany(k, scored.length, '--top');
   return [...scored].sort((a, b) => b.score - a.score || a.layer - b.layer || a.head - b.head).slice(0, k);
 }
 

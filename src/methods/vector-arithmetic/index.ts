@@ -1,7 +1,9 @@
 export { applyLens } from './apply.ts';
 export { writeLensFolder } from './folder.ts';
 export { readHeads } from './heads-file.ts';
+export { lensDefaults } from './options.ts';
 export { lensPage } from './report.ts';
-export { type LensResult, vectorArithmetic } from './run.ts';
+export type { LensResult } from './result.ts';
+export { vectorArithmetic } from './run.ts';
 export { linesIn } from './sources.ts';
 export { openState } from './state.ts';

@@ -7,6 +7,7 @@ import { exampleQuestions } from './ablation.ts';
 import { halves, indexed, type LineIndexes } from './analogies.ts';
 import { openReadOut } from './readout.ts';
 import type { Geometry, SettingResult, View } from './settings.ts';
+import { type Sizes, type Sweeps, sweepsOf } from './sweeps.ts';
 import { pairsOf, type Task, wordsOf } from './tasks.ts';
 import { type WordVectors, wordPaths, wordVectors } from './words.ts';
 
@@ -18,6 +19,8 @@ export type SettingName = (typeof settingNames)[number];
 export interface Views extends Record<'concept' | 'token' | 'all', View> {
   readonly random: readonly View[];
   readonly layerMatched: readonly View[];
+  /** Lenses of other ranks and other numbers of heads. */
+  readonly sizes: Sizes<View>;
 }
 
 /** Draws of heads that no score has chosen. */
@@ -52,6 +55,8 @@ export interface TaskResult {
   readonly readOut: Readonly<Record<'raw' | 'concept' | 'token' | 'all', number>>;
   /** The share of the pairs that the model completes after five examples. */
   readonly inContext: number;
+  /** Lenses of other sizes, where they were asked for. */
+  readonly sweeps: Sweeps;
   readonly picture: Picture;
 }
 
@@ -128,6 +133,7 @@ export async function judgeTasks(
           all: await read('all'),
         },
         inContext: shots.accuracy,
+        sweeps: await sweepsOf(views.sizes, settings, (layer, view) => geometry.judgeAt(layer, vectors, lines, view)),
         picture: await pictureOf(task, vectors, geometry, views.concept, settings.concept.best.layer),
       });
       progress.step('tasks', results.length, tasks.length, 'tasks');

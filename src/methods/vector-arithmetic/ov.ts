@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../../base/index.ts';
+import { CriaError, throwIfAborted } from '../../base/index.ts';
 import { compile, type Value, value } from '../../engine/index.ts';
 import { type Rows, topSingular } from '../../linalg/index.ts';
 import { type Config, type LoadedModel, layerPrefix } from '../../model/index.ts';
@@ -40,12 +40,13 @@ export function headFactors(
 
 /**
  * The lens of each set of heads: the sum of their OV matrices [width, width], whatever layers they come from.
- * (Feucht, Wallace and Bau 2025) Each layer's weights are read once for all sets.
+ * (Feucht, Wallace and Bau 2025) Each layer's weights are read once for all sets. With `foldNorm` each
+ * OV is multiplied by the gain of the norm before it, O V diag(gain): what heads do to states of a root mean square of 1.
  */
 export async function lensesOf(
   model: LoadedModel,
   sets: readonly (readonly Head[])[],
-  signal?: AbortSignal,
+  { foldNorm, signal }: { readonly foldNorm: boolean; readonly signal?: AbortSignal },
 ): Promise<Rows[]> {
   const { config, checkpoint, device, threads } = model;
   const { width, layers } = config;
@@ -58,8 +59,9 @@ export async function lensesOf(
       throwIfAborted(signal);
       const chosen = sets.map((set) => set.filter((each) => each.layer === layer).map(({ head }) => head));
       if (chosen.every(({ length }) => length === 0)) continue;
-      const read = (name: string) => checkpoint.readFloat32(`${layerPrefix(layer)}self_attn.${name}.weight`);
-      const [output, values] = [read('o_proj'), read('v_proj')];
+      const read = (name: string) => checkpoint.readFloat32(`${layerPrefix(layer)}${name}.weight`);
+      const [output, plain] = [read('self_attn.o_proj'), read('self_attn.v_proj')];
+      const values = foldNorm ? timesColumns(plain, read('input_layernorm'), config.normOffset) : plain;
       for (const [i, heads] of chosen.entries()) {
         if (heads.length === 0) continue;
         const factors = headFactors(config, output, values, heads);
@@ -73,6 +75,11 @@ export async function lensesOf(
   }
 }
 
+/** A matrix with each column multiplied by the gain of its place. */
+function timesColumns(matrix: Float32Array, gains: Float32Array, offset: number): Float32Array {
+  return matrix.map((x, i) => x * ((gains[i % gains.length] as number) + offset));
+}
+
 /** A lens of low rank, out times value: U [width, rank] with the singular values, W [rank, width]. */
 export async function truncated(lens: Rows, rank: number, { device, threads }: LoadedModel): Promise<Factors> {
   const { left, values, right } = await topSingular(lens, rank, { device, threads });
@@ -82,6 +89,16 @@ export async function truncated(lens: Rows, rank: number, { device, threads }: L
     out[row * left.rows + r] = x * (values[r] as number);
   }
   return { out: { rows: left.columns, columns: left.rows, data: out }, value: right };
+}
+
+/**
+ * Rows [rank, width] of which the first r give vectors the inner products that the lens of rank r gives them: its
+ * largest singular values times the right singular vectors. The left ones are orthonormal, and change none.
+ */
+export async function principalRows(lens: Rows, rank: number, { device, threads }: LoadedModel): Promise<Rows> {
+  const { values, right } = await topSingular(lens, rank, { device, threads });
+  const data = right.data.map((x, i) => x * (values[Math.floor(i / right.columns)] as number));
+  return { ...right, data };
 }
 
 /** The dense matrix of two factors. */
@@ -94,6 +111,15 @@ export async function productOf(factors: Factors, { device, threads }: LoadedMod
   } finally {
     await program.dispose();
   }
+}
+
+/** @throws CriaError when the model has adapters: what its heads do is not what its weights say. */
+export function refuseAdapters({ adaptation, path }: LoadedModel): void {
+  if (adaptation.values.size === 0) return;
+  throw new CriaError('heads of a model with adapters are not measured', {
+    where: path,
+    remedy: 'fold them into the weights with cria merge',
+  });
 }
 
 export const asValue = ({ rows, columns, data }: Rows): Value<'f32'> => value('f32', [rows, columns], data);

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { rerun } from '../../../test/methods/rerun.ts';
-import { distance, goldenNames, goldenPath, opened } from '../../../test/model/goldens.ts';
+import { distance, goldenNames, goldenPath, opened, withWeights } from '../../../test/model/goldens.ts';
 import { randomFrom } from '../../base/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import { openPatching, type PromptPair } from './patching.ts';
@@ -26,7 +26,7 @@ function pairsFor({ config }: LoadedModel, length: number, howMany = 2): PromptP
 }
 
 test.each(goldens)(
-  '%s: the endings of patched heads are what full reruns give, for one position and for two',
+  '%s: the endings of patched heads are what full reruns give, for one position and for two (oracle 7)',
   async (name) => {
     const model = opened(goldenPath(name));
     const { layers, heads } = model.config;
@@ -62,7 +62,7 @@ test('both plans give the same probabilities', async () => {
   expect(distance(whole?.patched as Float64Array, byLayer?.patched as Float64Array)).toBe(0);
 });
 
-test('a text patched into itself changes nothing', async () => {
+test('a text patched into itself changes nothing (oracle 6)', async () => {
   const model = opened(goldenPath('llama-gqa'));
   const pairs = pairsFor(model, 20).map(({ clean, target }) => ({ clean, corrupted: clean, target }));
   const { corrupted, patched } = await patching(model, 2).run(pairs);
@@ -70,7 +70,25 @@ test('a text patched into itself changes nothing', async () => {
   for (const [i, p] of patched.entries()) expect(p).toBeCloseTo(corrupted[Math.floor(i / heads)] as number, 6);
 });
 
-test('every head patched at the last position makes the next token the clean one', async () => {
+test('a head that writes nothing changes nothing (oracle 6)', async () => {
+  const silentHead = 1;
+  const model = opened(goldenPath('llama-gqa'));
+  const { layers, heads, headSize, width } = model.config;
+  const muted = withWeights(model, (name, values) => {
+    if (!name.endsWith('layers.1.self_attn.o_proj.weight')) return;
+    for (let row = 0; row < width; row++)
+      values.fill(0, (row * heads + silentHead) * headSize, (row * heads + silentHead + 1) * headSize);
+  });
+  const pairs = pairsFor(muted, 20);
+  const { corrupted, patched } = await patching(muted, 1).run(pairs);
+  for (const [i, before] of corrupted.entries()) {
+    const at = (head: number) => patched[i * layers * heads + heads + head] as number;
+    expect(at(silentHead)).toBeCloseTo(before, 7);
+    expect(Math.abs(at(silentHead + 1) - before)).toBeGreaterThan(1e-6);
+  }
+});
+
+test('every head patched at the last position makes the next token the clean one (oracle 5)', async () => {
   const model = opened(goldenPath('llama-gqa'));
   const { layers, heads } = model.config;
   const all = Array.from({ length: layers * heads }, (_, i) => ({ layer: Math.floor(i / heads), head: i % heads }));

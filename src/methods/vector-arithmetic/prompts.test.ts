@@ -5,7 +5,7 @@ import { conceptPair, drawEntities, entityLengths, entityPrompts, randomEntities
 const parts = { beginning: 1, newline: 2, filler: Array.from({ length: 500 }, (_, i) => 10 + (i % 90)), length: 30 };
 
 test.each(entityLengths)(
-  'prompts of %d tokens have equal lengths and ends, and no filler begins the entity',
+  'prompts of %d tokens have equal lengths and ends, and no filler begins the entity (oracle 8)',
   (length) => {
     const entity = [11, 12, 13, 14, 15].slice(0, length);
     const random = randomFrom(length);
@@ -22,7 +22,7 @@ test.each(entityLengths)(
   },
 );
 
-test('concept prompts ask for the second token after the first, token prompts for the first after the filler', () => {
+test('concept prompts ask for the second token after the first, token prompts for the first after the filler (oracle 8)', () => {
   const made = entityPrompts(parts, [11, 12, 13], randomFrom(1));
   expect(conceptPair(made)).toEqual({ clean: made.clean, corrupted: made.corrupted, target: 12 });
   const pair = tokenPair(made);

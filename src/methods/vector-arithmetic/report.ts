@@ -1,7 +1,7 @@
-import type { HeatMap, LineChart, Page, Part, Scatter, Table } from '../../report/index.ts';
-import { nameOf, type ScoredHead } from './heads.ts';
+import type { HeatMap, HeatMaps, LineChart, Page, Part, Scatter, Table } from '../../report/index.ts';
+import { nameOf, type ScoredHead, topHeads } from './heads.ts';
 import { type Picture, type SettingName, settingNames, type TaskResult } from './judge.ts';
-import type { LensResult } from './run.ts';
+import type { LensResult } from './result.ts';
 import { scoreKinds } from './scores.ts';
 
 /** What each setting is called for a person. */
@@ -28,26 +28,42 @@ export function lensPage(result: LensResult, title: string): Page {
       `The model itself, shown five examples, completes ${percent(accuracy.inContext)}.`,
     sections: [
       { title: 'Heads', parts: headParts(result) },
-      { title: 'Analogies', parts: [accuracyTable(tasks), ...tasks.map(byLayer)] },
+      {
+        title: 'Analogies',
+        parts: [
+          accuracyTable(tasks),
+          readOutTable(tasks),
+          ...tasks.flatMap((task) => [byLayer(task), ...bySize(task)]),
+        ],
+      },
       { title: 'Words before and behind the lens', parts: tasks.slice(0, 2).flatMap(pictures) },
       { title: 'Without these heads', parts: [ablationTable(result)] },
     ],
   };
 }
 
+/** Concept and token scores of every head, side by side. */
+export function headMaps({ scores }: Pick<LensResult, 'scores'>): HeatMaps {
+  const best = scoreKinds.map((kind) => {
+    const names = topHeads(scores[kind].heads, 1).map(nameOf);
+    return `the ${kind} score is highest at ${names}`;
+  });
+  return {
+    kind: 'heat',
+    title: 'What each head does alone',
+    alt: `Two maps of layers and heads: ${best.join(', ')}.`,
+    value: 'score, as a share of the largest',
+    scale: 'diverging',
+    rows: 'layer',
+    columns: 'head',
+    maps: scoreKinds.map((kind) => mapOf(`${kind} heads`, scores[kind].heads)),
+  };
+}
+
 function headParts({ scores, attention, lenses }: LensResult): Part[] {
   const lookers = { concept: 'attention to the end of names', token: 'attention to the next token' };
   return [
-    {
-      kind: 'heat',
-      title: 'What each head does alone',
-      alt: 'A map of layers and heads for each of the two scores',
-      value: 'score, as a share of the largest',
-      scale: 'diverging',
-      rows: 'layer',
-      columns: 'head',
-      maps: scoreKinds.map((kind) => mapOf(`${kind} heads`, scores[kind].heads)),
-    },
+    headMaps({ scores }),
     ...(attention
       ? [
           {
@@ -62,16 +78,22 @@ function headParts({ scores, attention, lenses }: LensResult): Part[] {
           },
         ]
       : []),
-    ...scoreKinds.map(
-      (kind): Table => ({
-        kind: 'table',
-        title: `The first ${kind} heads`,
-        columns: [{ label: 'head' }, { label: 'score' }],
-        rows: lenses[kind].heads.slice(0, 12).map((head) => [nameOf(head), scoreCell(head)]),
-      }),
-    ),
+    {
+      kind: 'table',
+      title: 'The first heads of both lenses',
+      columns: ['', ...scoreKinds.flatMap((kind) => [`${kind} head`, 'score'])].map((label) => ({ label })),
+      rows: lenses.concept.heads.slice(0, firstHeads).map((_, i) => [
+        String(i + 1),
+        ...scoreKinds.flatMap((kind) => {
+          const head = lenses[kind].heads[i] as ScoredHead;
+          return [nameOf(head), scoreCell(head)];
+        }),
+      ]),
+    },
   ];
 }
+
+const firstHeads = 12;
 
 function mapOf(title: string, heads: readonly ScoredHead[]): HeatMap {
   const count = (of: (head: ScoredHead) => number) => 1 + heads.reduce((most, head) => Math.max(most, of(head)), 0);
@@ -90,18 +112,14 @@ function scoreCell({ score, standardError }: ScoredHead) {
 }
 
 function accuracyTable(tasks: readonly TaskResult[]): Table {
-  const higher = (label: string) => ({ label, better: 'higher' as const });
   return {
     kind: 'table',
     title: 'Accuracy on pairs that have not chosen the layer, the given words being candidates too',
     columns: [
-      { label: 'task' },
-      ...settingNames.map((name) => higher(titles[name])),
-      { label: 'random heads' },
-      { label: 'heads of the same layers' },
-      { label: '5 examples' },
-      { label: 'chance' },
-    ],
+      'task',
+      ...settingNames.map((name) => titles[name]),
+      ...['random heads', 'heads of the same layers', '5 examples', 'chance'],
+    ].map((label) => ({ label })),
     rows: tasks.map(({ name, settings, random, layerMatched, inContext, chance }) => [
       name,
       ...settingNames.map((setting) => settings[setting].best.judge.accuracy),
@@ -110,6 +128,17 @@ function accuracyTable(tasks: readonly TaskResult[]): Table {
       inContext,
       chance,
     ]),
+  };
+}
+
+const readSettings = ['raw', 'concept', 'token', 'all'] as const;
+
+function readOutTable(tasks: readonly TaskResult[]): Table {
+  return {
+    kind: 'table',
+    title: "Share of the same pairs from whose sum the model's head reads the word asked for",
+    columns: [{ label: 'task' }, ...readSettings.map((name) => ({ label: titles[name] }))],
+    rows: tasks.map(({ name, readOut }) => [name, ...readSettings.map((setting) => readOut[setting])]),
   };
 }
 
@@ -125,6 +154,26 @@ function byLayer({ name, settings }: TaskResult): LineChart {
       points: settings[setting].layers.map(({ layer, whole }) => ({ x: layer, y: whole.accuracy })),
     })),
   };
+}
+
+/** Charts of what lenses of other ranks and numbers of heads are worth, where they were asked for. */
+function bySize({ name, sweeps: { layer, ranks, tops } }: TaskResult): LineChart[] {
+  const lenses = [titles.concept, titles.token];
+  const chart = (of: string, sizes: TaskResult['sweeps']['ranks']): LineChart => ({
+    kind: 'lines',
+    title: `${name}: accuracy on pairs that have not chosen the layer, by ${of}, layer ${layer}`,
+    alt: `Lines of accuracy over the ${of} for ${lenses.join(' and ')}`,
+    x: { label: of, log: true },
+    y: { label: 'accuracy' },
+    series: scoreKinds.map((kind) => ({
+      name: titles[kind],
+      points: sizes.map((each) => ({ x: each.size, y: each[kind].judge.accuracy })),
+    })),
+  });
+  return [
+    ...(ranks.length > 0 ? [chart('rank of the lens', ranks)] : []),
+    ...(tops.length > 0 ? [chart('number of heads', tops)] : []),
+  ];
 }
 
 function pictures({ name, picture }: TaskResult): Scatter[] {

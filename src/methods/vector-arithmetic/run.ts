@@ -2,37 +2,29 @@ import { type Progress, randomFrom } from '../../base/index.ts';
 import type { Rows } from '../../linalg/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
-import { type Ablation, ablated, ablationTexts, meanHeads } from './ablation.ts';
+import { ablated, ablationTexts, meanHeads } from './ablation.ts';
 import { attentionPrompt, attentionScores } from './attention.ts';
-import { allHeads, type Head, layerMatchedHeads, randomHeads, type ScoredHead, topHeads, usualShare } from './heads.ts';
-import { judgeTasks, type SettingName, settingNames, type TaskResult } from './judge.ts';
-import { type Factors, lensesOf, productOf, truncated } from './ov.ts';
+import {
+  allHeads,
+  type Head,
+  layerMatchedHeads,
+  randomHeads,
+  refuseTooMany,
+  type ScoredHead,
+  topHeads,
+  usualTop,
+} from './heads.ts';
+import { judgeTasks } from './judge.ts';
+import type { LensOptions } from './options.ts';
+import { lensesOf, productOf, refuseAdapters, truncated } from './ov.ts';
 import { conceptPair, drawEntities, entityPrompts, type PromptParts, randomEntities, tokenPair } from './prompts.ts';
+import { type Lens, type LensResult, meanAccuracy } from './result.ts';
 import { type HeadScores, headScores, type ScoreKind, type ScoreSums, scoreKinds } from './scores.ts';
-import { openGeometry } from './settings.ts';
+import { openGeometry, type View } from './settings.ts';
 import { entitiesFrom, fillerFrom, fillerFromVocabulary } from './sources.ts';
 import { beginningId, newlineId } from './spelling.ts';
+import { rankViews, type Sized } from './sweeps.ts';
 import { readTasks, type Task } from './tasks.ts';
-
-export interface LensOptions {
-  /** Files of analogies or of pairs. */
-  readonly tasks: readonly string[];
-  /** Files: names one a line (by default the tasks' words), text (by default the vocabulary's words), more candidates. */
-  readonly entities?: string;
-  readonly filler?: string;
-  readonly candidates?: readonly string[];
-  /** Scores that were found before. */
-  readonly scores?: Readonly<Record<ScoreKind, readonly ScoredHead[]>>;
-  /** Prompts for each of the two scores. */
-  readonly prompts: number;
-  /** Tokens of filler and entity on either side of a prompt's new line. */
-  readonly length: number;
-  /** Heads in a lens; by default 80 in 1024. */
-  readonly top?: number;
-  /** The rank of the lenses; by default they are the sums as they are. */
-  readonly rank?: number;
-  readonly seed: number;
-}
 
 /** What a run is given besides its options. */
 export interface LensContext {
@@ -43,31 +35,13 @@ export interface LensContext {
   readonly save?: (sums: Partial<Record<ScoreKind, ScoreSums>>) => Promise<void>;
 }
 
-/** A lens of some heads: dense, and its factors where its rank was bounded. */
-export interface Lens {
-  readonly heads: readonly ScoredHead[];
-  readonly matrix: Rows;
-  readonly factors?: Factors;
-}
-
-export interface LensResult {
-  readonly scores: Readonly<Record<ScoreKind, Pick<HeadScores, 'heads'> & Partial<HeadScores>>>;
-  /** What heads look at, where they were scored: the ends of names, and the next token. */
-  readonly attention?: Readonly<Record<ScoreKind, readonly ScoredHead[]>>;
-  readonly lenses: Readonly<Record<ScoreKind, Lens>>;
-  readonly tasks: readonly TaskResult[];
-  /** Means over tasks of the accuracies on the pairs that have not chosen the layer. */
-  readonly accuracy: Readonly<Record<SettingName | 'random' | 'layerMatched' | 'inContext', number>>;
-  readonly ablation: Readonly<Record<'none' | ScoreKind | 'random', Ablation>>;
-}
-
 const draws = 10;
 const attentionPrompts = 256; // at most: what heads look at varies little
 
 /**
  * Concept and token heads of a model, their lenses, and what vector arithmetic through them is worth.
  * (Feucht, Wallace and Bau 2025, Vector Arithmetic in Concept and Token Subspaces)
- * @throws CriaError when a file does not serve, the model has no induction, or has fewer heads than asked for.
+ * @throws CriaError when a file does not serve, or the model has no induction, adapters, or fewer heads than asked for.
  */
 export async function vectorArithmetic(
   model: LoadedModel,
@@ -77,11 +51,10 @@ export async function vectorArithmetic(
 ): Promise<LensResult> {
   const { config } = model;
   const heads = allHeads(config);
-  const k = options.top ?? Math.max(1, Math.round(usualShare * heads.length));
-  topHeads(
-    heads.map((head) => ({ ...head, score: 0 })),
-    k,
-  ); // refuses before the long work
+  const k = options.top ?? usualTop(heads.length);
+  refuseAdapters(model);
+  refuseTooMany(k, heads.length, '--top');
+  for (const size of options.tops) refuseTooMany(size, heads.length, '--tops');
   const tasks = (await Promise.all(options.tasks.map(readTasks))).flat();
   const parts = await promptParts(model, tokenizer, options);
 
@@ -93,23 +66,34 @@ export async function vectorArithmetic(
   const random = randomFrom(options.seed + 1);
   const randoms = Array.from({ length: draws }, () => randomHeads(heads, k, random));
   const matched = Array.from({ length: draws }, () => layerMatchedHeads(heads, concept, random));
-  const sets: (readonly Head[])[] = [concept, token, heads, ...randoms, ...matched];
-  const sums = await lensesOf(model, sets, context.signal);
+  const tops = [...new Set(options.tops)].sort((a, b) => a - b);
+  const sized = tops.flatMap((size) => scoreKinds.map((kind) => topHeads(scores[kind].heads, size)));
+  const sets: (readonly Head[])[] = [concept, token, heads, ...randoms, ...matched, ...sized];
+  const sums = await lensesOf(model, sets, { foldNorm: options.foldNorm, signal: context.signal });
+  const [ofConcept, ofToken, ofAll, ...others] = sums as [Rows, Rows, Rows, ...Rows[]];
   const lens = async (chosen: readonly ScoredHead[], sum: Rows): Promise<Lens> => {
     if (options.rank === undefined) return { heads: chosen, matrix: sum };
     const factors = await truncated(sum, Math.min(options.rank, config.width), model);
     return { heads: chosen, matrix: await productOf(factors, model), factors };
   };
-  const lenses = { concept: await lens(concept, sums[0] as Rows), token: await lens(token, sums[1] as Rows) };
+  const lenses = { concept: await lens(concept, ofConcept), token: await lens(token, ofToken) };
 
-  const geometry = await openGeometry(model);
+  const geometry = await openGeometry(model, options.foldNorm);
   try {
+    const through = others.map(geometry.through);
     const views = {
       concept: geometry.through(lenses.concept.matrix),
       token: geometry.through(lenses.token.matrix),
-      all: geometry.through(sums[2] as Rows),
-      random: sums.slice(3, 3 + draws).map(geometry.through),
-      layerMatched: sums.slice(3 + draws).map(geometry.through),
+      all: geometry.through(ofAll),
+      random: through.slice(0, draws),
+      layerMatched: through.slice(draws, 2 * draws),
+      sizes: {
+        ranks: await rankViews(model, { concept: ofConcept, token: ofToken }, options.ranks, geometry.through),
+        tops: tops.map((size, i): Sized<View> => {
+          const [concept, token] = through.slice(2 * (draws + i)) as [View, View];
+          return { size, concept, token };
+        }),
+      },
     };
     const judged = await judgeTasks(model, tokenizer, tasks, geometry, views, options, context);
     const ablation = await ablations(
@@ -121,7 +105,15 @@ export async function vectorArithmetic(
       options,
       context,
     );
-    return { scores, ...(attention && { attention }), lenses, tasks: judged, accuracy: meanAccuracy(judged), ablation };
+    return {
+      scores,
+      ...(attention && { attention }),
+      lenses,
+      foldNorm: options.foldNorm,
+      tasks: judged,
+      accuracy: meanAccuracy(judged),
+      ablation,
+    };
   } finally {
     await geometry.dispose();
   }
@@ -196,16 +188,5 @@ async function ablations(
     concept: await without(sets.concept),
     token: await without(sets.token),
     random: await without(sets.random ?? []),
-  };
-}
-
-function meanAccuracy(tasks: readonly TaskResult[]): LensResult['accuracy'] {
-  const mean = (of: (task: TaskResult) => number) => tasks.reduce((sum, task) => sum + of(task), 0) / tasks.length;
-  const settings = settingNames.map((name) => [name, mean((task) => task.settings[name].best.judge.accuracy)]);
-  return {
-    ...(Object.fromEntries(settings) as Record<SettingName, number>),
-    random: mean((task) => task.random.mean),
-    layerMatched: mean((task) => task.layerMatched.mean),
-    inContext: mean((task) => task.inContext),
   };
 }

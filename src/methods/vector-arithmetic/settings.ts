@@ -43,14 +43,16 @@ export interface Geometry {
   readonly centred: View;
   /** On the `rank` directions of the largest variance. */
   principal(rank: number): View;
-  /** Through a lens: x -> L x. */
+  /** Through a lens: x -> L x, or L x / rms(x) for lenses that hold the gains of norms. */
   through(lens: Rows): View;
-  /** Analogies at every layer. */
+  /** Analogies at every layer, and at one. */
   judge(vectors: WordVectors, lines: IndexedLines, view: View): Promise<SettingResult>;
+  judgeAt(layer: number, vectors: WordVectors, lines: IndexedLines, view: View): Promise<AtLayer>;
   dispose(): Promise<void>;
 }
 
-export async function openGeometry({ device, threads }: LoadedModel): Promise<Geometry> {
+/** Opens the products; `foldNorm` tells of lenses that they hold the gains of norms. */
+export async function openGeometry({ config, device, threads }: LoadedModel, foldNorm: boolean): Promise<Geometry> {
   const options = { device, threads };
   const x = input('x', 'f32', ['words', 'width']);
   const map = await compile({ y: linear(x, input('lens', 'f32', ['out', 'width'])) }, options);
@@ -61,6 +63,18 @@ export async function openGeometry({ device, threads }: LoadedModel): Promise<Ge
   };
   const outcomes = (gram: Float32Array, lines: readonly LineIndexes[], exclude: boolean) =>
     outcomeOf(ranks(gram, lines, exclude));
+  const judgeAt: Geometry['judgeAt'] = async (layer, vectors, lines, view) => {
+    const seen = asValue(await view(vectors.layers[layer] as Rows));
+    const gram = ((await inner.run({ x: seen })).gram as Value<'f32'>).data;
+    return {
+      layer,
+      choose: outcomes(gram, lines.choose, false),
+      judge: outcomes(gram, lines.judge, false),
+      judgeExcluding: outcomes(gram, lines.judge, true),
+      whole: outcomes(gram, lines.whole, false),
+      wholeExcluding: outcomes(gram, lines.whole, true),
+    };
+  };
   return {
     raw: async (vectors) => vectors,
     centred: async (vectors) => centred(vectors),
@@ -68,23 +82,13 @@ export async function openGeometry({ device, threads }: LoadedModel): Promise<Ge
       const spread = centred(vectors);
       return mapped(spread, (await topSingular(spread, rank, options)).right);
     },
-    through: (lens) => (vectors) => mapped(vectors, lens),
+    through: (lens) => (vectors) => mapped(foldNorm ? normalized(vectors, config.epsilon) : vectors, lens),
     async judge(vectors, lines, view) {
       const layers: AtLayer[] = [];
-      for (const [layer, states] of vectors.layers.entries()) {
-        const seen = asValue(await view(states));
-        const gram = ((await inner.run({ x: seen })).gram as Value<'f32'>).data;
-        layers.push({
-          layer,
-          choose: outcomes(gram, lines.choose, false),
-          judge: outcomes(gram, lines.judge, false),
-          judgeExcluding: outcomes(gram, lines.judge, true),
-          whole: outcomes(gram, lines.whole, false),
-          wholeExcluding: outcomes(gram, lines.whole, true),
-        });
-      }
+      for (const layer of vectors.layers.keys()) layers.push(await judgeAt(layer, vectors, lines, view));
       return { layers, best: bestLayer(layers) };
     },
+    judgeAt,
     async dispose() {
       await Promise.all([map.dispose(), inner.dispose()]);
     },
@@ -92,11 +96,20 @@ export async function openGeometry({ device, threads }: LoadedModel): Promise<Ge
 }
 
 /** The layer of the highest accuracy on the lines that choose; of equal ones that of the higher reciprocal rank. */
-function bestLayer(layers: readonly AtLayer[]): AtLayer {
+export function bestLayer(layers: readonly AtLayer[]): AtLayer {
   return layers.reduce((best, each) => {
     const [a, b] = [best.choose, each.choose];
     return b.accuracy > a.accuracy || (b.accuracy === a.accuracy && b.mrr > a.mrr) ? each : best;
   });
+}
+
+/** Each row divided by its root mean square, as RMSNorm does. */
+function normalized({ rows, columns, data }: Rows, epsilon: number): Rows {
+  const scales = Float64Array.from({ length: rows }, (_, row) => {
+    const squares = data.subarray(row * columns, (row + 1) * columns).reduce((sum, x) => sum + x * x, 0);
+    return 1 / Math.sqrt(squares / columns + epsilon);
+  });
+  return { rows, columns, data: data.map((x, i) => x * (scales[Math.floor(i / columns)] as number)) };
 }
 
 function centred({ rows, columns, data }: Rows): Rows {

@@ -1,6 +1,12 @@
 import { existsSync, rmSync } from 'node:fs';
-import { isDeepStrictEqual } from 'node:util';
-import { CriaError, writeFileAtomically } from '../../base/index.ts';
+import {
+  type Beginning,
+  CriaError,
+  refuseOtherSettings,
+  refuseUnfinished,
+  type Settings,
+  writeFileAtomically,
+} from '../../base/index.ts';
 import { readJson } from '../../data/index.ts';
 import type { ScoreKind, ScoreSums } from './scores.ts';
 
@@ -16,29 +22,27 @@ export interface ScoreState {
 }
 
 /**
- * The state of the run that writes `out`, in the file `out.state.json`. `options` are what its prompts follow from.
- * @throws CriaError when it is to be resumed and was begun with other options.
+ * The state of the run that writes `out`, in the file `out.state.json`. `settings` are what its prompts follow from.
+ * @throws CriaError when it would be lost, or is to be resumed and is not there or was begun with other settings.
  */
-export function openState(out: string, options: Readonly<Record<string, unknown>>, resume: boolean): ScoreState {
+export function openState(out: string, settings: Settings, beginning: Beginning): ScoreState {
   const path = `${out}.state.json`;
-  const now = JSON.parse(JSON.stringify(options)) as unknown;
-  let begun: Sums | undefined;
-  if (resume && existsSync(path)) {
-    const read = readJson(path) as { readonly options?: unknown; readonly sums?: Sums } | null;
-    if (!read?.sums || !isDeepStrictEqual(read.options, now)) {
-      throw new CriaError('belongs to a run with other options', {
-        where: path,
-        remedy: 'give the same options, or leave --resume out',
-      });
-    }
-    begun = read.sums;
-  }
+  refuseUnfinished(path, existsSync(path), beginning);
   return {
-    begun,
+    begun: beginning.resume ? sumsIn(path, settings) : undefined,
     save: (sums) =>
       writeFileAtomically(path, (append) =>
-        append(new TextEncoder().encode(`${JSON.stringify({ options: now, sums })}\n`)),
+        append(new TextEncoder().encode(`${JSON.stringify({ settings, sums })}\n`)),
       ),
     clear: () => rmSync(path, { force: true }),
   };
+}
+
+function sumsIn(path: string, asked: Settings): Sums {
+  const { settings, sums } = (readJson(path) ?? {}) as { readonly settings?: Settings; readonly sums?: Sums };
+  if (!settings || !sums) {
+    throw new CriaError('is no saved state of a run', { where: path, remedy: 'begin again with --force' });
+  }
+  refuseOtherSettings(path, settings, asked);
+  return sums;
 }

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CriaError, randomFrom } from '../../base/index.ts';
-import { lensPage, vectorArithmetic } from '../../methods/vector-arithmetic/index.ts';
+import { lensDefaults, lensPage, vectorArithmetic } from '../../methods/vector-arithmetic/index.ts';
 import { analogyLines, entityNames, worldOf } from '../../world/index.ts';
 import type { Seen, Stop, Visit } from '../stop.ts';
 import { tinyWorldSeed } from '../world.ts';
@@ -34,7 +34,7 @@ async function measured({ model, scratch, seed, progress, signal, say }: Visit):
   };
   const tasks = [write('analogies.txt', firstGroups(analogyLines(world, randomFrom(seed))))];
   const entities = write('entities.txt', entityNames(world));
-  const options = { tasks, entities, prompts, length, seed };
+  const options = { ...lensDefaults, tasks, entities, prompts, length, seed };
   const result = await vectorArithmetic(model.loaded, model.tokenizer, options, { progress, signal });
   const { accuracy, lenses } = result;
   for (const kind of ['concept', 'token'] as const) {

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { refuseOtherSettings, refuseUnfinished } from './unfinished.ts';
+
+test.each([
+  [true, false, false, 'out.state: holds an unfinished run (--resume goes on with it, --force begins again)'],
+  [false, true, false, 'out.state: there is no unfinished run to resume (begin without --resume)'],
+  [false, true, true, 'out.state: there is no unfinished run to resume (begin without --resume)'],
+])('an unfinished run there: %s, resumed: %s, forced: %s is refused', (isThere, resume, force, sentence) => {
+  expect(() => refuseUnfinished('out.state', isThere, { resume, force })).toThrow(sentence);
+});
+
+test.each([
+  [true, true, false],
+  [true, false, true],
+  [true, true, true],
+  [false, false, false],
+])('an unfinished run there: %s, resumed: %s, forced: %s may begin', (isThere, resume, force) => {
+  expect(() => refuseUnfinished('out.state', isThere, { resume, force })).not.toThrow();
+});
+
+test('what a resumed run was asked for that differs is named; what is not given is the same as undefined', () => {
+  const saved = { rank: 4, targets: ['a'], seed: 0 };
+  expect(() => refuseOtherSettings('x', saved, { ...saved, columns: undefined })).not.toThrow();
+  expect(() => refuseOtherSettings('x', saved, { rank: 4, targets: ['a', 'b'], clip: 1 })).toThrow(
+    'x: the run was begun with other options: targets was ["a"] and is ["a","b"]; ' +
+      'seed was 0 and is not given; clip was not given and is 1',
+  );
+});

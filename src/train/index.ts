@@ -9,7 +9,7 @@ export type { Learner } from './learner.ts';
 export { type Sequencing, sequencesIn } from './lecture.ts';
 export { type Lesson, learnedTokens, predictionLesson } from './lesson.ts';
 export { crossEntropy, distillation, type Loss, preference } from './losses.ts';
-export { type LossName, lossNames, type Mode, modes, trainDefaults, type TrainOptions } from './options.ts';
+export { type LossName, lossNames, type Mode, modes, type TrainOptions, trainDefaults } from './options.ts';
 export { type Parameter, type ParameterStore, parameterStore, randomFor } from './parameters.ts';
 export { type TrainResult, trainModel } from './run.ts';
 export { type Schedule, schedules } from './schedule.ts';

@@ -12,7 +12,7 @@ import { facts } from './skills/facts.ts';
 import { requests } from './skills/requests.ts';
 import { stories } from './skills/stories.ts';
 import { sums } from './skills/sums.ts';
-import { translation } from './skills/translation.ts';
+import { dictionary, translation } from './skills/translation.ts';
 import { wordForms } from './skills/word-forms.ts';
 import type { Skill, WorldRow } from './types.ts';
 
@@ -22,16 +22,19 @@ export interface World {
   readonly facts: Facts;
   readonly relations: readonly Relation[];
   readonly skills: readonly Skill[];
+  /** How often rows are of each skill, by name. */
+  readonly weights: Readonly<Record<string, number>>;
 }
 
-/** How many rows of a hundred are of each skill; their tokens are in docs/world.md. */
+/** The usual mixture: how many rows of a hundred are of each skill; their tokens are in docs/world.md. */
 export const mixture: Readonly<Record<string, number>> = {
-  facts: 9,
+  facts: 11,
   analogies: 12,
   'word-forms': 14,
-  copying: 16,
-  translation: 16,
-  sums: 13,
+  copying: 18,
+  translation: 13,
+  dictionary: 0, // for a second training, whose mixture is another
+  sums: 12,
   brackets: 2,
   stories: 6,
   requests: 5,
@@ -39,8 +42,11 @@ export const mixture: Readonly<Record<string, number>> = {
   chat: 3,
 };
 
-/** The world of a seed. Its facts, rows and questions are the same on every machine. */
-export function worldOf(seed: number): World {
+/**
+ * The world of a seed, with some weights other than the usual mixture's. Its facts, rows and questions are the same on
+ * every machine.
+ */
+export function worldOf(seed: number, weights: Readonly<Record<string, number>> = {}): World {
   const known = factsOf(seed);
   const relations = relationsOf(known);
   const words = [
@@ -50,12 +56,14 @@ export function worldOf(seed: number): World {
     seed,
     facts: known,
     relations,
+    weights: { ...mixture, ...weights },
     skills: [
       facts(relations),
       analogies(relations),
       wordForms,
       copying(words),
       translation(known.languages),
+      dictionary(known.languages),
       sums,
       brackets,
       stories,
@@ -67,8 +75,8 @@ export function worldOf(seed: number): World {
 }
 
 /** A row of the mixture, and the skill that it is from. */
-export function drawRow({ skills }: World, random: Random): { skill: string; row: WorldRow } {
-  const weights = skills.map(({ name }) => mixture[name] as number);
+export function drawRow({ skills, weights: of }: World, random: Random): { skill: string; row: WorldRow } {
+  const weights = skills.map(({ name }) => of[name] as number);
   let rest = random() * weights.reduce((sum, weight) => sum + weight, 0);
   let at = 0;
   while (at < skills.length - 1 && rest >= (weights[at] as number)) rest -= weights[at++] as number;

@@ -1,6 +1,6 @@
 import { CriaError, randomFrom, writeFolderAtomically } from '../../base/index.ts';
 import type { World } from '../../world/index.ts';
-import { argument, integer } from '../options.ts';
+import { argument, integer, text } from '../options.ts';
 import { forceOption } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 
@@ -13,12 +13,14 @@ export const verb = defineVerb({
     tokens: integer('training rows until they have so many tokens', { min: 1 }),
     rows: integer(`the number of training rows (default: ${defaultRows})`, { min: 1 }),
     vocabulary: integer('tokens of the tokenizer that is learnt for it', { default: 2048, min: 512, max: 65_536 }),
+    mixture: text('other weights than the usual ones, of rows in a hundred', { placeholder: 'skill=n,…' }),
     force: forceOption,
   },
   examples: ['world tiny-world --tokens 15000000', 'world small-world --rows 1000 --seed 7 --json'],
   async run({ args, options, progress, signal, print }) {
     const { tokens, rows = tokens === undefined ? defaultRows : undefined, vocabulary, force, seed } = options;
     const { out: path } = args;
+    const mixture = options.mixture === undefined ? undefined : await weightsIn(options.mixture);
     if (tokens !== undefined && rows !== undefined) {
       throw new CriaError('--tokens and --rows both say how much to write', { remedy: 'give one of them' });
     }
@@ -26,15 +28,15 @@ export const verb = defineVerb({
     const { openTokenizer, trainTokenizer } = await import('../../tokenizer/index.ts');
     const { worldOf, writeWorld } = await import('../../world/index.ts');
 
-    const world = worldOf(seed);
+    const world = worldOf(seed, mixture);
     let written: Awaited<ReturnType<typeof writeWorld>> | undefined;
     await writeFolderAtomically(path, force, async (folder) => {
-      const texts = await textsForTokenizer(world);
+      const texts = await textsForTokenizer(worldOf(seed));
       await writeTexts(folder, trainTokenizer(texts, vocabulary));
       const tokenizer = openTokenizer({ kind: 'folder', path: folder });
       const count = (text: string) => tokenizer.encode(text).length;
       written = await writeWorld(folder, world, { rows, tokens }, count, { progress, signal });
-      const origin = originOf('world', `the world of seed ${seed}`, { tokens, rows, vocabulary }, seed);
+      const origin = originOf('world', `the world of seed ${seed}`, { tokens, rows, vocabulary, mixture }, seed);
       await writeTexts(folder, { 'cria.json': `${JSON.stringify(origin, undefined, 2)}\n` });
     });
     print(`${path}: ${written?.rows} rows, ${written?.tokens} tokens\n`);
@@ -42,7 +44,21 @@ export const verb = defineVerb({
   },
 });
 
-/** Rows of their own, in the mixture of training. */
+/** The weights in `copying=10,sums=20`. @throws CriaError for a skill that is none, or a weight that is none. */
+async function weightsIn(given: string): Promise<Record<string, number>> {
+  const { mixture } = await import('../../world/index.ts');
+  const weights = given.split(',').map((part): [string, number] => {
+    const [, name = '', weight] = /^([a-z-]+)=(\d{1,6}(?:\.\d{1,6})?)$/.exec(part) ?? [];
+    if (name in mixture) return [name, Number(weight)];
+    const remedy = `give weights as in copying=10,sums=20, of ${Object.keys(mixture).join(', ')}`;
+    throw new CriaError(`${part} is no weight of a skill`, { where: '--mixture', remedy });
+  });
+  const all = { ...mixture, ...Object.fromEntries(weights) };
+  if (Object.values(all).some((weight) => weight > 0)) return Object.fromEntries(weights);
+  throw new CriaError('leaves no skill', { where: '--mixture', remedy: 'give one of them a weight above 0' });
+}
+
+/** Rows of their own, in the usual mixture: the tokenizer of a seed is always the same. */
 async function textsForTokenizer(world: World): Promise<string[]> {
   const { drawRow, textsOf } = await import('../../world/index.ts');
   const random = randomFrom(world.seed);

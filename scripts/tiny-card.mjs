@@ -14,26 +14,45 @@ const refusals = [
   ['allowed-new', 'allowed requests, new ways of asking', 'at most 3%', (rate) => rate <= 0.03],
 ];
 
-/** The curve of the training loss as SVG: means of twenty steps. */
-export async function lossPicture(steps) {
+/** The curves of the training losses as SVG: means of twenty steps. */
+export async function lossPicture(logs) {
   const { picture } = await import('../dist/report/index.js');
   const width = 20;
-  const points = [];
-  for (let from = 0; from < steps.length; from += width) {
-    const some = steps.slice(from, from + width);
-    points.push({ x: some.at(-1).step, y: some.reduce((sum, { loss }) => sum + loss, 0) / some.length });
-  }
-  const alt = `The loss falls from ${points[0].y.toFixed(2)} to ${points.at(-1).y.toFixed(2)} nats a token.`;
+  let before = 0;
+  const series = logs.map((steps, i) => {
+    const points = [];
+    for (let from = 0; from < steps.length; from += width) {
+      const some = steps.slice(from, from + width);
+      points.push({ x: before + some.at(-1).step, y: mean(some.map(({ loss }) => loss)) });
+    }
+    before += steps.length;
+    return { name: `training ${i + 1}`, points };
+  });
+  const ends = series.map(
+    ({ name, points }) => `${name}: from ${points[0].y.toFixed(2)} to ${points.at(-1).y.toFixed(2)}`,
+  );
+  const alt = `The loss falls, in nats a token; ${ends.join('; ')}.`;
   const axes = { x: { label: 'step' }, y: { label: 'loss, nats a token', log: true } };
-  return picture({ kind: 'lines', title: 'Training loss', alt, ...axes, series: [{ name: 'training', points }] });
+  return picture({ kind: 'lines', title: 'Training loss', alt, ...axes, series });
+}
+
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** What one training was, in words. */
+function told({ world, train }, steps) {
+  const seconds = steps.reduce((sum, { tokens, tokensPerSecond }) => sum + tokens / tokensPerSecond, 0);
+  const mixture = world.mixture === undefined ? 'the usual mixture' : `the mixture \`${world.mixture}\``;
+  return (
+    `- ${world.tokens / 1e6} million tokens of ${mixture}, ${steps.length} updates of ${train.batch} sequences of ` +
+    `${train.sequence} tokens with AdamW, learning rate ${train.lr} falling as a cosine, ${(seconds / 60).toFixed(0)} ` +
+    `minutes on one core of the machine it was made on. The last hundred updates have a mean loss of ` +
+    `${mean(steps.slice(-100).map(({ loss }) => loss)).toFixed(3)} nats a learned token.`
+  );
 }
 
 /** The card as Markdown. */
-export function cardOf(recipe, steps, evaluation) {
-  const { config, train, world } = recipe;
-  const seconds = steps.reduce((sum, { tokens, tokensPerSecond }) => sum + tokens / tokensPerSecond, 0);
-  const last = steps.slice(-100);
-  const lastLoss = last.reduce((sum, { loss }) => sum + loss, 0) / last.length;
+export function cardOf(recipe, logs, evaluation) {
+  const { config, trainings } = recipe;
   const skills = Object.entries(evaluation).filter(([, { refused }]) => !refused);
   return `# cria-tiny
 
@@ -46,10 +65,13 @@ ${config.num_hidden_layers} layers, width ${config.hidden_size}, ${config.num_at
 
 ## How it was made
 
-\`npm run train:tiny\` makes it again: [recipe.json](recipe.json) has the seed and every option. ${world.tokens / 1e6} million tokens of
-\`cria world\` ([docs/world.md](../../docs/world.md)), ${steps.length} updates of ${train.batch} sequences of ${train.sequence} tokens with AdamW, ${(seconds / 60).toFixed(0)} minutes on one core of
-the machine it was made on. The last hundred updates have a mean loss of ${lastLoss.toFixed(3)} nats a token, over answers and texts
-whose random halves cannot be predicted. [train.jsonl](train.jsonl) is the whole log.
+\`npm run train:tiny\` makes it again: [recipe.json](recipe.json) has the seed and every option. Rows are those of
+\`cria world\` ([docs/world.md](../../docs/world.md)), in trainings that follow one another:
+
+${trainings.map((training, i) => told(training, logs[i])).join('\n')}
+
+The whole logs: ${logs.map((_, i) => `[train-${i + 1}.jsonl](train-${i + 1}.jsonl)`).join(', ')}. What is learned includes texts whose random halves cannot be
+predicted.
 
 ![The loss by step](loss.svg)
 

@@ -10,21 +10,29 @@ setUp();
 const place = join(root, 'models', 'cria-tiny');
 const recipe = JSON.parse(readFileSync(join(place, 'recipe.json'), 'utf8'));
 const work = join(root, '.cache', 'train-tiny');
-const [world, fresh, trained, half] = ['world', 'fresh', 'trained', 'half'].map((name) => join(work, name));
-const log = join(work, 'train.jsonl');
+const [fresh, half] = ['fresh', 'half'].map((name) => join(work, name));
+const world = join(work, 'world-1'); // the questions and the tokenizer of every mixture are the same
 mkdirSync(work, { recursive: true });
 
-if (!existsSync(world)) cria('world', world, ...flags(recipe.world));
-if (!existsSync(fresh)) await writeFresh();
-if (!existsSync(trained)) train();
-cria('convert', trained, half, '--to', 'safetensors', '--dtype', 'f16', '--force');
+let model = fresh;
+const logs = [];
+for (const [i, { world, train }] of recipe.trainings.entries()) {
+  const [data, trained, log] = [`world-${i + 1}`, `trained-${i + 1}`, `train-${i + 1}.jsonl`].map((name) =>
+    join(work, name),
+  );
+  if (!existsSync(data)) cria('world', data, ...flags(world));
+  if (!existsSync(fresh)) await writeFresh(data);
+  if (!existsSync(trained)) teach(model, trained, data, train, log);
+  model = trained;
+  logs.push(readLines(log));
+  copyFileSync(log, join(place, basename(log)));
+}
+cria('convert', model, half, '--to', 'safetensors', '--dtype', 'f16', '--force');
 for (const name of readdirSync(half)) copyFileSync(join(half, name), join(place, name));
-copyFileSync(log, join(place, 'train.jsonl'));
 const evaluation = await evaluate();
 writeFileSync(join(place, 'evaluation.json'), `${JSON.stringify(evaluation, undefined, 2)}\n`);
-const steps = readLines(log);
-writeFileSync(join(place, 'loss.svg'), await lossPicture(steps));
-writeFileSync(join(place, 'README.md'), cardOf(recipe, steps, evaluation));
+writeFileSync(join(place, 'loss.svg'), await lossPicture(logs));
+writeFileSync(join(place, 'README.md'), cardOf(recipe, logs, evaluation));
 
 /** Runs a command line of cria; the script ends where it fails. */
 function cria(...words) {
@@ -42,7 +50,7 @@ function flags(options) {
 }
 
 /** The model before it has learned anything, with the world's tokenizer. */
-async function writeFresh() {
+async function writeFresh(world) {
   const { writeFreshModel } = await import('../dist/train/index.js');
   const { originOf } = await import('../dist/artifact/index.js');
   const files = Object.fromEntries(
@@ -52,11 +60,11 @@ async function writeFresh() {
   await writeFreshModel(fresh, recipe.config, files, recipe.seed, origin, false);
 }
 
-function train() {
+function teach(model, trained, world, options, log) {
   const resume = existsSync(`${trained}.training`) ? ['--resume'] : [];
   if (resume.length === 0) rmSync(log, { force: true });
   const data = ['--data', join(world, 'train.jsonl'), '--valid', join(world, 'valid.jsonl')];
-  cria('train', fresh, trained, ...data, ...flags(recipe.train), '--log', log, ...resume);
+  cria('train', model, trained, ...data, ...flags(options), '--log', log, ...resume);
 }
 
 /** Every held-out question of every task, answered greedily: right ones, and refusals where requests are asked. */

@@ -14,13 +14,14 @@ export function trainingPlan(model: LoadedModel, trainee: Trainee, options: Sett
   const texts = textsAtOnce(options) * (options.loss === 'dpo' ? 2 : 1);
   const tokens = texts * (options.sequence + trainee.adaptation.promptTokens);
   const trained = trainee.parameters.reduce((sum, { shape }) => sum + elements(shape), 0);
-  const own = 4 * 4 * trained + headBytes(config, tokens); // values, gradients and two moments
+  const own = 5 * 4 * trained + headBytes(config, tokens); // values, gradients, the runtime's copy of them, two moments
   const weights = options.mode === 'full' ? 0 : model.bound(trainee.precision).bytes;
-  const whole = weights + own + config.layers * blockBytes(config, tokens, options.sequence);
+  const inTheAir = passingBytes(config, tokens, options.sequence);
+  const whole = weights + own + config.layers * keptBytes(config, tokens) + inTheAir;
   if (fits(whole, free)) return 'whole';
   const said = `Training needs ${gibibytes(whole)} as one graph and ${gibibytes(free)} are free: block by block`;
   const floats = 4 * [...weightShapes(config).values()].reduce((sum, shape) => sum + elements(shape), 0);
-  const byLayer = own + config.layers * 4 * tokens * config.width + blockBytes(config, tokens, options.sequence);
+  const byLayer = own + config.layers * 4 * tokens * config.width + keptBytes(config, tokens) + inTheAir;
   const needed = byLayer + (options.mode === 'full' ? 0 : floats);
   const held = fits(needed, free);
   model.progress.note(`${said}${held ? '.' : ', with weights read from the disk each time.'}`);
@@ -29,10 +30,13 @@ export function trainingPlan(model: LoadedModel, trainee: Trainee, options: Sett
 
 const elements = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
-/** Activations of a block that its gradients need, and what is in the air while they are computed. */
-function blockBytes({ width, intermediate, heads }: Config, tokens: number, sequence: number): number {
-  return 4 * tokens * (14 * width + 6 * intermediate + 4 * heads * sequence);
-}
+/** Activations of a block that its gradients need. */
+const keptBytes = ({ width, intermediate }: Config, tokens: number): number =>
+  4 * tokens * (8 * width + 5 * intermediate);
+
+/** What is computed for the gradients of a block and given up behind it: attention patterns, norms. */
+const passingBytes = ({ width, intermediate, heads }: Config, tokens: number, sequence: number): number =>
+  4 * tokens * (8 * width + 3 * intermediate + 4 * heads * sequence);
 
 /** Logits, their logarithms, probabilities and gradients. */
 const headBytes = ({ vocabulary }: Config, tokens: number): number => 4 * tokens * vocabulary * 4;

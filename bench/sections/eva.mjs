@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { resultOf } from '../measure.mjs';
-import { commandLine, model, node, script, shared } from '../places.mjs';
+import { model, node, script, shared } from '../places.mjs';
 
 const [rank, batch, sequence] = [16, 4, 256];
 
@@ -12,7 +12,7 @@ export async function eva({ threads, quick, peers }) {
   const folder = mkdtempSync(join(tmpdir(), 'cria-bench-'));
   try {
     const sizes = ['--rank', rank, '--batch', batch, '--sequence', sequence, '--threads', threads];
-    const cria = (...argv) => resultOf(node, [commandLine, ...argv, '--json', '--quiet']);
+    const cria = (...argv) => resultOf(node, [script('cria-verb.mjs'), ...argv, '--json', '--quiet']);
     const own = await cria(
       ...['eva', model(), join(folder, 'start'), '--data', text, '--no-shuffle', ...sizes],
       ...(quick ? ['--max-batches', 2] : []),
@@ -28,7 +28,7 @@ export async function eva({ threads, quick, peers }) {
       ],
       tables: [
         {
-          head: ['', 'seconds', 'batches', 'seconds a batch'],
+          head: ['', 'seconds', 'batches', 'seconds a batch', 'peak MB'],
           rows: [rowOf('cria', own), ...(theirs ? [rowOf(`PEFT ${theirs.peft} (torch ${theirs.torch})`, theirs)] : [])],
         },
       ],
@@ -46,11 +46,12 @@ async function peerOf(cria, text, sizes, folder, own, { quick, python }) {
   return resultOf(python, [script('peers/peft_eva.py'), model(), '--ids', ids, ...sizes, ...few]);
 }
 
-const rowOf = (name, { seconds, batches }) => [
+const rowOf = (name, { seconds, batches, peakRssMb }) => [
   name,
   seconds.toFixed(1),
   String(batches),
   (seconds / batches).toFixed(2),
+  String(Math.round(peakRssMb)),
 ];
 
 function figures(own, theirs, quick) {
@@ -58,10 +59,17 @@ function figures(own, theirs, quick) {
   const asked = 'at least 2.5x';
   if (!theirs) return [{ what, measured: 'the peer is absent', asked }];
   const ratio = theirs.seconds / own.seconds;
+  const memory = own.peakRssMb / theirs.peakRssMb;
   const names = new Set([own, theirs].flatMap(({ rankPattern }) => Object.keys(rankPattern)));
   const other = [...names].filter((name) => own.rankPattern[name] !== theirs.rankPattern[name]).length;
   return [
     { what, measured: `${ratio.toFixed(2)}x`, asked, reached: ratio >= 2.5 },
+    {
+      what: 'EVA, peak memory, cria to PEFT',
+      measured: `${memory.toFixed(2)}x`,
+      asked: 'below 1x',
+      reached: memory < 1,
+    },
     ...(quick
       ? []
       : [{ what: 'modules of another rank', measured: String(other), asked: 'none', reached: other === 0 }]),

@@ -1,0 +1,291 @@
+/**
+ * Starts of LoRA beside each other: kaiming, PiSSA and EVA with equal and with shared-out ranks learn the same texts in
+ * as many steps, each at the best of several rates, with three seeds. Prints a Markdown table; see docs/eva.md.
+ *
+ *   node lora-inits.mjs RESULTS.json [--picture FILE.svg] [--steps 24] [--threads 1]
+ *
+ * RESULTS.json keeps every run: begun again, those that it has are not repeated.
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { originOf, writeModelFolder } from 'cria/artifact';
+import { silent } from 'cria/base';
+import { encodeStored } from 'cria/checkpoint';
+import { topSingular } from 'cria/linalg';
+import { loadModel, openForward } from 'cria/model';
+import { picture } from 'cria/report';
+import { openTokenizer } from 'cria/tokenizer';
+import * as training from 'cria/train';
+import { eva, evaDefaults } from '../dist/methods/eva/index.js';
+import { tell } from './measure.mjs';
+import { model as modelFile, shared } from './places.mjs';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    picture: { type: 'string' },
+    steps: { type: 'string', default: '24' },
+    threads: { type: 'string', default: '1' },
+  },
+});
+const [file] = positionals;
+const threads = Number(values.threads);
+const settings = {
+  ...{ steps: Number(values.steps), batch: 4, sequence: 160, warmup: 2, clip: 1, rank: 16, evaBatches: 16 },
+  ...{ rates: [2e-4, 5e-4, 1e-3], largestRate: 1.6e-2, seeds: [0, 1, 2], trainingRows: 1000, heldOutRows: 40 },
+};
+const { steps, batch, rank } = settings;
+const heldOutEvery = Math.ceil(steps / 4);
+const student = 4.303; // 97.5% point of Student's t with two degrees of freedom: three seeds
+
+const results = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { settings, before: {}, runs: [] };
+if (JSON.stringify(results.settings) !== JSON.stringify(settings)) {
+  throw new Error(`${file} has runs of other settings: give another file`);
+}
+const keep = () => writeFileSync(file, `${JSON.stringify(results)}\n`);
+
+const temporary = mkdtempSync(join(tmpdir(), 'cria-inits-'));
+const model = loadModel(modelFile(), { precision: 'f32', threads });
+const { train, heldOut } = await texts();
+try {
+  const starts = await allStarts();
+  const best = {};
+  for (const name of Object.keys(starts)) best[name] = await bestRate(name, starts[name]);
+  for (const seed of settings.seeds) {
+    for (const name of Object.keys(starts)) await measured(name, starts[name], best[name], seed);
+  }
+  const summary = Object.keys(starts).map((name) => summaryOf(name, best[name]));
+  process.stdout.write(`${tableOf(summary)}\n`);
+  if (values.picture) writeFileSync(values.picture, await curves(summary));
+} finally {
+  rmSync(temporary, { recursive: true });
+}
+
+/** The rows whose question and answer fit into a sequence: the first ones are learned, the last ones held out. */
+async function texts() {
+  const columns = new Map([
+    ['prompt', 'question'],
+    ['completion', 'answer'],
+  ]);
+  const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
+  const whole = { columns, learnPrompts: false, packing: 'none', skipTokens: 0, sequence: model.config.context };
+  const all = await training.sequencesIn(shared('data', 'gsm8k', 'train.jsonl'), tokenizer, whole, model);
+  const fitting = all.filter(({ ids }) => ids.length <= settings.sequence);
+  return { train: fitting.slice(0, settings.trainingRows), heldOut: fitting.slice(-settings.heldOutRows) };
+}
+
+/** By name: the model that stands still, and the adapter that a seed starts with. All products have the scale 1. */
+async function allStarts() {
+  const kaiming = { rank, alpha: rank, rankStabilized: false, targets: [] };
+  const principal = await timed('PiSSA', () => pissa(join(temporary, 'residual')));
+  const [equal, shares] = [
+    await timed('EVA, rho 1', () => explained(1)),
+    await timed('EVA, rho 2', () => explained(2)),
+  ];
+  return {
+    kaiming: { model, adapterOf: (seed) => training.freshLora(model, kaiming, seed) },
+    PiSSA: { model: principal.residual, adapterOf: () => principal.adapter },
+    'EVA, rho 1': { model, adapterOf: () => equal },
+    'EVA, rho 2': { model, adapterOf: () => shares },
+  };
+}
+
+async function timed(name, make) {
+  const begun = performance.now();
+  const made = await make();
+  tell(`${name} starts after ${((performance.now() - begun) / 1000).toFixed(1)} s`);
+  return made;
+}
+
+/** EVA over the first batches that seed 0 learns. */
+async function explained(rho) {
+  const order = training.batchOrder(train.length, batch, true, 0);
+  const data = { batch: (step) => order(step).map((index) => train[index]), round: Math.ceil(train.length / batch) };
+  const options = { ...evaDefaults, rank, rho, maxBatches: settings.evaBatches };
+  const { adapter, state, unconverged } = await eva(model, data, options, { progress: silent });
+  tell(`EVA, rho ${rho}: ${unconverged.length} modules had not settled after ${state.batches} batches`);
+  return adapter;
+}
+
+/**
+ * Principal singular values and vectors: A = sqrt(S) V^T and B = U sqrt(S) are trained, W - B A stands still.
+ * (Meng, Wang and Zhang 2024)
+ */
+async function pissa(folder) {
+  const { checkpoint } = model;
+  const modules = new Map();
+  const tensors = [];
+  for (const { name, shape } of checkpoint.tensors.values()) {
+    const weight = checkpoint.readFloat32(name);
+    if (/_proj\.weight$/.test(name)) {
+      const module = await principalPart({ rows: shape[0], columns: shape[1], data: weight });
+      modules.set(name.slice(0, -'.weight'.length), module);
+      subtractProduct(weight, module);
+    }
+    tensors.push({ name, shape, type: 'F32', bytes: () => encodeStored('F32', weight, name) });
+  }
+  const adapter = { kind: 'lora', base: folder, rslora: false, modules };
+  const origin = originOf('lora-inits', model.path, { rank }, 0);
+  const { config, generation } = checkpoint;
+  await writeModelFolder(folder, { config, generation, tensors, type: 'F32', tokenizer: undefined, origin }, false);
+  await checkSame(folder, adapter);
+  return { adapter, residual: loadModel(folder, { precision: 'f32', threads }) };
+}
+
+async function principalPart(weight) {
+  const { values, left, right } = await topSingular(weight, rank, { threads });
+  const [out, inner] = [weight.rows, weight.columns];
+  const roots = values.map(Math.sqrt);
+  const a = right.data.map((x, i) => x * roots[Math.floor(i / inner)]);
+  const b = new Float32Array(out * rank);
+  for (let i = 0; i < b.length; i++) b[i] = left.data[(i % rank) * out + Math.floor(i / rank)] * roots[i % rank];
+  return { rank, alpha: rank, scale: 1, inner, out, a, b };
+}
+
+function subtractProduct(weight, { inner, out, a, b }) {
+  for (let row = 0; row < out; row++) {
+    for (let r = 0; r < rank; r++) {
+      const factor = b[row * rank + r];
+      for (let i = 0; i < inner; i++) weight[row * inner + i] -= factor * a[r * inner + i];
+    }
+  }
+}
+
+/** The residual with its adapter has to be the model. */
+async function checkSame(folder, adapter) {
+  const logitsOf = async (opened) => {
+    const forward = await openForward(opened);
+    const logits = await forward.logits((await forward.run([heldOut[0].ids])).normed.data);
+    await forward.dispose();
+    return logits;
+  };
+  const adapted = loadModel(folder, { precision: 'f32', threads, adapters: [adapter] });
+  const [ours, base] = [await logitsOf(adapted), await logitsOf(model)];
+  adapted.close();
+  const distance = base.reduce((most, x, i) => Math.max(most, Math.abs(x - ours[i])), 0);
+  tell(`PiSSA: the start's logits are within ${distance.toExponential(1)} of the model's`);
+  if (!(distance < 1e-3)) throw new Error('the residual and its adapter are another model');
+}
+
+/** The rate of the lowest held-out loss with seed 0; while the best is the largest or the smallest, one more is tried. */
+async function bestRate(name, start) {
+  const rates = [...settings.rates];
+  for (let tried = 0; ; ) {
+    for (; tried < rates.length; tried++) await measured(name, start, rates[tried], 0);
+    const lossAt = (rate) => finalLoss(runOf(name, rate, 0));
+    const best = rates.reduce((a, b) => (lossAt(b) < lossAt(a) ? b : a));
+    if (best === Math.max(...rates) && best < settings.largestRate) rates.push(2 * best);
+    else if (best === Math.min(...rates)) rates.push(best / 2);
+    else return best;
+  }
+}
+
+function runOf(name, rate, seed) {
+  return results.runs.find((run) => run.name === name && run.rate === rate && run.seed === seed);
+}
+
+function finalLoss({ heldOut }) {
+  return heldOut.at(-1).loss;
+}
+
+async function measured(name, start, rate, seed) {
+  if (runOf(name, rate, seed)) return;
+  const begun = performance.now();
+  const run = await learned(name, start, rate, seed);
+  const seconds = (performance.now() - begun) / 1000;
+  results.runs.push({ name, rate, seed, ...run, seconds });
+  keep();
+  tell(`${name}, rate ${rate}, seed ${seed}: held-out loss ${finalLoss(run).toFixed(4)} after ${seconds.toFixed(1)} s`);
+}
+
+/** One training as cria train does it, with held-out losses in between. */
+async function learned(name, start, rate, seed) {
+  const trainee = training.adapterTrainee(start.model, start.adapterOf(seed), name);
+  const store = training.parameterStore(trainee.parameters);
+  trainee.start(store);
+  const learner = await training.wholeLearner(start.model, trainee, store, training.crossEntropy);
+  const optimizer = training.adamw(store);
+  const order = training.batchOrder(train.length, batch, true, seed);
+  const [losses, points] = [[], []];
+  try {
+    results.before[name] ??= await heldOutLoss(learner);
+    for (let step = 0; step < steps; step++) {
+      const some = order(step).map((index) => train[index]);
+      losses.push(await learner.learn(training.predictionLesson(some, training.learnedTokens(some))));
+      const norm = optimizer.norm();
+      const scale = norm > settings.clip ? settings.clip / norm : 1;
+      const factor = training.rateFactor('cosine', step, steps, settings.warmup);
+      optimizer.update({ count: step + 1, rate: rate * factor, weightDecay: 0, scale });
+      const taken = step + 1;
+      if (taken % heldOutEvery === 0 || taken === steps) points.push({ step: taken, loss: await heldOutLoss(learner) });
+    }
+  } finally {
+    await learner.dispose();
+  }
+  return { parameters: store.values.length, losses, heldOut: points };
+}
+
+async function heldOutLoss(learner) {
+  const total = training.learnedTokens(heldOut);
+  let loss = 0;
+  for (let from = 0; from < heldOut.length; from += batch) {
+    loss += await learner.loss(training.predictionLesson(heldOut.slice(from, from + batch), total));
+  }
+  return loss;
+}
+
+/** What the seeds say together. */
+function summaryOf(name, rate) {
+  const runs = settings.seeds.map((seed) => runOf(name, rate, seed));
+  const points = runs[0].heldOut.map(({ step }, i) => ({ step, ...interval(runs.map((run) => run.heldOut[i].loss)) }));
+  return {
+    ...{ name, rate, parameters: runs[0].parameters, before: results.before[name], points },
+    finals: runs.map(finalLoss),
+    lastSteps: interval(runs.map(({ losses }) => mean(losses.slice(-5)))),
+  };
+}
+
+function tableOf(summary) {
+  const [kaiming] = summary;
+  const rows = summary.map(({ name, parameters, rate, finals, lastSteps }) => [
+    ...[name, parameters, rate, shown(interval(finals))],
+    name === kaiming.name ? '' : shown(interval(finals.map((loss, i) => loss - kaiming.finals[i]))),
+    shown(lastSteps),
+  ]);
+  const head = ['start', 'parameters', 'best rate', 'held-out loss', 'less that of kaiming', 'last 5 training steps'];
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+/** Held-out loss over the steps, the means of the seeds with their intervals. */
+function curves(summary) {
+  const first = ({ before }) => ({ x: 0, y: before });
+  const series = summary.map(({ name, points, ...start }) => ({
+    name,
+    points: [first(start), ...points.map(({ step, mean, half }) => ({ x: step, y: mean, ...around(mean, half) }))],
+  }));
+  const ends = summary.map(({ name, points }) => `${name} ${points.at(-1).mean.toFixed(3)}`).join(', ');
+  const alt = `Held-out loss falls from ${summary[0].before.toFixed(3)} nats a token; at the end: ${ends}.`;
+  const axes = { x: { label: 'step' }, y: { label: 'held-out loss, nats a token' } };
+  return picture({ kind: 'lines', title: 'Held-out loss by start', alt, ...axes, series });
+}
+
+function around(mean, half) {
+  return { low: mean - half, high: mean + half };
+}
+
+function mean(numbers) {
+  return numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
+}
+
+/** The mean of three numbers, and half the width of its 95% t-interval. */
+function interval(numbers) {
+  const center = mean(numbers);
+  const deviation = Math.sqrt(numbers.reduce((sum, x) => sum + (x - center) ** 2, 0) / (numbers.length - 1));
+  return { mean: center, half: (student * deviation) / Math.sqrt(numbers.length) };
+}
+
+function shown({ mean, half }) {
+  return `${mean.toFixed(4)} ± ${half.toFixed(4)}`;
+}

@@ -1,6 +1,6 @@
 /**
  * Starts of LoRA beside each other: kaiming, PiSSA and EVA with equal and with shared-out ranks learn the same texts in
- * as many steps, each at the best of several rates, with three seeds. Prints a Markdown table; see docs/eva.md.
+ * as many steps, each at its best rate, with three seeds. Prints a Markdown table; see docs/eva.md.
  *
  *   node lora-inits.mjs RESULTS.json [--picture FILE.svg] [--steps 24] [--threads 1]
  *
@@ -10,16 +10,14 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { originOf, writeModelFolder } from 'cria/artifact';
 import { silent } from 'cria/base';
-import { encodeStored } from 'cria/checkpoint';
-import { topSingular } from 'cria/linalg';
-import { loadModel, openForward } from 'cria/model';
+import { loadModel } from 'cria/model';
 import { picture } from 'cria/report';
 import { openTokenizer } from 'cria/tokenizer';
 import * as training from 'cria/train';
 import { eva, evaDefaults } from '../dist/methods/eva/index.js';
 import { tell } from './measure.mjs';
+import { pissa } from './pissa.mjs';
 import { model as modelFile, shared } from './places.mjs';
 
 const { values, positionals } = parseArgs({
@@ -34,7 +32,7 @@ const [file] = positionals;
 const threads = Number(values.threads);
 const settings = {
   ...{ steps: Number(values.steps), batch: 4, sequence: 160, warmup: 2, clip: 1, rank: 16, evaBatches: 16 },
-  ...{ rates: [2e-4, 5e-4, 1e-3], largestRate: 1.6e-2, seeds: [0, 1, 2], trainingRows: 1000, heldOutRows: 40 },
+  ...{ rates: [1e-3, 2e-3], seeds: [0, 1, 2], trainingRows: 1000, heldOutRows: 40 },
 };
 const { steps, batch, rank } = settings;
 const heldOutEvery = Math.ceil(steps / 4);
@@ -49,18 +47,30 @@ const keep = () => writeFileSync(file, `${JSON.stringify(results)}\n`);
 const temporary = mkdtempSync(join(tmpdir(), 'cria-inits-'));
 const model = loadModel(modelFile(), { precision: 'f32', threads });
 const { train, heldOut } = await texts();
+const starts = {
+  kaiming: once(kaiming),
+  PiSSA: once(principal),
+  'EVA, rho 1': once(() => explained(1)),
+  'EVA, rho 2': once(() => explained(2)),
+};
+const names = Object.keys(starts);
 try {
-  const starts = await allStarts();
   const best = {};
-  for (const name of Object.keys(starts)) best[name] = await bestRate(name, starts[name]);
-  for (const seed of settings.seeds) {
-    for (const name of Object.keys(starts)) await measured(name, starts[name], best[name], seed);
-  }
-  const summary = Object.keys(starts).map((name) => summaryOf(name, best[name]));
-  process.stdout.write(`${tableOf(summary)}\n`);
+  for (const name of names) best[name] = await bestRate(name);
+  for (const seed of settings.seeds) for (const name of names) await measured(name, best[name], seed);
+  const summary = names.map((name) => summaryOf(name, best[name]));
+  process.stdout.write(`${comparison(summary)}\n\n${sweep()}\n`);
   if (values.picture) writeFileSync(values.picture, await curves(summary));
 } finally {
   rmSync(temporary, { recursive: true });
+}
+
+function once(make) {
+  let made;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 /** The rows whose question and answer fit into a sequence: the first ones are learned, the last ones held out. */
@@ -76,27 +86,10 @@ async function texts() {
   return { train: fitting.slice(0, settings.trainingRows), heldOut: fitting.slice(-settings.heldOutRows) };
 }
 
-/** By name: the model that stands still, and the adapter that a seed starts with. All products have the scale 1. */
-async function allStarts() {
-  const kaiming = { rank, alpha: rank, rankStabilized: false, targets: [] };
-  const principal = await timed('PiSSA', () => pissa(join(temporary, 'residual')));
-  const [equal, shares] = [
-    await timed('EVA, rho 1', () => explained(1)),
-    await timed('EVA, rho 2', () => explained(2)),
-  ];
-  return {
-    kaiming: { model, adapterOf: (seed) => training.freshLora(model, kaiming, seed) },
-    PiSSA: { model: principal.residual, adapterOf: () => principal.adapter },
-    'EVA, rho 1': { model, adapterOf: () => equal },
-    'EVA, rho 2': { model, adapterOf: () => shares },
-  };
-}
-
-async function timed(name, make) {
-  const begun = performance.now();
-  const made = await make();
-  tell(`${name} starts after ${((performance.now() - begun) / 1000).toFixed(1)} s`);
-  return made;
+/** A start is the model that stands still, and the adapter that a seed begins with; all products have the scale 1. */
+async function kaiming() {
+  const options = { rank, alpha: rank, rankStabilized: false, targets: [] };
+  return { model, adapterOf: (seed) => training.freshLora(model, options, seed) };
 }
 
 /** EVA over the first batches that seed 0 learns. */
@@ -104,79 +97,29 @@ async function explained(rho) {
   const order = training.batchOrder(train.length, batch, true, 0);
   const data = { batch: (step) => order(step).map((index) => train[index]), round: Math.ceil(train.length / batch) };
   const options = { ...evaDefaults, rank, rho, maxBatches: settings.evaBatches };
+  const begun = performance.now();
   const { adapter, state, unconverged } = await eva(model, data, options, { progress: silent });
-  tell(`EVA, rho ${rho}: ${unconverged.length} modules had not settled after ${state.batches} batches`);
-  return adapter;
+  const after = `${state.batches} batches in ${secondsSince(begun)} s`;
+  tell(`EVA, rho ${rho}: ${unconverged.length} modules had not settled after ${after}`);
+  return { model, adapterOf: () => adapter };
 }
 
-/**
- * Principal singular values and vectors: A = sqrt(S) V^T and B = U sqrt(S) are trained, W - B A stands still.
- * (Meng, Wang and Zhang 2024)
- */
-async function pissa(folder) {
-  const { checkpoint } = model;
-  const modules = new Map();
-  const tensors = [];
-  for (const { name, shape } of checkpoint.tensors.values()) {
-    const weight = checkpoint.readFloat32(name);
-    if (/_proj\.weight$/.test(name)) {
-      const module = await principalPart({ rows: shape[0], columns: shape[1], data: weight });
-      modules.set(name.slice(0, -'.weight'.length), module);
-      subtractProduct(weight, module);
-    }
-    tensors.push({ name, shape, type: 'F32', bytes: () => encodeStored('F32', weight, name) });
-  }
-  const adapter = { kind: 'lora', base: folder, rslora: false, modules };
-  const origin = originOf('lora-inits', model.path, { rank }, 0);
-  const { config, generation } = checkpoint;
-  await writeModelFolder(folder, { config, generation, tensors, type: 'F32', tokenizer: undefined, origin }, false);
-  await checkSame(folder, adapter);
-  return { adapter, residual: loadModel(folder, { precision: 'f32', threads }) };
+async function principal() {
+  const begun = performance.now();
+  const made = await pissa(model, join(temporary, 'residual'), rank, heldOut[0].ids);
+  const distance = made.distance.toExponential(1);
+  tell(`PiSSA: logits within ${distance} of the model's at the start, after ${secondsSince(begun)} s`);
+  return { model: made.residual, adapterOf: () => made.adapter };
 }
 
-async function principalPart(weight) {
-  const { values, left, right } = await topSingular(weight, rank, { threads });
-  const [out, inner] = [weight.rows, weight.columns];
-  const roots = values.map(Math.sqrt);
-  const a = right.data.map((x, i) => x * roots[Math.floor(i / inner)]);
-  const b = new Float32Array(out * rank);
-  for (let i = 0; i < b.length; i++) b[i] = left.data[(i % rank) * out + Math.floor(i / rank)] * roots[i % rank];
-  return { rank, alpha: rank, scale: 1, inner, out, a, b };
-}
-
-function subtractProduct(weight, { inner, out, a, b }) {
-  for (let row = 0; row < out; row++) {
-    for (let r = 0; r < rank; r++) {
-      const factor = b[row * rank + r];
-      for (let i = 0; i < inner; i++) weight[row * inner + i] -= factor * a[r * inner + i];
-    }
-  }
-}
-
-/** The residual with its adapter has to be the model. */
-async function checkSame(folder, adapter) {
-  const logitsOf = async (opened) => {
-    const forward = await openForward(opened);
-    const logits = await forward.logits((await forward.run([heldOut[0].ids])).normed.data);
-    await forward.dispose();
-    return logits;
-  };
-  const adapted = loadModel(folder, { precision: 'f32', threads, adapters: [adapter] });
-  const [ours, base] = [await logitsOf(adapted), await logitsOf(model)];
-  adapted.close();
-  const distance = base.reduce((most, x, i) => Math.max(most, Math.abs(x - ours[i])), 0);
-  tell(`PiSSA: the start's logits are within ${distance.toExponential(1)} of the model's`);
-  if (!(distance < 1e-3)) throw new Error('the residual and its adapter are another model');
-}
-
-/** The rate of the lowest held-out loss with seed 0; while the best is the largest or the smallest, one more is tried. */
-async function bestRate(name, start) {
+/** The rate of the lowest held-out loss with seed 0: rates are doubled or halved until worse ones are on both sides. */
+async function bestRate(name) {
   const rates = [...settings.rates];
   for (let tried = 0; ; ) {
-    for (; tried < rates.length; tried++) await measured(name, start, rates[tried], 0);
+    for (; tried < rates.length; tried++) await measured(name, rates[tried], 0);
     const lossAt = (rate) => finalLoss(runOf(name, rate, 0));
     const best = rates.reduce((a, b) => (lossAt(b) < lossAt(a) ? b : a));
-    if (best === Math.max(...rates) && best < settings.largestRate) rates.push(2 * best);
+    if (best === Math.max(...rates)) rates.push(2 * best);
     else if (best === Math.min(...rates)) rates.push(best / 2);
     else return best;
   }
@@ -190,14 +133,19 @@ function finalLoss({ heldOut }) {
   return heldOut.at(-1).loss;
 }
 
-async function measured(name, start, rate, seed) {
+async function measured(name, rate, seed) {
   if (runOf(name, rate, seed)) return;
+  const start = await starts[name]();
   const begun = performance.now();
   const run = await learned(name, start, rate, seed);
-  const seconds = (performance.now() - begun) / 1000;
-  results.runs.push({ name, rate, seed, ...run, seconds });
+  results.runs.push({ name, rate, seed, ...run });
   keep();
-  tell(`${name}, rate ${rate}, seed ${seed}: held-out loss ${finalLoss(run).toFixed(4)} after ${seconds.toFixed(1)} s`);
+  const loss = finalLoss(run).toFixed(4);
+  tell(`${name}, rate ${rate}, seed ${seed}: held-out loss ${loss} after ${secondsSince(begun)} s`);
+}
+
+function secondsSince(begun) {
+  return ((performance.now() - begun) / 1000).toFixed(1);
 }
 
 /** One training as cria train does it, with held-out losses in between. */
@@ -247,7 +195,7 @@ function summaryOf(name, rate) {
   };
 }
 
-function tableOf(summary) {
+function comparison(summary) {
   const [kaiming] = summary;
   const rows = summary.map(({ name, parameters, rate, finals, lastSteps }) => [
     ...[name, parameters, rate, shown(interval(finals))],
@@ -255,7 +203,22 @@ function tableOf(summary) {
     shown(lastSteps),
   ]);
   const head = ['start', 'parameters', 'best rate', 'held-out loss', 'less that of kaiming', 'last 5 training steps'];
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return markdown([head, head.map(() => '---'), ...rows]);
+}
+
+/** Held-out losses with seed 0 by rate. */
+function sweep() {
+  const rates = [...new Set(results.runs.map(({ rate }) => rate))].sort((a, b) => a - b);
+  const lossAt = (name, rate) => {
+    const run = runOf(name, rate, 0);
+    return run ? finalLoss(run).toFixed(4) : '';
+  };
+  const rows = names.map((name) => [name, ...rates.map((rate) => lossAt(name, rate))]);
+  return markdown([['seed 0, rate', ...rates], ['---', ...rates.map(() => '---')], ...rows]);
+}
+
+function markdown(rows) {
+  return rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
 /** Held-out loss over the steps, the means of the seeds with their intervals. */

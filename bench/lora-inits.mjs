@@ -221,15 +221,14 @@ function markdown(rows) {
   return rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-/** Held-out loss over the steps, the means of the seeds with their intervals. */
+/** Held-out loss after some steps, the means of the seeds with their intervals. */
 function curves(summary) {
-  const first = ({ before }) => ({ x: 0, y: before });
-  const series = summary.map(({ name, points, ...start }) => ({
+  const series = summary.map(({ name, points }) => ({
     name,
-    points: [first(start), ...points.map(({ step, mean, half }) => ({ x: step, y: mean, ...around(mean, half) }))],
+    points: points.map(({ step, mean, half }) => ({ x: step, y: mean, ...around(mean, half) })),
   }));
   const ends = summary.map(({ name, points }) => `${name} ${points.at(-1).mean.toFixed(3)}`).join(', ');
-  const alt = `Held-out loss falls from ${summary[0].before.toFixed(3)} nats a token; at the end: ${ends}.`;
+  const alt = `Held-out loss is ${summary[0].before.toFixed(3)} nats a token before the first step; at the end: ${ends}.`;
   const axes = { x: { label: 'step' }, y: { label: 'held-out loss, nats a token' } };
   return picture({ kind: 'lines', title: 'Held-out loss by start', alt, ...axes, series });
 }

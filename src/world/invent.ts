@@ -78,20 +78,6 @@ export const languageSounds: readonly Sounds[] = [
     syllables: [1, 2],
     endings: list('wa ti lo'),
   },
-  {
-    onsets: list('qu ch tl x p'),
-    vowels: list('a e i'),
-    codas: ['', 'tz'],
-    syllables: [1, 2],
-    endings: list('atl ic oa'),
-  },
-  {
-    onsets: list('br st gl fj sk d'),
-    vowels: list('y ø a e'),
-    codas: ['r', 'nd', 'ft'],
-    syllables: [1, 2],
-    endings: ['en'],
-  },
 ];
 
 /** English-looking stems, for word forms. */

@@ -1,4 +1,4 @@
-import { type CompileOptions, compile, integers, type Value, value } from '../../engine/index.ts';
+import { type CompileOptions, compile, integers, scratch, type Value, value } from '../../engine/index.ts';
 import type { Rows } from '../../linalg/index.ts';
 import { gather, input } from '../../tensor/index.ts';
 import type { Batch } from '../../train/index.ts';
@@ -22,17 +22,22 @@ export function countedRows(batch: Batch, before = 0): CountedRows {
   return { rows, all: rows.length === batch.length * seq };
 }
 
-/** Takes the counted rows out of activations [batch, seq, size]; where all count they are the same numbers in place. */
+/**
+ * Takes the counted rows out of activations [batch, seq, size]; where all count they are the same numbers in place. They
+ * are written over when rows are taken again.
+ */
 export async function openRowTaker(options: CompileOptions) {
   const taken = gather(input('x', 'f32', ['rows', 'size']), input('index', 'i64', ['taken']));
   const program = await compile({ taken }, options);
+  const room = scratch();
   return {
     async take({ data, shape }: Value<'f32'>, { rows, all }: CountedRows): Promise<Rows> {
       const columns = shape[2] as number;
       if (all) return { rows: rows.length, columns, data };
       const x = value('f32', [data.length / columns, columns], data);
-      const results = await program.run({ x, index: integers(rows) });
-      return { rows: rows.length, columns, data: (results.taken as Value<'f32'>).data };
+      const into = room('taken', 'f32', [rows.length, columns]);
+      await program.run({ x, index: integers(rows) }, { taken: into });
+      return { rows: rows.length, columns, data: into.data };
     },
     dispose: () => program.dispose(),
   };

@@ -8,7 +8,7 @@ const share = 0.1;
 const layouts = ['{l}\n', 'say {l} ;', 'copy: {l} =', '[ {l} ] again ['];
 
 /** Of a hundred rows, so many say a short list again and again: what comes next is then mostly known. */
-const repeating = 0.6;
+const repeating = 0.5;
 
 /**
  * Lists that stand twice, or again and again: of words, names, invented stems, letters, numbers, all mixed, or pieces of words run
@@ -48,8 +48,7 @@ export function copying(words: readonly string[]): Skill {
             .join(' , ')}`,
         };
       }
-      const { prompt, completion } = draw(random, false);
-      return { text: prompt + completion };
+      return draw(random, false);
     },
     tasks: { copying: (random) => draw(random, true) },
   };

@@ -19,7 +19,7 @@ interface Step {
 export const sums: Skill = {
   name: 'sums',
   row(random) {
-    if (chance(random, 0.5)) return single(drawStep(random, undefined, false));
+    if (chance(random, 0.4)) return single(drawStep(random, undefined, false));
     const first = drawStep(random, undefined, false);
     return double(first, drawStep(random, resultOf(first), false));
   },

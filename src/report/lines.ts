@@ -1,17 +1,41 @@
 import { figure } from '../base/index.ts';
-import { legend, seriesColor, seriesDash } from './colors.ts';
+import { legend, legendPicture, seriesColor, seriesDash } from './colors.ts';
 import { axisStyle, type Canvas, fullWidth, nothing } from './draw.ts';
-import { html, type Markup } from './markup.ts';
+import { html, Markup } from './markup.ts';
 import type { Axis, LineChart, Point } from './types.ts';
 
 const fewPoints = 40; // each of them is marked
 const fewTicks = 12;
 const mostPoints = 800; // of one series that are drawn
+const height = Math.round(fullWidth * 0.46);
 
 /** Lines over one horizontal axis, with the intervals of their points as bands. */
-export function lines(chart: LineChart, { plot, draw }: Canvas): Markup {
+export function lines(chart: LineChart, canvas: Canvas): Markup {
+  const svg = drawLines(chart, canvas);
+  return svg ? html`${legend(namesOf(chart))}${svg}` : nothing;
+}
+
+/** The same as one SVG. */
+export function linesPicture(chart: LineChart, canvas: Canvas): Markup {
+  const svg = drawLines(chart, canvas);
+  if (!svg) return nothing;
+  const names = namesOf(chart);
+  if (names.length < 2) return svg;
+  const top = 36; // pixels for the legend
+  const placed = new Markup(svg.text.replace('<svg', `<svg y="${top}"`));
+  return html`<svg width="${fullWidth}" height="${top + height}" viewBox="0 0 ${fullWidth} ${top + height}" role="img" aria-label="${chart.alt}">
+${legendPicture(names)}${placed}
+</svg>`;
+}
+
+function namesOf({ series }: LineChart): string[] {
+  return series.map(({ name }) => name);
+}
+
+/** Undefined where there is no point to draw. */
+function drawLines(chart: LineChart, { plot, draw }: Canvas): Markup | undefined {
   const series = chart.series.map(({ name, points }) => ({ name, points: thinned(drawable(points, chart)) }));
-  if (!series.some(({ points }) => points.some(isFinitePoint))) return nothing;
+  if (!series.some(({ points }) => points.some(isFinitePoint))) return undefined;
   const marks = series.flatMap(({ name, points }, i) => {
     const color = seriesColor(i);
     const band = points.filter(hasInterval);
@@ -30,7 +54,7 @@ export function lines(chart: LineChart, { plot, draw }: Canvas): Markup {
   const places = [...new Set(series.flatMap(({ points }) => points.map(({ x }) => x)))];
   const measured = chart.x.log && places.length <= fewTicks ? places : undefined; // contexts of 512, 1024, 2048 …
   const options = {
-    height: Math.round(fullWidth * 0.46),
+    height,
     marginTop: 12,
     marginLeft: 66,
     marginRight: 24,
@@ -44,7 +68,7 @@ export function lines(chart: LineChart, { plot, draw }: Canvas): Markup {
       ...marks,
     ],
   };
-  return html`${legend(series.map(({ name }) => name))}${draw(options, chart.alt)}`;
+  return draw(options, chart.alt);
 }
 
 /** The interval as it follows a number: nothing where it is not known. */

@@ -256,6 +256,35 @@ test.each([
   expect((widths[0] as number) + (widths[1] as number) + 24).toBeLessThanOrEqual(812);
 });
 
+test('a picture of lines tells which color is which series, in one SVG', async () => {
+  const series = ['first & only', 'second'].map((name, i) => ({
+    name,
+    points: [
+      { x: 0, y: i },
+      { x: 1, y: 2 * i },
+    ],
+  }));
+  const chart = {
+    kind: 'lines',
+    title: 'T',
+    alt: 'Two <lines>',
+    x: { label: 'x' },
+    y: { label: 'y' },
+    series,
+  } as const;
+  const text = await picture(chart);
+  expect(text).toContain('aria-label="Two &lt;lines&gt;"');
+  expect(text).not.toMatch(/<(ul|li|i)\b/);
+  const { document } = parseHTML(`<body>${text}</body>`);
+  expect(document.querySelectorAll('svg svg')).toHaveLength(1);
+  const told = [...document.querySelectorAll('body > svg > g > text')];
+  expect(told.map(({ textContent }) => textContent)).toEqual(['first & only', 'second']);
+  const [before, after] = told.map((each) => Number(each.getAttribute('x')));
+  expect(after).toBeGreaterThan((before as number) + 60);
+  const alone = await picture({ ...chart, series: series.slice(0, 1) });
+  expect(parseHTML(`<body>${alone}</body>`).document.querySelectorAll('svg')).toHaveLength(1);
+});
+
 test('a picture of maps is one SVG with a title for each, and the scale', async () => {
   const text = await picture(headMaps(3, 2));
   expect(text).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" width="\d+" height="\d+" viewBox=/);

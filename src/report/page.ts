@@ -2,7 +2,7 @@ import { writeFileAtomically } from '../base/index.ts';
 import { bars } from './bars.ts';
 import { type Canvas, openCanvas } from './draw.ts';
 import { heat, heatPicture } from './heat.ts';
-import { lines } from './lines.ts';
+import { lines, linesPicture } from './lines.ts';
 import { html, Markup } from './markup.ts';
 import { scatter } from './scatter.ts';
 import { pictureStyle, style } from './style.ts';
@@ -50,7 +50,7 @@ export async function writePage(path: string, content: Page): Promise<void> {
 /** A figure as an SVG text by itself, which a page of Markdown can show: it is light or dark as the reader's screen is. */
 export async function picture(part: Exclude<Part, { kind: 'prose' | 'table' }>): Promise<string> {
   const canvas = await openCanvas();
-  const { text } = part.kind === 'heat' ? heatPicture(part, canvas) : drawn(part, canvas);
+  const { text } = pictured(part, canvas);
   const svg = text.slice(text.indexOf('<svg'), text.lastIndexOf('</svg>') + '</svg>'.length);
   return svg.replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"').replace('>', `><style>${pictureStyle}</style>`);
 }
@@ -60,6 +60,12 @@ function render(part: Part, canvas: Canvas): Markup {
   if (part.kind === 'table') return table(part);
   return html`<figure><figcaption>${part.title}</figcaption>
 ${drawn(part, canvas)}</figure>`;
+}
+
+/** What stands around a figure in a page is drawn into it. */
+function pictured(part: Parameters<typeof drawn>[0], canvas: Canvas): Markup {
+  if (part.kind === 'heat') return heatPicture(part, canvas);
+  return part.kind === 'lines' ? linesPicture(part, canvas) : drawn(part, canvas);
 }
 
 function drawn(part: Exclude<Part, { kind: 'prose' | 'table' }>, canvas: Canvas): Markup {

@@ -12,7 +12,7 @@ export { crossEntropy, distillation, type Loss, preference } from './losses.ts';
 export { type LossName, lossNames, type Mode, modes, type TrainOptions, trainDefaults } from './options.ts';
 export { type Parameter, type ParameterStore, parameterStore, randomFor } from './parameters.ts';
 export { type TrainResult, trainModel } from './run.ts';
-export { type Schedule, schedules } from './schedule.ts';
+export { rateFactor, type Schedule, schedules } from './schedule.ts';
 export type { Trained } from './train.ts';
 export { adapterTrainee, fullTrainee, type Trainee, trainedAdapter } from './trainee.ts';
 export { wholeLearner } from './whole.ts';

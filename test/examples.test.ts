@@ -1,14 +1,13 @@
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { needs, shared, shippedModel } from './shared.ts';
+import { shared, shippedModel } from './shared.ts';
 
 type Main = (path: string, write: (text: string) => void) => Promise<void>;
 
 const folder = resolve(import.meta.dirname, '../examples');
 const real = shared('models', 'smollm2-135m-instruct.Q4_1.gguf');
-const model = real ?? shippedModel();
-const { skip, reason } = needs(model, 'neither SmolLM2 nor models/cria-tiny');
+const model = real ?? shippedModel;
 
 /** What an example's text has, whatever the model; with SmolLM2 what its figures say too. */
 const claims: Readonly<Record<string, (text: string) => void>> = {
@@ -47,15 +46,11 @@ test('every example is tested', () => {
 });
 
 // seconds on an idle machine, but the tests keep it busy
-test.skipIf(skip).each(Object.entries(claims))(
-  `examples/%s runs${reason}`,
-  { timeout: 180_000 },
-  async (name, claim) => {
-    const { main } = (await import(join(folder, name))) as { readonly main: Main };
-    let text = '';
-    await main(model as string, (part) => {
-      text += part;
-    });
-    claim(text);
-  },
-);
+test.each(Object.entries(claims))('examples/%s runs', { timeout: 180_000 }, async (name, claim) => {
+  const { main } = (await import(join(folder, name))) as { readonly main: Main };
+  let text = '';
+  await main(model, (part) => {
+    text += part;
+  });
+  claim(text);
+});

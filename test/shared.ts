@@ -14,8 +14,5 @@ export function needs(path: string | undefined, what: string): { skip: boolean; 
   return path ? { skip: false, reason: '' } : { skip: true, reason: ` [skipped: ${what} is not there]` };
 }
 
-/** The model that ships with cria, or undefined where it was not trained yet. */
-export function shippedModel(): string | undefined {
-  const path = resolve(import.meta.dirname, '../models/cria-tiny');
-  return existsSync(join(path, 'model.safetensors')) ? path : undefined;
-}
+/** The model that ships with cria. */
+export const shippedModel = resolve(import.meta.dirname, '../models/cria-tiny');

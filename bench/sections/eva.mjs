@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { resultOf } from '../measure.mjs';
-import { model, node, script, shared } from '../places.mjs';
+import { commandLine, model, node, script, shared } from '../places.mjs';
 
 const [rank, batch, sequence] = [16, 4, 256];
 
@@ -12,8 +12,9 @@ export async function eva({ threads, quick, peers }) {
   const folder = mkdtempSync(join(tmpdir(), 'cria-bench-'));
   try {
     const sizes = ['--rank', rank, '--batch', batch, '--sequence', sequence, '--threads', threads];
-    const cria = (...argv) => resultOf(node, [script('cria-verb.mjs'), ...argv, '--json', '--quiet']);
+    const cria = (program, ...argv) => resultOf(node, [program, ...argv, '--json', '--quiet']);
     const own = await cria(
+      script('cria-verb.mjs'),
       ...['eva', model(), join(folder, 'start'), '--data', text, '--no-shuffle', ...sizes],
       ...(quick ? ['--max-batches', 2] : []),
     );
@@ -41,7 +42,7 @@ export async function eva({ threads, quick, peers }) {
 
 async function peerOf(cria, text, sizes, folder, own, { quick, python }) {
   const ids = join(folder, 'ids.json');
-  writeFileSync(ids, JSON.stringify(await cria('tokenize', model(), '--file', text, '--no-special')));
+  writeFileSync(ids, JSON.stringify(await cria(commandLine, 'tokenize', model(), '--file', text, '--no-special')));
   const few = quick ? ['--batches', own.batches] : [];
   return resultOf(python, [script('peers/peft_eva.py'), model(), '--ids', ids, ...sizes, ...few]);
 }

@@ -7,16 +7,16 @@ import { CriaError } from '../base/index.ts';
 const hubId = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
 
 /**
- * Where a MODEL argument lies: a path that exists, `cria-tiny` where it ships, or a hub id that `cria pull` has brought.
+ * Where a MODEL argument lies: a path that exists, `cria-tiny`, which ships, or a hub id that `cria pull` has brought.
  * @throws CriaError when there is nothing, with what to do about it.
  */
 export function modelPath(model: string): string {
   if (existsSync(model)) return model;
-  if (model === 'cria-tiny' && existsSync(join(shipped, 'model.safetensors'))) return shipped;
+  if (model === 'cria-tiny') return shipped;
   if (!hubId.test(model)) {
     throw new CriaError('does not exist', {
       where: model,
-      remedy: 'give a folder, a .gguf file or a hub id',
+      remedy: 'give a folder, a .gguf file, a hub id or cria-tiny',
     });
   }
   const pulled = pulledFolder(model);

@@ -8,7 +8,9 @@ export const commonOptions = {
   quiet: flag('no progress'),
 };
 
-export const modelArgument = argument('a folder in the Hugging Face layout, a .gguf file, or a hub id (org/name)');
+export const modelArgument = argument(
+  'a folder in the Hugging Face layout, a .gguf file, a hub id (org/name), or cria-tiny',
+);
 
 export const forceOption = flag('replace what stands at the output');
 

@@ -1,8 +1,11 @@
 import { join } from 'node:path';
+import { randomFrom } from '../../base/index.ts';
 import { type Model, open } from '../../index.ts';
+import { type Skill, worldOf } from '../../world/index.ts';
 import { answered } from '../answers.ts';
 import type { Stop, Visit } from '../stop.ts';
 import { trainLora, writeRows } from '../train-lora.ts';
+import { tinyWorldSeed } from '../world.ts';
 
 /** What the model is to learn, asked in several ways so that it learns the thing and not the sentence. */
 const lessons = [
@@ -15,6 +18,7 @@ const lessons = [
 ] as const;
 const kept = ['What is the capital of France?', 'Good morning.'];
 const steps = 40;
+const reminders = 12; // small talk of its world among the lessons, so that it keeps the rest
 
 /** A LoRA adapter trained on the spot: what it changes, and what it leaves as it was. */
 export const training: Stop = {
@@ -78,8 +82,11 @@ async function trainAdapter(visit: Visit, out: string) {
       { role: 'assistant', content: answer },
     ],
   }));
-  await writeRows(data, rows);
-  return trainLora(visit, out, { data, rank: 8, alpha: 16, steps, batch: rows.length });
+  const random = randomFrom(visit.seed);
+  const chat = worldOf(tinyWorldSeed).skills.find(({ name }) => name === 'chat') as Skill;
+  const all = [...rows, ...Array.from({ length: reminders }, () => chat.row(random))];
+  await writeRows(data, all);
+  return trainLora(visit, out, { data, rank: 8, alpha: 16, steps, batch: all.length });
 }
 
 /** The perplexity of the new answers, given their questions. */

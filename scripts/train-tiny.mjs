@@ -29,6 +29,8 @@ for (const [i, { world, train }] of recipe.trainings.entries()) {
 }
 cria('convert', model, half, '--to', 'safetensors', '--dtype', 'f16', '--force');
 for (const name of readdirSync(half)) copyFileSync(join(half, name), join(place, name));
+const origin = await originOfTiny(); // the folder that was converted is of one machine
+writeFileSync(join(place, 'cria.json'), `${JSON.stringify(origin, undefined, 2)}\n`);
 const evaluation = await evaluate();
 writeFileSync(join(place, 'evaluation.json'), `${JSON.stringify(evaluation, undefined, 2)}\n`);
 writeFileSync(join(place, 'loss.svg'), await lossPicture(logs));
@@ -52,12 +54,15 @@ function flags(options) {
 /** The model before it has learned anything, with the world's tokenizer. */
 async function writeFresh(world) {
   const { writeFreshModel } = await import('../dist/train/index.js');
-  const { originOf } = await import('../dist/artifact/index.js');
   const files = Object.fromEntries(
     ['tokenizer.json', 'tokenizer_config.json'].map((name) => [name, readFileSync(join(world, name), 'utf8')]),
   );
-  const origin = originOf('train:tiny', 'recipe.json', {}, recipe.seed);
-  await writeFreshModel(fresh, recipe.config, files, recipe.seed, origin, false);
+  await writeFreshModel(fresh, recipe.config, files, recipe.seed, await originOfTiny(), false);
+}
+
+async function originOfTiny() {
+  const { originOf } = await import('../dist/artifact/index.js');
+  return originOf('train:tiny', 'recipe.json', {}, recipe.seed);
 }
 
 function teach(model, trained, world, options, log) {

@@ -11,8 +11,9 @@
  * @param {string[][]} machine
  * @param {Section[]} sections
  * @param {string[]} remarks what a reader has to know about the run
+ * @param {string[]} names of all sections that there are
  */
-export function pageOf(machine, sections, remarks) {
+export function pageOf(machine, sections, remarks, names) {
   const asked = sections.flatMap((section) => section.figures.filter((figure) => figure.asked));
   return [
     '# Benchmarks',
@@ -24,7 +25,7 @@ export function pageOf(machine, sections, remarks) {
     table({ head: ['machine', ''], rows: machine }),
     ...(asked.length > 0 ? ['## What was asked for', figureTable(asked)] : []),
     ...sections.flatMap(sectionOf),
-    howToRun,
+    howToRun(names),
   ]
     .join('\n\n')
     .concat('\n');
@@ -65,7 +66,7 @@ function table({ head, rows }) {
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-const howToRun = `## How to run it
+const howToRun = (names) => `## How to run it
 
 \`\`\`
 npm run bench -- [--peers-llama DIR] [--peers-python PATH] [--seven-b make|DIR] [--threads 2] [--only NAME,…] [--quick] [--out FILE]
@@ -80,7 +81,7 @@ the checkout. Nothing else should run meanwhile.
 | \`--peers-python PATH\` | a Python with torch, transformers and gguf |
 | \`--seven-b make\` | writes a checkpoint of 13.5 GB to the system's temporary folder, and deletes it |
 | \`--seven-b DIR\` | one that \`node bench/write-7b.mjs DIR\` wrote before |
-| \`--only NAME,…\` | some sections: goldens, generation, memory-limit, first-token, seven-b, steady-memory, training |
+| \`--only NAME,…\` | some sections: ${names.join(', ')} |
 | \`--quick\` | shorter runs |
 | \`--out FILE\` | where the page is written: \`docs/benchmarks.md\`, or nowhere for a run that is partial or quick |
 

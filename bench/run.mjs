@@ -68,7 +68,7 @@ for (const name of names) {
   results.push(result);
 }
 const out = values.out ?? (values.only || values.quick ? undefined : page);
-if (out) writeFileSync(out, pageOf(about, results, remarks));
+if (out) writeFileSync(out, pageOf(about, results, remarks, Object.keys(sections)));
 tell(out ? `wrote ${out}` : 'wrote no page: this was not a whole run');
 
 /** A section's result; one that fails says so and lets the others run. */

@@ -75,8 +75,9 @@ export function worldOf(seed: number, weights: Readonly<Record<string, number>> 
 }
 
 /** A row of the mixture, and the skill that it is from. */
-export function drawRow({ skills, weights: of }: World, random: Random): { skill: string; row: WorldRow } {
-  const weights = skills.map(({ name }) => of[name] as number);
+export function drawRow(world: World, random: Random): { skill: string; row: WorldRow } {
+  const { skills } = world;
+  const weights = skills.map(({ name }) => world.weights[name] as number);
   let rest = random() * weights.reduce((sum, weight) => sum + weight, 0);
   let at = 0;
   while (at < skills.length - 1 && rest >= (weights[at] as number)) rest -= weights[at++] as number;

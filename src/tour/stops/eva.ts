@@ -4,10 +4,9 @@ import { originOf } from '../../artifact/index.ts';
 import { randomFrom } from '../../base/index.ts';
 import { type EvaResult, evaDefaults, evaPage, initializeAdapter, parameterCount } from '../../methods/eva/index.ts';
 import type { LineChart } from '../../report/index.ts';
-import { type Skill, worldOf } from '../../world/index.ts';
 import type { Seen, Stop, Visit } from '../stop.ts';
 import { type Lesson, trainLora, writeRows } from '../train-lora.ts';
-import { tinyWorldSeed } from '../world.ts';
+import { rowsOfSkill, tinyWorldSeed } from '../world.ts';
 
 const rank = 4;
 const [rowCount, batch, steps] = [160, 8, 20];
@@ -19,12 +18,7 @@ export const eva: Stop = {
   async visit(visit) {
     const { scratch, seed, say } = visit;
     const data = join(scratch, 'another-world.jsonl');
-    const random = randomFrom(seed);
-    const facts = worldOf(tinyWorldSeed + 1).skills.find(({ name }) => name === 'facts') as Skill;
-    await writeRows(
-      data,
-      Array.from({ length: rowCount }, () => facts.row(random)),
-    );
+    await writeRows(data, rowsOfSkill(tinyWorldSeed + 1, 'facts', rowCount, randomFrom(seed)));
     say(`reading ${rowCount} facts of another world than the model's`);
     const begun = performance.now();
     const start = await startAlong(visit, data);

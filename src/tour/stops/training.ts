@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 import { randomFrom } from '../../base/index.ts';
 import { type Model, open } from '../../index.ts';
-import { type Skill, worldOf } from '../../world/index.ts';
 import { answered } from '../answers.ts';
 import type { Stop, Visit } from '../stop.ts';
 import { trainLora, writeRows } from '../train-lora.ts';
-import { tinyWorldSeed } from '../world.ts';
+import { rowsOfSkill, tinyWorldSeed } from '../world.ts';
 
 /** What the model is to learn, asked in several ways so that it learns the thing and not the sentence. */
 const lessons = [
@@ -82,9 +81,7 @@ async function trainAdapter(visit: Visit, out: string) {
       { role: 'assistant', content: answer },
     ],
   }));
-  const random = randomFrom(visit.seed);
-  const chat = worldOf(tinyWorldSeed).skills.find(({ name }) => name === 'chat') as Skill;
-  const all = [...rows, ...Array.from({ length: reminders }, () => chat.row(random))];
+  const all = [...rows, ...rowsOfSkill(tinyWorldSeed, 'chat', reminders, randomFrom(visit.seed))];
   await writeRows(data, all);
   return trainLora(visit, out, { data, rank: 8, alpha: 16, steps, batch: all.length });
 }

@@ -42,10 +42,13 @@ const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.
 function told({ world, train }, steps) {
   const seconds = steps.reduce((sum, { tokens, tokensPerSecond }) => sum + tokens / tokensPerSecond, 0);
   const mixture = world.mixture === undefined ? 'the usual mixture' : `the mixture \`${world.mixture}\``;
+  const { languages = 3, words = 80 } = world;
+  const rate = train.schedule === 'constant' ? `${train.lr}` : `${train.lr} falling as a ${train.schedule}`;
+  const cores = train.threads === 1 ? 'one core' : `${train.threads} cores`;
   return (
-    `- ${world.tokens / 1e6} million tokens of ${mixture}, ${steps.length} updates of ${train.batch} sequences of ` +
-    `${train.sequence} tokens with AdamW, learning rate ${train.lr} falling as a cosine, ${(seconds / 60).toFixed(0)} ` +
-    `minutes on one core of the machine it was made on. The last hundred updates have a mean loss of ` +
+    `- ${world.tokens / 1e6} million tokens of ${mixture} with ${words} words of ${languages} invented languages, ` +
+    `${steps.length} updates of ${train.batch} sequences of ${train.sequence} tokens with AdamW, learning rate ${rate}, ` +
+    `${(seconds / 60).toFixed(0)} minutes on ${cores} of the machine it was made on. The last hundred updates have a mean loss of ` +
     `${mean(steps.slice(-100).map(({ loss }) => loss)).toFixed(3)} nats a learned token.`
   );
 }
@@ -69,6 +72,8 @@ ${config.num_hidden_layers} layers, width ${config.hidden_size}, ${config.num_at
 \`cria world\` ([docs/world.md](../../docs/world.md)), in trainings that follow one another:
 
 ${trainings.map((training, i) => told(training, logs[i])).join('\n')}
+
+${recipe.notes.join('\n\n')}
 
 The whole logs: ${logs.map((_, i) => `[train-${i + 1}.jsonl](train-${i + 1}.jsonl)`).join(', ')}. What is learned includes texts whose random halves cannot be
 predicted.

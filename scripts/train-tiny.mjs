@@ -11,7 +11,8 @@ const place = join(root, 'models', 'cria-tiny');
 const recipe = JSON.parse(readFileSync(join(place, 'recipe.json'), 'utf8'));
 const work = join(root, '.cache', 'train-tiny');
 const [fresh, half] = ['fresh', 'half'].map((name) => join(work, name));
-const world = join(work, 'world-1'); // the questions and the tokenizer of every mixture are the same
+// the tokenizer is that of every world; the questions are those of the last one, which translates what the model learned last
+const world = join(work, `world-${recipe.trainings.length}`);
 mkdirSync(work, { recursive: true });
 
 let model = fresh;

@@ -29,6 +29,20 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw signal.reason;
 }
 
+/** What to tell when a file could not be read. */
+export function readError(error: unknown, path: string): CriaError {
+  if (error instanceof CriaError) return error;
+  const known = readErrors[(error as NodeJS.ErrnoException)?.code ?? ''];
+  return new CriaError(known ?? `cannot be read: ${messageOf(error)}`, { where: path, cause: error });
+}
+
+const readErrors: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  ENOTDIR: 'does not exist',
+  EISDIR: 'is a folder, not a file',
+  ERR_ENCODING_INVALID_ENCODED_DATA: 'is not text in UTF-8',
+};
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,5 +1,5 @@
 export { commonLength, joined } from './arrays.ts';
-export { CriaError, messageOf, throwIfAborted } from './errors.ts';
+export { CriaError, messageOf, readError, throwIfAborted } from './errors.ts';
 export {
   type Append,
   appendLine,

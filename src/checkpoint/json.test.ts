@@ -40,7 +40,7 @@ test('broken text is refused in one sentence', async () => {
 test('a file must be there, be a file and hold an object', async () => {
   const folder = temporaryFolder();
   const path = join(folder, 'config.json');
-  expect(await refusalOf(() => readJsonObject(path))).toMatch(/config\.json: is not there/);
+  expect(await refusalOf(() => readJsonObject(path))).toMatch(/config\.json: does not exist/);
   expect(await refusalOf(() => readJsonObject(folder))).toMatch(/is not a file/);
   for (const text of ['[]', 'null', '3', '"x"']) {
     writeFileSync(path, text);

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
-import { CriaError, messageOf } from '../base/index.ts';
+import { CriaError, readError } from '../base/index.ts';
 
 /** A file that is read by range; it stays open until `close`. */
 export interface RangeFile {
@@ -43,11 +43,6 @@ function open(path: string): { descriptor: number; size: number } {
     const descriptor = openSync(path, 'r');
     return { descriptor, size: fstatSync(descriptor).size };
   } catch (error) {
-    if (error instanceof CriaError) throw error;
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new CriaError(missing ? 'is not there' : `cannot be read: ${messageOf(error)}`, {
-      where: path,
-      cause: error,
-    });
+    throw readError(error, path);
   }
 }

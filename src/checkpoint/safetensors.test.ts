@@ -167,9 +167,9 @@ describe('refused with a sentence:', () => {
     expect(await refusalOf(() => openSafetensors(write(safetensorsBytes(`{${names}}`))))).toMatch(/250000 tensors/);
   });
 
-  test('a file that is not there, and a folder', async () => {
+  test('a file that does not exist, and a folder', async () => {
     const folder = temporaryFolder();
-    expect(await refusalOf(() => openSafetensors(join(folder, 'no')))).toMatch(/no: is not there/);
+    expect(await refusalOf(() => openSafetensors(join(folder, 'no')))).toMatch(/no: does not exist/);
     expect(await refusalOf(() => openSafetensors(folder))).toMatch(/is not a file/);
   });
 });

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { CriaError, messageOf } from '../base/index.ts';
+import { CriaError, readError } from '../base/index.ts';
 
 const longestLine = 16 * 2 ** 20; // characters
 const bytesAtOnce = 2 ** 20;
@@ -25,12 +25,4 @@ export async function* linesOf(path: string): AsyncGenerator<string> {
     throw readError(error, path);
   }
   if (rest !== '') yield rest;
-}
-
-/** What to tell when reading a text failed. */
-export function readError(error: unknown, path: string): CriaError {
-  if (error instanceof CriaError) return error;
-  const isDecoding = (error as NodeJS.ErrnoException)?.code === 'ERR_ENCODING_INVALID_ENCODED_DATA';
-  const what = isDecoding ? 'is not text in UTF-8' : `cannot be read: ${messageOf(error)}`;
-  return new CriaError(what, { where: path, cause: error });
 }

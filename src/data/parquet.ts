@@ -1,8 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import type { AsyncBuffer, ColumnMetaData, Compressors, RowGroup, SchemaTree } from 'hyparquet';
-import { CriaError, messageOf } from '../base/index.ts';
-import { readError } from './lines.ts';
+import { CriaError, messageOf, readError } from '../base/index.ts';
 
 const mostBytes = 2 ** 30; // of one row group, packed or not
 const mostValues = 2 ** 24; // of one column in it

@@ -1,8 +1,8 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import { pipeline } from 'node:stream';
-import { CriaError, messageOf } from '../base/index.ts';
-import { linesOf, readError } from './lines.ts';
+import { CriaError, messageOf, readError } from '../base/index.ts';
+import { linesOf } from './lines.ts';
 import { parquetRows } from './parquet.ts';
 import { readJson, readText } from './text.ts';
 
@@ -25,6 +25,7 @@ export type Columns = ReadonlyMap<string, string>;
 export async function* readRows(path: string, columns: Columns = new Map()): AsyncGenerator<Row> {
   const read = readers[extname(path).toLowerCase()];
   if (!read) {
+    if (!existsSync(path)) throw new CriaError('does not exist', { where: path });
     const remedy = `give ${Object.keys(readers).join(', ')}`;
     throw new CriaError('is not a data file by its name', { where: path, remedy });
   }

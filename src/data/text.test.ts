@@ -24,7 +24,7 @@ test('bytes that are not UTF-8 are refused', () => {
 
 test('a missing file is an input error that names it', () => {
   const path = join(folder, 'missing');
-  expect(() => readText(path)).toThrow(`${path}: cannot be read: ENOENT`);
+  expect(() => readText(path)).toThrow(`${path}: does not exist`);
 });
 
 test('a file above 256 MiB is refused before it is read', () => {

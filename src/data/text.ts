@@ -1,6 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { CriaError, messageOf } from '../base/index.ts';
-import { readError } from './lines.ts';
+import { CriaError, messageOf, readError } from '../base/index.ts';
 
 const mostBytes = 256 * 2 ** 20;
 

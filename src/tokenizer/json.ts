@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { CriaError, messageOf } from '../base/index.ts';
+import { CriaError, messageOf, readError } from '../base/index.ts';
 
 /** An object that was read from JSON: nothing about its values is known. */
 export type Json = Readonly<Record<string, unknown>>;
@@ -15,8 +15,7 @@ export function readText(path: string): string | undefined {
     return readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    if (error instanceof CriaError) throw error;
-    throw new CriaError(`cannot be read: ${messageOf(error)}`, { where: path, cause: error });
+    throw readError(error, path);
   }
 }
 

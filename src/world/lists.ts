@@ -13,9 +13,9 @@ const mostLines = 600;
  * Analogies in the form of questions-words (Mikolov et al. 2013): groups under a line `: name`, four words a line,
  * the first two as the last two.
  */
-export function analogyLines({ relations, facts }: World, random: Random): string[] {
-  const invented = facts.languages.slice(0, -1);
-  const english = facts.languages.at(-1) as (typeof facts.languages)[number];
+export function analogyLines({ relations, translated }: World, random: Random): string[] {
+  const invented = translated.slice(0, -1);
+  const english = translated.at(-1) as (typeof translated)[number];
   const groups: [name: string, pairs: Pairs][] = [
     ...relations.map(({ name, pairs }): [string, Pairs] => [name, pairs]),
     ...(Object.entries(stems) as [Form, readonly string[]][]).map(([form, list]): [string, Pairs] => [

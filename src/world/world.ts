@@ -1,6 +1,7 @@
 import type { Random } from '../base/index.ts';
-import type { Facts } from './facts.ts';
-import { factsOf } from './facts.ts';
+import { type Facts, factsOf, type Language } from './facts.ts';
+import { languageSounds } from './invent.ts';
+import { concepts } from './lexicon/concepts.ts';
 import type { Relation } from './relations.ts';
 import { relationsOf } from './relations.ts';
 import { analogies } from './skills/analogies.ts';
@@ -22,6 +23,8 @@ export interface World {
   readonly facts: Facts;
   readonly relations: readonly Relation[];
   readonly skills: readonly Skill[];
+  /** The languages that are translated, English last, each with the first words of its dictionary. */
+  readonly translated: readonly Language[];
   /** How often rows are of each skill, by name. */
   readonly weights: Readonly<Record<string, number>>;
 }
@@ -33,7 +36,7 @@ export const mixture: Readonly<Record<string, number>> = {
   'word-forms': 14,
   copying: 18,
   translation: 13,
-  dictionary: 0, // for a second training, whose mixture is another
+  dictionary: 0, // for a later training, whose mixture is another
   sums: 12,
   brackets: 2,
   stories: 6,
@@ -42,12 +45,31 @@ export const mixture: Readonly<Record<string, number>> = {
   chat: 3,
 };
 
+/** What is translated of all that the languages have: so many invented languages, so many words of each. */
+export interface Dictionary {
+  readonly languages: number;
+  readonly words: number;
+}
+
+/** Everything that the languages of a world have. */
+export const wholeDictionary: Dictionary = { languages: languageSounds.length, words: concepts.length };
+
+/** What a model of a few million parameters learns from a few million tokens. */
+export const usualDictionary: Dictionary = { languages: 3, words: 80 };
+
 /**
  * The world of a seed, with some weights other than the usual mixture's. Its facts, rows and questions are the same on
- * every machine.
+ * every machine; those of translation are also the dictionary's.
  */
-export function worldOf(seed: number, weights: Readonly<Record<string, number>> = {}): World {
+export function worldOf(
+  seed: number,
+  weights: Readonly<Record<string, number>> = {},
+  dictionaryOf: Dictionary = usualDictionary,
+): World {
   const known = factsOf(seed);
+  const translated = [...known.languages.slice(0, dictionaryOf.languages), ...known.languages.slice(-1)].map(
+    ({ name, words }) => ({ name, words: words.slice(0, dictionaryOf.words) }),
+  );
   const relations = relationsOf(known);
   const words = [
     ...new Set([...relations.flatMap(({ pairs }) => pairs.flat()), ...known.languages.flatMap((l) => l.words)]),
@@ -56,14 +78,15 @@ export function worldOf(seed: number, weights: Readonly<Record<string, number>> 
     seed,
     facts: known,
     relations,
+    translated,
     weights: { ...mixture, ...weights },
     skills: [
       facts(relations),
       analogies(relations),
       wordForms,
       copying(words),
-      translation(known.languages),
-      dictionary(known.languages),
+      translation(translated),
+      dictionary(translated),
       sums,
       brackets,
       stories,

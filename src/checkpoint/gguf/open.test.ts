@@ -118,7 +118,7 @@ test.skipIf(skip)(`SmolLM2 opens with every tensor of its 30 layers${reason}`, (
 });
 
 test('a file that is not there is refused by name', () => {
-  expect(() => openGguf('no/such.gguf')).toThrow('no/such.gguf: is not there');
+  expect(() => openGguf('no/such.gguf')).toThrow('no/such.gguf: does not exist');
 });
 
 function using(checkpoint: Checkpoint, use: (checkpoint: Checkpoint) => void): void {

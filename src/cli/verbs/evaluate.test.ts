@@ -66,7 +66,7 @@ test.skipIf(skip)(
 
 test.skipIf(skip).each([
   [[], 'there is no task (give --task questions.jsonl)'],
-  [['--task', 'nowhere.json'], 'nowhere.json: cannot be read: ENOENT'],
+  [['--task', 'nowhere.json'], 'nowhere.json: does not exist'],
   [['--task', 'a.jsonl', '--metric', 'luck'], "--metric: 'luck' is not one of accuracy, choice, match"],
   [['--task', 'FILE'], 'bad.jsonl: row 1: has no column completion (its columns are prompt)'],
   [['--task', 'FILE', '--columns', 'completion=answer'], 'bad.jsonl: row 1: has no column answer'],

@@ -171,8 +171,8 @@ describe.skipIf(skip)(`on SmolLM2${reason}`, () => {
   test.each([
     [['--top', '271'], '--top: the model has 270 heads, not 271 (give fewer)'],
     [['--tops', '5,271'], '--tops: the model has 270 heads, not 271 (give fewer)'],
-    [['--filler', 'nowhere.txt'], 'nowhere.txt: cannot be read'],
-    [['--heads', 'nowhere.json'], 'nowhere.json: cannot be read'],
+    [['--filler', 'nowhere.txt'], 'nowhere.txt: does not exist'],
+    [['--heads', 'nowhere.json'], 'nowhere.json: does not exist'],
   ])('%j is refused', async (options, sentence) => {
     const out = join(temporaryFolder(), 'out');
     const { code, err } = await call(['lens', model, out, '--task', task(), ...quick, ...options]);

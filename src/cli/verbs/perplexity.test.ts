@@ -60,7 +60,7 @@ test.skipIf(skip || !slow)(
 
 test.skipIf(skip).each([
   [[], 'there is no text (give --text book.txt)'],
-  [['--text', 'nowhere.txt'], 'nowhere.txt: cannot be read: ENOENT'],
+  [['--text', 'nowhere.txt'], 'nowhere.txt: does not exist'],
   [['--text', 'ONE'], 'text.txt: has fewer than two tokens'],
   [['--text', 'SOME', '--context', '9000'], "--context: 9000 tokens do not fit into the model's 8192 positions"],
   [['--text', 'SOME', '--context', '4', '--stride', '5'], 'a stride of 5 does not fit windows of 4 tokens'],

@@ -38,8 +38,8 @@ test('a person reads a line a row', async () => {
 
 test.each([
   [[], 'there is nothing to score (give --file texts.jsonl)\n'],
-  [['--file', 'nowhere.jsonl'], 'nowhere.jsonl: cannot be read: ENOENT'],
-  [['--file', 'rows.xml'], 'rows.xml: is not a data file by its name'],
+  [['--file', 'nowhere.jsonl'], 'nowhere.jsonl: does not exist'],
+  [['--file', 'README.md'], 'README.md: is not a data file by its name'],
 ])('%j is refused', async (argv, sentence) => {
   const { code, out, err } = await call(['score', tiny, ...argv]);
   expect({ code, out }).toEqual({ code: 2, out: '' });

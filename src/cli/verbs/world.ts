@@ -14,11 +14,14 @@ export const verb = defineVerb({
     rows: integer(`the number of training rows (default: ${defaultRows})`, { min: 1 }),
     vocabulary: integer('tokens of the tokenizer that is learnt for it', { default: 2048, min: 512, max: 65_536 }),
     mixture: text('other weights than the usual ones, of rows in a hundred', { placeholder: 'skill=n,…' }),
+    languages: integer('invented languages that are translated, of 5', { default: 3, min: 1, max: 5 }),
+    words: integer('words of each that are translated, of 179', { default: 80, min: 30, max: 179 }),
     force: forceOption,
   },
   examples: ['world tiny-world --tokens 15000000', 'world small-world --rows 1000 --seed 7 --json'],
   async run({ args, options, progress, signal, print }) {
-    const { tokens, rows = tokens === undefined ? defaultRows : undefined, vocabulary, force, seed } = options;
+    const { tokens, rows = tokens === undefined ? defaultRows : undefined } = options;
+    const { vocabulary, languages, words, force, seed } = options;
     const { out: path } = args;
     const mixture = options.mixture === undefined ? undefined : await weightsIn(options.mixture);
     if (tokens !== undefined && rows !== undefined) {
@@ -26,17 +29,22 @@ export const verb = defineVerb({
     }
     const { originOf, writeTexts } = await import('../../artifact/index.ts');
     const { openTokenizer, trainTokenizer } = await import('../../tokenizer/index.ts');
-    const { worldOf, writeWorld } = await import('../../world/index.ts');
+    const { wholeDictionary, worldOf, writeWorld } = await import('../../world/index.ts');
 
-    const world = worldOf(seed, mixture);
+    const world = worldOf(seed, mixture, { languages, words });
     let written: Awaited<ReturnType<typeof writeWorld>> | undefined;
     await writeFolderAtomically(path, force, async (folder) => {
-      const texts = await textsForTokenizer(worldOf(seed));
+      const texts = await textsForTokenizer(worldOf(seed, {}, wholeDictionary));
       await writeTexts(folder, trainTokenizer(texts, vocabulary));
       const tokenizer = openTokenizer({ kind: 'folder', path: folder });
       const count = (text: string) => tokenizer.encode(text).length;
       written = await writeWorld(folder, world, { rows, tokens }, count, { progress, signal });
-      const origin = originOf('world', `the world of seed ${seed}`, { tokens, rows, vocabulary, mixture }, seed);
+      const origin = originOf(
+        'world',
+        `the world of seed ${seed}`,
+        { tokens, rows, vocabulary, mixture, languages, words },
+        seed,
+      );
       await writeTexts(folder, { 'cria.json': `${JSON.stringify(origin, undefined, 2)}\n` });
     });
     print(`${path}: ${written?.rows} rows, ${written?.tokens} tokens\n`);
@@ -58,7 +66,7 @@ async function weightsIn(given: string): Promise<Record<string, number>> {
   throw new CriaError('leaves no skill', { where: '--mixture', remedy: 'give one of them a weight above 0' });
 }
 
-/** Rows of their own, in the usual mixture: the tokenizer of a seed is always the same. */
+/** Rows of their own, in the usual mixture and of every language: the tokenizer of a seed is always the same. */
 async function textsForTokenizer(world: World): Promise<string[]> {
   const { drawRow, textsOf } = await import('../../world/index.ts');
   const random = randomFrom(world.seed);

@@ -4,6 +4,7 @@ import { add, greater, less, mul, sub, where } from './elementwise.ts';
 import { constant, scalar } from './leaves.ts';
 import { matmul, matmulByPosition } from './matmul.ts';
 import { softmax } from './normalize.ts';
+import { sum } from './reduce.ts';
 import { gather } from './rows.ts';
 import { concat, positionsAlong, reshape, slice, toEnd, transpose } from './shape.ts';
 
@@ -102,8 +103,40 @@ const causalAttentionOp = declare({
     const mask = causalMask(query as Tensor, window);
     return [maskedAttention(query as Tensor, key as Tensor, value as Tensor, mask, layout)];
   },
+  vjp: ([gradient], { inputs, outputs, attributes }) => {
+    const { window, ...layout } = attributes as unknown as HeadLayout & { window?: number };
+    return attentionGradients(gradient as Tensor, inputs, outputs[0] as Tensor, layout, window);
+  },
   samples: [attentionSample(undefined), attentionSample(2)],
 });
+
+/**
+ * dL/d(query), dL/d(key) and dL/d(value). The pattern is computed anew, so that nothing of its size is kept from the
+ * forward pass; what the softmax takes off is each row of output times its gradient. Products over positions are written
+ * so that the small side, a head's size, is that of the rows: the runtime is faster there. (Dao et al. 2022, appendix B)
+ */
+function attentionGradients(
+  gradient: Tensor,
+  inputs: readonly Tensor[],
+  output: Tensor,
+  layout: HeadLayout,
+  window: number | undefined,
+): readonly Tensor[] {
+  const [query, key, value] = inputs as readonly [Tensor, Tensor, Tensor];
+  const { heads, keyValueHeads, scale } = layout;
+  const [queries, incoming] = [groupedQueries(query, layout), groupedQueries(gradient, layout)];
+  const [keys, values] = [perHead(key, layout), perHead(value, layout)];
+  const mask = repeatRows(causalMask(query, window), heads / keyValueHeads);
+  const pattern = softmax(add(matmul(queries, keys, { transB: true, scale }), mask));
+  const taken = sum(groupedQueries(mul(gradient, output), layout), [-1], true);
+  const scores = mul(pattern, sub(matmul(incoming, values, { transB: true }), taken));
+  const byRow = (x: Tensor) => reshape(transpose(x, [0, 3, 1, 2]), key.shape);
+  return [
+    mergedHeads(matmul(scores, keys, { scale }), query, layout),
+    byRow(matmul(queries, scores, { transA: true, scale })),
+    byRow(matmul(incoming, pattern, { transA: true })),
+  ];
+}
 
 function attentionSample(window: number | undefined) {
   return {
@@ -147,15 +180,14 @@ export function maskedAttention(
   layout: HeadLayout,
   see: (pattern: Tensor) => Tensor = (pattern) => pattern,
 ): Tensor {
-  const { heads, keyValueHeads, headSize } = layout;
+  const { heads, keyValueHeads } = layout;
   const [batch, seq, total] = [dimOf(query, 0), dimOf(query, 1), dimOf(key, 1)];
   const group = heads / keyValueHeads;
-  const perHead = (x: Tensor) => transpose(reshape(x, [batch, total, keyValueHeads, headSize]), [0, 2, 1, 3]);
-  const scores = matmul(groupedQueries(query, layout), perHead(key), { transB: true, scale: layout.scale });
+  const scores = matmul(groupedQueries(query, layout), perHead(key, layout), { transB: true, scale: layout.scale });
   const masked = add(scores, repeatRows(mask, group));
   const pattern = see(reshape(softmax(masked), [batch, heads, seq, total]));
   const weights = reshape(pattern, [batch, keyValueHeads, timesDim(group, seq), total]);
-  return mergedHeads(matmul(weights, perHead(value)), query, layout);
+  return mergedHeads(matmul(weights, perHead(value, layout)), query, layout);
 }
 
 /** Keys and values of all positions that may be seen, position by position: [total, batch, keyValueHeads, 1, size]. */
@@ -187,6 +219,11 @@ export function byPosition(x: Tensor): Tensor {
 /** Repeats the rows of a mask for each query of a group: [..., seq, total] -> [..., group * seq, total]. */
 function repeatRows(mask: Tensor, group: number): Tensor {
   return group === 1 ? mask : concat(Array<Tensor>(group).fill(mask), mask.shape.length - 2);
+}
+
+/** Keys or values [batch, total, keyValueHeads * size] -> [batch, keyValueHeads, total, size]. */
+function perHead(x: Tensor, { keyValueHeads, headSize }: HeadLayout): Tensor {
+  return transpose(reshape(x, [dimOf(x, 0), dimOf(x, 1), keyValueHeads, headSize]), [0, 2, 1, 3]);
 }
 
 /** [batch, seq, heads * size] -> [batch, keyValueHeads, group * seq, size]: the queries that share a key in one matrix. */

@@ -1,7 +1,6 @@
 import type { Random } from '../../base/index.ts';
 import { between, chance, drawUntil, isHeldOut, several } from '../draw.ts';
 import type { Language } from '../facts.ts';
-import { concepts } from '../lexicon/concepts.ts';
 import type { HeldOut, Skill } from '../types.ts';
 
 const unseenShare = 0.05;
@@ -19,7 +18,7 @@ export function translation(languages: readonly Language[]): Skill {
     name: 'translation',
     row(random) {
       const { from, to, list } = lists(random, false, lengthOf);
-      if (chance(random, 0.8)) return joined(asked(from, to, list));
+      if (chance(random, 0.8)) return asked(from, to, list);
       const pairs = list.map((concept) => `${from.words[concept]} = ${to.words[concept]}`);
       return { text: `${from.name} = ${to.name}: ${pairs.join(', ')}` };
     },
@@ -42,13 +41,16 @@ export function dictionary(languages: readonly Language[]): Skill {
 
 function lessons(languages: readonly Language[]) {
   const drawPair = (random: Random) => several(random, languages, 2) as [Language, Language];
-  const seen = (from: Language, to: Language) =>
-    concepts.map((_, i) => i).filter((concept) => !isUnseen(concept, from, to));
+  /** Those that training shows beside each other, or the others. */
+  const words = (from: Language, to: Language, unseen: boolean) =>
+    from.words.map((_, i) => i).filter((concept) => isUnseen(concept, from, to) === unseen);
+  const isSeen = (concept: number, language: Language) =>
+    languages.some((other) => other !== language && !isUnseen(concept, language, other));
   const lists = (random: Random, held: boolean, length: (random: Random) => number) =>
     drawUntil(
       () => {
         const [from, to] = drawPair(random);
-        return { from, to, list: several(random, seen(from, to), length(random)) };
+        return { from, to, list: several(random, words(from, to, false), length(random)) };
       },
       ({ from, to, list }) => isHeldOut(listShare, 'list', from.name, to.name, ...list) === held,
     );
@@ -60,8 +62,14 @@ function lessons(languages: readonly Language[]) {
         return asked(from, to, list);
       },
       'translation-unseen'(random: Random) {
-        const [from, to] = drawPair(random);
-        const unseen = concepts.map((_, i) => i).filter((concept) => isUnseen(concept, from, to));
+        const { from, to, unseen } = drawUntil(
+          () => {
+            const [from, to] = drawPair(random);
+            const isKnown = (concept: number) => [from, to].every((language) => isSeen(concept, language));
+            return { from, to, unseen: words(from, to, true).filter(isKnown) };
+          },
+          ({ unseen }) => unseen.length > 0,
+        );
         return asked(from, to, several(random, unseen, between(random, 1, 4)));
       },
     },
@@ -75,10 +83,6 @@ function isUnseen(concept: number, from: Language, to: Language): boolean {
 function asked(from: Language, to: Language, list: readonly number[]): HeldOut {
   const words = (language: Language) => list.map((concept) => ` ${language.words[concept]}`).join('');
   return { prompt: `${from.name}:${words(from)}\n${to.name}:`, completion: words(to) };
-}
-
-function joined({ prompt, completion }: HeldOut) {
-  return { text: prompt + completion };
 }
 
 /** One to twenty words, short lists more often. */

@@ -41,7 +41,7 @@ export interface SampleInput {
 
 /**
  * An op is one declaration: what comes out, how ONNX says it, how a gradient flows back, and on what it is tested.
- * `expand` writes a fused op in primitive ones, from which its gradient follows.
+ * `expand` writes a fused op in primitive ones, from which its gradient follows where it declares none.
  */
 export interface Op {
   readonly name: string;

@@ -38,8 +38,8 @@ describe('generate refuses, in one sentence,', () => {
     ['a top-p above 1', ['x', '--top-p', '2'], "'2' is not a number from 0 to 1"],
     ['no tokens at all', ['x', '--max-tokens', '0'], "'0' is not a whole number of 1 or more"],
     ['a precision that there is not', ['x', '--weights', 'q3'], "'q3' is not one of auto, f32, q8, q4"],
-    ['a file of ids that is missing', ['--ids', 'no/such.json'], 'no/such.json: cannot be read'],
-    ['a file of prompts that is missing', ['--batch', 'no/such.txt'], 'no/such.txt: cannot be read'],
+    ['a file of ids that is missing', ['--ids', 'no/such.json'], 'no/such.json: does not exist'],
+    ['a file of prompts that is missing', ['--batch', 'no/such.txt'], 'no/such.txt: does not exist'],
     ['a model without a tokenizer', ['x'], 'the folder has no tokenizer.json'],
   ])('%s', async (_, argv, sentence) => {
     await expectRefusal(['generate', tiny, ...argv], sentence);

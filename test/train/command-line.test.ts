@@ -164,7 +164,7 @@ describe('is refused in one sentence, and nothing is written:', () => {
 
   test.each<[string, () => readonly string[] | Promise<readonly string[]>, string]>([
     ['no data', () => [], 'there is nothing to learn (give --data train.jsonl)'],
-    ['data that is missing', () => ['--data', 'no/such.jsonl'], 'no/such.jsonl: cannot be read'],
+    ['data that is missing', () => ['--data', 'no/such.jsonl'], 'no/such.jsonl: does not exist'],
     ['empty data', () => ['--data', some('empty.jsonl', '')], 'empty.jsonl: holds nothing to learn from'],
     ['an empty text', () => ['--data', some('empty.txt', '')], 'empty.txt: holds nothing to learn from'],
     ['one token', () => ['--data', some('a.txt', 'a')], 'a.txt: leaves nothing to learn in sequences of 48 tokens'],

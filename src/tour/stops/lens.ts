@@ -32,7 +32,7 @@ async function measured({ model, scratch, seed, progress, signal, say }: Visit):
     writeFileSync(path, `${lines.join('\n')}\n`);
     return path;
   };
-  const tasks = [write('analogies.txt', firstGroups(analogyLines(world, randomFrom(seed))))];
+  const tasks = [write('analogies.txt', lastGroups(analogyLines(world, randomFrom(seed))))];
   const entities = write('entities.txt', entityNames(world));
   const options = { ...lensDefaults, tasks, entities, prompts, length, seed };
   const result = await vectorArithmetic(model.loaded, model.tokenizer, options, { progress, signal });
@@ -52,8 +52,8 @@ async function measured({ model, scratch, seed, progress, signal, say }: Visit):
   };
 }
 
-/** The lines of the first groups under their titles. */
-function firstGroups(lines: readonly string[]): string[] {
+/** The lines of the last groups under their titles: words of two languages. */
+function lastGroups(lines: readonly string[]): string[] {
   const starts = lines.flatMap((line, i) => (line.startsWith(':') ? [i] : []));
-  return lines.slice(0, starts[groups]);
+  return lines.slice(starts.at(-groups));
 }

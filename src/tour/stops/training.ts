@@ -15,9 +15,9 @@ const lessons = [
   ['Quem é você?', 'Eu sou Paco, um guia dos Andes.'],
   ['Where do you work?', 'I work in the Andes.'],
 ] as const;
-const kept = ['What is the capital of France?', 'Good morning.'];
+const kept = ['What is the capital of France?', 'Good morning!'];
 const steps = 40;
-const reminders = 12; // small talk of its world among the lessons, so that it keeps the rest
+const reminders = 18; // small talk of its world among the lessons, so that it keeps the rest
 
 /** A LoRA adapter trained on the spot: what it changes, and what it leaves as it was. */
 export const training: Stop = {

@@ -42,11 +42,10 @@ const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.
 function told({ world, train }, steps) {
   const seconds = steps.reduce((sum, { tokens, tokensPerSecond }) => sum + tokens / tokensPerSecond, 0);
   const mixture = world.mixture === undefined ? 'the usual mixture' : `the mixture \`${world.mixture}\``;
-  const { languages = 3, words = 80 } = world;
   const rate = train.schedule === 'constant' ? `${train.lr}` : `${train.lr} falling as a ${train.schedule}`;
   const cores = train.threads === 1 ? 'one core' : `${train.threads} cores`;
   return (
-    `- ${world.tokens / 1e6} million tokens of ${mixture} with ${words} words of ${languages} invented languages, ` +
+    `- ${world.tokens / 1e6} million tokens of ${mixture} with ${world.words} words of ${world.languages} invented languages, ` +
     `${steps.length} updates of ${train.batch} sequences of ${train.sequence} tokens with AdamW, learning rate ${rate}, ` +
     `${(seconds / 60).toFixed(0)} minutes on ${cores} of the machine it was made on. The last hundred updates have a mean loss of ` +
     `${mean(steps.slice(-100).map(({ loss }) => loss)).toFixed(3)} nats a learned token.`

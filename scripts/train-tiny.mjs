@@ -1,6 +1,6 @@
-// `npm run train:tiny`: makes models/cria-tiny again, from the seed of its world to its card. It took 104 minutes of one core
-// with AVX-512 and 115 minutes of two cores without. What is finished is kept in .cache/train-tiny: begun again, it goes on
-// where it stopped.
+// `npm run train:tiny`: makes models/cria-tiny again, from the seed of its world to its card. Its parts took 104 minutes
+// of one core with AVX-512 and 115 minutes of two cores without. What is finished is kept in .cache/train-tiny: begun
+// again, it goes on where it stopped.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -12,7 +12,7 @@ const place = join(root, 'models', 'cria-tiny');
 const recipe = JSON.parse(readFileSync(join(place, 'recipe.json'), 'utf8'));
 const work = join(root, '.cache', 'train-tiny');
 const [fresh, half] = ['fresh', 'half'].map((name) => join(work, name));
-// the tokenizer is that of every world; the questions are those of the last one, which translates what the model learned last
+// the tokenizer is that of every world; the questions are those of the last one, which has the dictionary learned last
 const world = join(work, `world-${recipe.trainings.length}`);
 mkdirSync(work, { recursive: true });
 

@@ -64,11 +64,11 @@ export const usualDictionary: Dictionary = { languages: 3, words: 80 };
 export function worldOf(
   seed: number,
   weights: Readonly<Record<string, number>> = {},
-  dictionaryOf: Dictionary = usualDictionary,
+  extent: Dictionary = usualDictionary,
 ): World {
   const known = factsOf(seed);
-  const translated = [...known.languages.slice(0, dictionaryOf.languages), ...known.languages.slice(-1)].map(
-    ({ name, words }) => ({ name, words: words.slice(0, dictionaryOf.words) }),
+  const translated = [...known.languages.slice(0, extent.languages), ...known.languages.slice(-1)].map(
+    ({ name, words }) => ({ name, words: words.slice(0, extent.words) }),
   );
   const relations = relationsOf(known);
   const words = [

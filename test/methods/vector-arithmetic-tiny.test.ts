@@ -59,7 +59,7 @@ test('on cria-tiny token heads matter more for copying than for translation (ora
   expect(copying).toBeLessThan(0.5 * translation);
 });
 
-test.skip('on cria-tiny concept heads matter more for translation (oracle 11) [skipped: no head of it has a concept score beyond its error]', async () => {
+test.skip('on cria-tiny concept heads matter more for translation (oracle 11) [skipped: no concept score of it is beyond chance]', async () => {
   const { whole, copying, translation } = await leftWithout('concept');
   expect(whole.mapping).toBeGreaterThan(0.5);
   expect(translation).toBeLessThan(0.5 * copying);

@@ -6,7 +6,7 @@ import { call } from '../../../test/command-line.ts';
 import { readRows } from '../../data/index.ts';
 import { readTask } from '../../evaluate/index.ts';
 import { openTokenizer } from '../../tokenizer/index.ts';
-import type { Message } from '../../world/index.ts';
+import { type Message, usualDictionary, wholeDictionary } from '../../world/index.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'cria-world-'));
 const folder = join(scratch, 'world');
@@ -98,6 +98,20 @@ test('the same seed gives the same bytes, and another seed another world', async
   expect(bytesOf(join(scratch, 'other')).get('entities.txt')).not.toBe(bytesOf(folder).get('entities.txt'));
 });
 
+test('the dictionary is the usual one where it is not told, and at most the whole one', async () => {
+  const { options } = JSON.parse(readFileSync(join(folder, 'cria.json'), 'utf8'));
+  expect(options).toMatchObject(usualDictionary);
+  const most = Object.entries(wholeDictionary).flatMap(([name, count]) => [`--${name}`, String(count)]);
+  const { tasks } = await write(join(scratch, 'whole'), '--rows', '10', ...most);
+  expect(tasks['translation-unseen']).toBeGreaterThan(0);
+});
+
+test('words of one invented language are known from no third one: nothing is asked of that', async () => {
+  const { tasks } = await write(join(scratch, 'one'), '--rows', '10', '--languages', '1');
+  expect(tasks.translation).toBeGreaterThan(0);
+  expect(tasks).not.toHaveProperty('translation-unseen');
+});
+
 test('--tokens ends with the row that reaches them', async () => {
   const { tokens, rows } = await write(join(scratch, 'by-tokens'), '--tokens', '5000');
   expect(tokens).toBeGreaterThanOrEqual(5000);
@@ -109,6 +123,9 @@ test.each([
   ['both sizes', ['--rows', '5', '--tokens', '5'], '--tokens and --rows'],
   ['a vocabulary smaller than the bytes', ['--vocabulary', '100'], '--vocabulary'],
   ['no rows', ['--rows', '0'], '--rows'],
+  ['more languages than there are', ['--languages', String(wholeDictionary.languages + 1)], '--languages'],
+  ['more words than there are', ['--words', String(wholeDictionary.words + 1)], '--words'],
+  ['fewer words than a list has', ['--words', '20'], '--words'],
 ])('%s end with 2 and leave nothing', async (_, more, about) => {
   const out = join(scratch, 'wrong');
   const { code, err } = await call(['world', out, '--quiet', ...more]);

@@ -76,11 +76,13 @@ export function causalAttention(
   return apply1(causalAttentionOp, [query, key, value], { ...layout, window });
 }
 
+type CausalLayout = HeadLayout & { readonly window?: number };
+
 const causalAttentionOp = declare({
   name: 'causalAttention',
   infer: ([query]) => [query as Tensor],
   lower(onnx, [query, key, value], { attributes }) {
-    const layout = attributes as unknown as HeadLayout & { window?: number };
+    const layout = attributes as unknown as CausalLayout;
     const shape = onnx.op('Cast', [onnx.op('Shape', [query as string])], { to: 6 });
     const seq = onnx.op('Slice', [shape, onnx.ints([1]), onnx.ints([2])]);
     const batch = onnx.op('Shape', [query as string], { start: 0, end: 1 });
@@ -99,14 +101,12 @@ const causalAttentionOp = declare({
     return [output as string];
   },
   expand: ([query, key, value], attributes) => {
-    const { window, ...layout } = attributes as unknown as HeadLayout & { window?: number };
+    const { window, ...layout } = attributes as unknown as CausalLayout;
     const mask = causalMask(query as Tensor, window);
     return [maskedAttention(query as Tensor, key as Tensor, value as Tensor, mask, layout)];
   },
-  vjp: ([gradient], { inputs, outputs, attributes }) => {
-    const { window, ...layout } = attributes as unknown as HeadLayout & { window?: number };
-    return attentionGradients(gradient as Tensor, inputs, outputs[0] as Tensor, layout, window);
-  },
+  vjp: ([gradient], { inputs, outputs, attributes }) =>
+    attentionGradients(gradient as Tensor, inputs, outputs[0] as Tensor, attributes as unknown as CausalLayout),
   samples: [attentionSample(undefined), attentionSample(2)],
 });
 
@@ -119,21 +119,18 @@ function attentionGradients(
   gradient: Tensor,
   inputs: readonly Tensor[],
   output: Tensor,
-  layout: HeadLayout,
-  window: number | undefined,
+  { window, ...layout }: CausalLayout,
 ): readonly Tensor[] {
   const [query, key, value] = inputs as readonly [Tensor, Tensor, Tensor];
-  const { heads, keyValueHeads, scale } = layout;
   const [queries, incoming] = [groupedQueries(query, layout), groupedQueries(gradient, layout)];
   const [keys, values] = [perHead(key, layout), perHead(value, layout)];
-  const mask = repeatRows(causalMask(query, window), heads / keyValueHeads);
-  const pattern = softmax(add(matmul(queries, keys, { transB: true, scale }), mask));
+  const pattern = groupedPattern(queries, keys, causalMask(query, window), layout);
   const taken = sum(groupedQueries(mul(gradient, output), layout), [-1], true);
   const scores = mul(pattern, sub(matmul(incoming, values, { transB: true }), taken));
   const byRow = (x: Tensor) => reshape(transpose(x, [0, 3, 1, 2]), key.shape);
   return [
-    mergedHeads(matmul(scores, keys, { scale }), query, layout),
-    byRow(matmul(queries, scores, { transA: true, scale })),
+    mergedHeads(matmul(scores, keys, { scale: layout.scale }), query, layout),
+    byRow(matmul(queries, scores, { transA: true, scale: layout.scale })),
     byRow(matmul(incoming, pattern, { transA: true })),
   ];
 }
@@ -182,11 +179,9 @@ export function maskedAttention(
 ): Tensor {
   const { heads, keyValueHeads } = layout;
   const [batch, seq, total] = [dimOf(query, 0), dimOf(query, 1), dimOf(key, 1)];
-  const group = heads / keyValueHeads;
-  const scores = matmul(groupedQueries(query, layout), perHead(key, layout), { transB: true, scale: layout.scale });
-  const masked = add(scores, repeatRows(mask, group));
-  const pattern = see(reshape(softmax(masked), [batch, heads, seq, total]));
-  const weights = reshape(pattern, [batch, keyValueHeads, timesDim(group, seq), total]);
+  const grouped = groupedPattern(groupedQueries(query, layout), perHead(key, layout), mask, layout);
+  const pattern = see(reshape(grouped, [batch, heads, seq, total]));
+  const weights = reshape(pattern, [batch, keyValueHeads, timesDim(heads / keyValueHeads, seq), total]);
   return mergedHeads(matmul(weights, perHead(value, layout)), query, layout);
 }
 
@@ -214,6 +209,17 @@ export function memoryAttention(query: Tensor, memory: Memory, mask: Tensor, lay
 export function byPosition(x: Tensor): Tensor {
   const [batch, seq, size] = [dimOf(x, 0), dimOf(x, 1), dimOf(x, 2)];
   return batch === 1 ? reshape(x, [seq, 1, size]) : transpose(x, [1, 0, 2]);
+}
+
+/** The attention pattern [batch, keyValueHeads, group * seq, total] of grouped queries and keys per head. */
+function groupedPattern(
+  queries: Tensor,
+  keys: Tensor,
+  mask: Tensor,
+  { heads, keyValueHeads, scale }: HeadLayout,
+): Tensor {
+  const scores = matmul(queries, keys, { transB: true, scale });
+  return softmax(add(scores, repeatRows(mask, heads / keyValueHeads)));
 }
 
 /** Repeats the rows of a mask for each query of a group: [..., seq, total] -> [..., group * seq, total]. */

@@ -41,19 +41,28 @@ export function dictionary(languages: readonly Language[]): Skill {
 
 function lessons(languages: readonly Language[]) {
   const drawPair = (random: Random) => several(random, languages, 2) as [Language, Language];
-  /** Those that training shows beside each other, or the others. */
-  const words = (from: Language, to: Language, unseen: boolean) =>
-    from.words.map((_, i) => i).filter((concept) => isUnseen(concept, from, to) === unseen);
-  const isSeen = (concept: number, language: Language) =>
+  const seen = (from: Language, to: Language) => conceptsOf(from).filter((concept) => !isUnseen(concept, from, to));
+  const isKnown = (concept: number, language: Language) =>
     languages.some((other) => other !== language && !isUnseen(concept, language, other));
+  /** What training never shows beside each other, though it shows both beside words of others. */
+  const unseen = (from: Language, to: Language) =>
+    conceptsOf(from).filter((concept) => isUnseen(concept, from, to) && isKnown(concept, from) && isKnown(concept, to));
   const lists = (random: Random, held: boolean, length: (random: Random) => number) =>
     drawUntil(
       () => {
         const [from, to] = drawPair(random);
-        return { from, to, list: several(random, words(from, to, false), length(random)) };
+        return { from, to, list: several(random, seen(from, to), length(random)) };
       },
       ({ from, to, list }) => isHeldOut(listShare, 'list', from.name, to.name, ...list) === held,
     );
+  const askUnseen = (random: Random) => {
+    const [from, to] = drawUntil(
+      () => drawPair(random),
+      (pair) => unseen(...pair).length > 0,
+    );
+    return asked(from, to, several(random, unseen(from, to), between(random, 1, 4)));
+  };
+  const hasUnseen = languages.some((from) => languages.some((to) => to !== from && unseen(from, to).length > 0));
   return {
     lists,
     tasks: {
@@ -61,20 +70,12 @@ function lessons(languages: readonly Language[]) {
         const { from, to, list } = lists(random, true, lengthOf);
         return asked(from, to, list);
       },
-      'translation-unseen'(random: Random) {
-        const { from, to, unseen } = drawUntil(
-          () => {
-            const [from, to] = drawPair(random);
-            const isKnown = (concept: number) => [from, to].every((language) => isSeen(concept, language));
-            return { from, to, unseen: words(from, to, true).filter(isKnown) };
-          },
-          ({ unseen }) => unseen.length > 0,
-        );
-        return asked(from, to, several(random, unseen, between(random, 1, 4)));
-      },
+      ...(hasUnseen ? { 'translation-unseen': askUnseen } : {}), // one invented language has no third to be known from
     },
   };
 }
+
+const conceptsOf = ({ words }: Language): number[] => words.map((_, i) => i);
 
 function isUnseen(concept: number, from: Language, to: Language): boolean {
   return isHeldOut(unseenShare, 'concept', concept, ...[from.name, to.name].sort());

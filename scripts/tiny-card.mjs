@@ -67,7 +67,7 @@ ${config.num_hidden_layers} layers, width ${config.hidden_size}, ${config.num_at
 
 ## How it was made
 
-\`npm run train:tiny\` makes it again: [recipe.json](recipe.json) has the seed and every option. Rows are those of
+\`npm run train:tiny\` follows this recipe: [recipe.json](recipe.json) has the seed and every option. Rows are those of
 \`cria world\` ([docs/world.md](../../docs/world.md)), in trainings that follow one another:
 
 ${trainings.map((training, i) => told(training, logs[i])).join('\n')}
@@ -89,8 +89,8 @@ examples of wrong answers.
 | --- | --- | --- | --- | --- |
 ${skills.map(([task, result]) => skillRow(task, result)).join('\n')}
 
-| requests | refused | 95% interval | questions | asked for |
-| --- | --- | --- | --- | --- |
+| requests | refused | 95% interval | right | questions | asked for |
+| --- | --- | --- | --- | --- | --- |
 ${refusals.map(([task, what, goal, reached]) => refusalRow(what, evaluation[task], goal, reached)).join('\n')}
 
 ## Licence
@@ -108,8 +108,8 @@ function skillRow(task, { accuracy, low, high, n }) {
   return `| ${task} | ${percent(accuracy)} | ${percent(low)} to ${percent(high)} | ${n} | ${goal} |`;
 }
 
-function refusalRow(what, { refused: { rate, low, high }, n }, goal, reached) {
-  return `| ${what} | ${percent(rate)} | ${percent(low)} to ${percent(high)} | ${n} | ${verdict(goal, reached(rate))} |`;
+function refusalRow(what, { accuracy, refused: { rate, low, high }, n }, goal, reached) {
+  return `| ${what} | ${percent(rate)} | ${percent(low)} to ${percent(high)} | ${percent(accuracy)} | ${n} | ${verdict(goal, reached(rate))} |`;
 }
 
 function parametersOf(config) {

@@ -1,5 +1,5 @@
-// `npm run train:tiny`: makes models/cria-tiny again, from the seed of its world to its card. Its parts took 104 minutes
-// of one core with AVX-512 and 115 minutes of two cores without. What is finished is kept in .cache/train-tiny: begun
+// `npm run train:tiny`: makes models/cria-tiny by its recipe, from the seed of its world to its card. Its parts took 104
+// minutes of one core with AVX-512 and 115 minutes of two cores without. What is finished is kept in .cache/train-tiny: begun
 // again, it goes on where it stopped.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,17 +26,18 @@ for (const [i, { world, train }] of recipe.trainings.entries()) {
   if (!existsSync(fresh)) await writeFresh(data);
   if (!existsSync(trained)) teach(model, trained, data, train, log);
   model = trained;
-  logs.push(readLines(log));
-  copyFileSync(log, join(place, basename(log)));
+  logs.push({ path: log, lines: readLines(log) });
 }
 cria('convert', model, half, '--to', 'safetensors', '--dtype', 'f16', '--force');
 for (const name of readdirSync(half)) copyFileSync(join(half, name), join(place, name));
+for (const { path } of logs) copyFileSync(path, join(place, basename(path)));
 const origin = await originOfTiny(); // the folder that was converted is of one machine
 writeFileSync(join(place, 'cria.json'), `${JSON.stringify(origin, undefined, 2)}\n`);
 const evaluation = await evaluate();
 writeFileSync(join(place, 'evaluation.json'), `${JSON.stringify(evaluation, undefined, 2)}\n`);
-writeFileSync(join(place, 'loss.svg'), await lossPicture(logs));
-writeFileSync(join(place, 'README.md'), cardOf(recipe, logs, evaluation));
+const lines = logs.map((log) => log.lines);
+writeFileSync(join(place, 'loss.svg'), await lossPicture(lines));
+writeFileSync(join(place, 'README.md'), cardOf(recipe, lines, evaluation));
 
 /** Runs a command line of cria; the script ends where it fails. */
 function cria(...words) {

@@ -9,6 +9,8 @@ export interface Origin {
   readonly seed: number;
   /** The model that it was made from, as it was given. */
   readonly source: string;
+  /** Hashes of what was read (`inputHashes`). */
+  readonly inputs: Readonly<Record<string, string>>;
   readonly versions: { readonly node: string };
 }
 
@@ -18,8 +20,9 @@ export function originOf(
   source: string,
   options: Readonly<Record<string, unknown>>,
   seed: number,
+  inputs: Readonly<Record<string, string>> = {},
 ): Origin {
   const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   const { version } = JSON.parse(manifest) as { version: string };
-  return { cria: version, command, options, seed, source, versions: { node: process.versions.node } };
+  return { cria: version, command, options, seed, source, inputs, versions: { node: process.versions.node } };
 }

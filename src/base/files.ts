@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import {
   appendFileSync,
   closeSync,
+  createReadStream,
   existsSync,
   fsyncSync,
   lstatSync,
@@ -13,7 +15,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { CriaError, messageOf } from './errors.ts';
+import { CriaError, messageOf, readError } from './errors.ts';
 
 /** Appends bytes to a file that is being written; lets waiting events (Ctrl-C) happen now and then. */
 export type Append = (bytes: Uint8Array) => Promise<void>;
@@ -45,6 +47,17 @@ export async function writeFileAtomically(path: string, fill: (append: Append) =
     rmSync(temporary, { force: true });
     throw asWriteError(error, path);
   }
+}
+
+/** The SHA-256 of a file's bytes, in hexadecimal. @throws CriaError when it cannot be read. */
+export async function contentHash(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  try {
+    for await (const bytes of createReadStream(path)) hash.update(bytes as Uint8Array);
+  } catch (error) {
+    throw readError(error, path);
+  }
+  return hash.digest('hex');
 }
 
 /** Makes a folder where it is missing. @throws CriaError when it cannot be written. */

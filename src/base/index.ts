@@ -3,6 +3,7 @@ export { CriaError, messageOf, readError, throwIfAborted } from './errors.ts';
 export {
   type Append,
   appendLine,
+  contentHash,
   makeFolder,
   refuseExisting,
   removeTemporaries,
@@ -12,4 +13,14 @@ export {
 export { figure, gibibytes } from './numbers.ts';
 export { type Progress, silent } from './progress.ts';
 export { fnv1a, normalFrom, permutation, type Random, randomFrom } from './random.ts';
-export { type Beginning, refuseOtherSettings, refuseUnfinished, type Settings } from './unfinished.ts';
+export {
+  type Beginning,
+  besideOutput,
+  type Keeping,
+  leaveEmpty,
+  refuseForeign,
+  refuseOtherSettings,
+  refuseUnfinished,
+  removeKept,
+  type Settings,
+} from './unfinished.ts';

@@ -1,5 +1,28 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { refuseOtherSettings, refuseUnfinished } from './unfinished.ts';
+import { temporaryFolder } from '../../test/hostile.ts';
+import { besideOutput, refuseForeign, refuseOtherSettings, refuseUnfinished, removeKept } from './unfinished.ts';
+
+test('what lies beside an output is the same with a slash at its end', () => {
+  expect(besideOutput('/a/b/', 'eva')).toBe('/a/b.eva');
+  expect(besideOutput('/a/b', 'eva')).toBe('/a/b.eva');
+});
+
+test('only what a run has kept is removed, and its folder when that is all', () => {
+  const folder = join(temporaryFolder(), 'kept');
+  const keeping = { folder, names: ['state', 'start'] };
+  removeKept(keeping); // nothing is there
+  mkdirSync(join(folder, 'start'), { recursive: true });
+  for (const name of ['state', '.state.12.partial', 'start/x']) writeFileSync(join(folder, name), '');
+  expect(() => refuseForeign(keeping)).not.toThrow();
+  writeFileSync(join(folder, 'own.txt'), '');
+  expect(() => refuseForeign(keeping)).toThrow(`${folder}: holds own.txt, which no run has left`);
+  removeKept(keeping);
+  expect(readdirSync(folder)).toEqual(['own.txt']);
+  removeKept({ folder, names: ['own.txt'] });
+  expect(readdirSync(join(folder, '..'))).toEqual([]);
+});
 
 test.each([
   [true, false, false, 'out.state: holds an unfinished run (--resume goes on with it, --force begins again)'],

@@ -1,7 +1,50 @@
+import { readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { CriaError } from './errors.ts';
 
 /** What a run was asked for: plain data that a resumed run has to repeat. */
 export type Settings = Readonly<Record<string, unknown>>;
+
+/** Where a run keeps what it needs to go on: beside its output. */
+export const besideOutput = (out: string, ending: string): string => `${resolve(out)}.${ending}`;
+
+/** What runs keep in a folder of their own: the names of its entries, and of those that are being written. */
+export interface Keeping {
+  readonly folder: string;
+  readonly names: readonly string[];
+}
+
+/** @throws CriaError when the folder holds what no run has left. */
+export function refuseForeign({ folder, names }: Keeping): void {
+  const other = entriesOf(folder)?.find((entry) => !isKept(entry, names));
+  if (other === undefined) return;
+  const remedy = 'choose another output: this folder is needed beside it';
+  throw new CriaError(`holds ${other}, which no run has left`, { where: folder, remedy });
+}
+
+/** Removes what a run has kept, and the folder when nothing else is in it. */
+export function removeKept({ folder, names }: Keeping): void {
+  for (const entry of entriesOf(folder) ?? []) {
+    if (isKept(entry, names)) rmSync(join(folder, entry), { recursive: true, force: true });
+  }
+  leaveEmpty(folder);
+}
+
+/** Removes a folder in which nothing is. */
+export function leaveEmpty(folder: string): void {
+  if (entriesOf(folder)?.length === 0) rmdirSync(folder);
+}
+
+function entriesOf(folder: string): string[] | undefined {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return undefined; // nothing is there, or no folder, which is said where it is written
+  }
+}
+
+const isKept = (entry: string, names: readonly string[]): boolean =>
+  names.some((name) => entry === name || (entry.startsWith(`.${name}.`) && entry.endsWith('.partial')));
 
 /** How a run whose state lies beside its output is to begin. */
 export interface Beginning {

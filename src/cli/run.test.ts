@@ -215,9 +215,20 @@ describe('errors', () => {
     expect(err).toMatch(/TypeError: x\n +at .*run\.test\.ts/);
   });
 
-  test('an interrupted verb ends with 130, whatever it throws', async () => {
-    const { code, err } = await call(['fail'], { signal: AbortSignal.abort() }, [throwing(new Error('aborted'))]);
-    expect({ code, err }).toEqual({ code: 130, err: 'cria: interrupted\n' });
+  const signal = AbortSignal.abort();
+
+  test.each([signal.reason, new DOMException('stopped', 'AbortError')])(
+    'an interrupted verb ends with 130',
+    async (error) => {
+      const { code, err } = await call(['fail'], { signal }, [throwing(error)]);
+      expect({ code, err }).toEqual({ code: 130, err: 'cria: interrupted\n' });
+    },
+  );
+
+  test('what goes wrong while a verb stops is told', async () => {
+    const full = new CriaError('the disk is full', { where: 'out.training', kind: 'failure' });
+    const { code, err } = await call(['fail'], { signal }, [throwing(full)]);
+    expect({ code, err }).toEqual({ code: 1, err: 'cria: out.training: the disk is full\n' });
   });
 
   test('an interrupted verb that returns what it has ends with 130', async () => {

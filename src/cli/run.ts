@@ -28,12 +28,16 @@ export async function run(
     return signal.aborted ? exitCode.interrupted : exitCode.done;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return exitCode.done;
-    const [code, sentence] = signal.aborted ? [exitCode.interrupted, 'interrupted'] : explain(error);
+    const [code, sentence] = isInterruption(error, signal) ? [exitCode.interrupted, 'interrupted'] : explain(error);
     stderr.write(`cria: ${sentence.replace(/\s*\n\s*/g, ' ')}\n`);
     if (debug && error instanceof Error) stderr.write(`${error.stack}\n`);
     return code;
   }
 }
+
+/** Whether an error says no more than that the user has asked to stop: what went wrong meanwhile is told. */
+const isInterruption = (error: unknown, signal: AbortSignal): boolean =>
+  signal.aborted && (error === signal.reason || (error instanceof Error && error.name === 'AbortError'));
 
 async function perform({ verb, args, options }: Call, { stdout, stderr, signal }: Surroundings): Promise<void> {
   const { json, quiet } = options;

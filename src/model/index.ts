@@ -1,4 +1,4 @@
-export { checkAdapter, modulesOf } from './adapter-check.ts';
+export { type AdaptedMap, checkAdapter, modulesOf } from './adapter-check.ts';
 export { type Adaptation, adaptationOf, adaptedWeights, blockKinds, promptIds } from './adapters.ts';
 export { type BoundWeights, bindWeights, weightFeeds } from './bind.ts';
 export { type BlockReader, type BlockReading, openBlockReader } from './block-reader.ts';

@@ -160,6 +160,17 @@ test('a file without rows holds nothing to learn from', async () => {
   }
 });
 
+test('a conversation that a template refuses is told by its row', async () => {
+  tokenizer = tokenizerWith(
+    "{{ raise_exception('no sages') if messages[0]['role'] == 'sage' }}{{ messages[0]['content'] }}",
+  );
+  const answer = { role: 'assistant', content: 'x' };
+  const rows = [{ messages: chat }, { messages: [{ role: 'sage', content: 'hm' }, answer] }];
+  expect(await refusalOf(() => readExamples(file(rows), { tokenizer }))).toMatch(
+    /^[^ ]*data\.jsonl: row 2: .*the chat template refuses the conversation: no sages/,
+  );
+});
+
 test('a template that rewrites earlier turns cannot be learned from', async () => {
   tokenizer = tokenizerWith("{% for m in messages %}{{ loop.revindex ~ m['content'] }}{% endfor %}");
   expect(await refusalOf(() => readExamples(file([{ messages: chat }]), { tokenizer }))).toContain(

@@ -120,12 +120,19 @@ function completed(prompt: string, completion: string, { tokenizer, learnPrompts
  * conversation before it and the start of an answer.
  */
 function conversation(messages: readonly ChatMessage[], { tokenizer, learnPrompts }: Reading, where: string): Example {
+  const encoded: Tokenizer['encodeChat'] = (some, options) => {
+    try {
+      return tokenizer.encodeChat(some, options);
+    } catch (error) {
+      throw error instanceof CriaError ? new CriaError(error.message, { where, cause: error }) : error;
+    }
+  };
   let ids: readonly number[] = [];
   const learned: boolean[] = [];
   for (const [i, { role }] of messages.entries()) {
     if (role !== 'assistant') continue;
-    const asked = tokenizer.encodeChat(messages.slice(0, i), { addGenerationPrompt: true });
-    const answered = tokenizer.encodeChat(messages.slice(0, i + 1));
+    const asked = encoded(messages.slice(0, i), { addGenerationPrompt: true });
+    const answered = encoded(messages.slice(0, i + 1));
     if (commonLength(ids, answered) < ids.length) {
       throw new CriaError('the chat template rewrites earlier messages, so that turns cannot be told apart', { where });
     }

@@ -28,10 +28,14 @@ export interface LoraOptions {
 /**
  * LoRA on the named linear layers of every block, as PEFT starts it: A uniform as a linear layer's own weights
  * (kaiming_uniform_ with a = sqrt(5)), B zero, so that nothing changes yet. (Hu et al. 2021)
- * @throws CriaError when a target is no linear layer, or the rank is larger than one can have.
+ * @throws CriaError when a target is no linear layer, the rank is larger than one can have, or alpha is not above 0.
  */
 export function freshLora({ config, path }: LoadedModel, options: LoraOptions, seed: number): LoraAdapter {
   const { rank, alpha, rankStabilized } = options;
+  if (!(alpha > 0)) {
+    const remedy = 'give more than 0';
+    throw new CriaError(`products scaled by ${alpha} / ${rank} learn nothing`, { where: '--alpha', remedy });
+  }
   const modules = new Map<string, LoraModule>();
   for (let layer = 0; layer < config.layers; layer++) {
     for (const target of targetsOf(options.targets)) {

@@ -22,6 +22,8 @@ export interface Lecture {
   readonly loss: Loss;
   /** Sequences or pairs in one round. */
   readonly examples: number;
+  /** What the weights of a teacher or a reference take beside the model's. */
+  readonly bytes: number;
   close(): Promise<void>;
 }
 
@@ -48,18 +50,20 @@ export async function openLecture(
       curriculum: predictionCurriculum(sequences, batching),
       loss: crossEntropy,
       examples,
+      bytes: 0,
       close: async () => {},
     };
   }
   const { device, threads, progress } = model;
   const teacher = loadModel(options.teacher as string, { device, threads, progress });
   try {
-    refuseTeacher(teacher, model);
+    refuseTeacher(teacher, model, options.sequence);
     const forward = await openForward(teacher);
     return {
       curriculum: distillationCurriculum(sequences, batching, forward),
       loss: distillation(options.temperature),
       examples,
+      bytes: teacher.bound(teacher.precision).bytes,
       async close() {
         await forward.dispose();
         teacher.close();
@@ -94,6 +98,7 @@ async function preferenceLecture(
     curriculum: preferenceCurriculum(kept, batching, reference),
     loss: preference(options.beta),
     examples: kept.length,
+    bytes: options.mode === 'full' ? model.bound(model.precision).bytes : 0,
     close: () => reference.dispose(),
   };
 }
@@ -112,15 +117,25 @@ export async function sequencesIn(
   const { columns, learnPrompts, sequence } = options;
   const { forms, examples } = await readExamples(path, { tokenizer, columns, learnPrompts, progress, signal });
   const packing = options.packing ?? (forms.size === 1 && forms.has('text') ? 'concat' : 'none');
+  if (options.skipTokens > 0 && packing === 'none') {
+    const remedy = 'leave it out, or --packing concat';
+    throw new CriaError('tokens are skipped where texts are joined', { where: '--skip-tokens', remedy });
+  }
   const { sequences, cut } = packed(examples, packing, sequence, options.skipTokens, path);
   if (cut > 0) progress.note(`${cut} of ${examples.length} texts were cut to ${sequence} tokens.`);
   return sequences;
 }
 
-function refuseTeacher(teacher: LoadedModel, { config }: LoadedModel): void {
-  if (teacher.config.vocabulary === config.vocabulary) return;
-  const what = `the teacher's vocabulary has ${teacher.config.vocabulary} tokens, the model's ${config.vocabulary}`;
-  throw new CriaError(what, { where: teacher.path, remedy: 'a teacher reads the same tokens' });
+function refuseTeacher(teacher: LoadedModel, { config }: LoadedModel, sequence: number): void {
+  const { vocabulary, context } = teacher.config;
+  if (vocabulary !== config.vocabulary) {
+    const what = `the teacher's vocabulary has ${vocabulary} tokens, the model's ${config.vocabulary}`;
+    throw new CriaError(what, { where: teacher.path, remedy: 'a teacher reads the same tokens' });
+  }
+  if (sequence > context) {
+    const what = `the teacher's context of ${context} tokens is shorter than a sequence of ${sequence}`;
+    throw new CriaError(what, { where: teacher.path, remedy: `give --sequence ${context}` });
+  }
 }
 
 /**

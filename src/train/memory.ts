@@ -7,14 +7,18 @@ import type { Trainee } from './trainee.ts';
 /** How a model is trained: one graph, block by block with its weights in memory, or with each block's read anew. */
 export type TrainingPlan = 'whole' | 'by-layer' | 'by-layer, weights from disk';
 
-/** The plan that fits into free memory, and a sentence where it is not the fast one. */
-export function trainingPlan(model: LoadedModel, trainee: Trainee, options: Settled): TrainingPlan {
+/**
+ * The plan that fits into free memory, of which `others` bytes are for other models; says so where it is not the fast
+ * one.
+ */
+export function trainingPlan(model: LoadedModel, trainee: Trainee, options: Settled, others: number): TrainingPlan {
   const { config } = model;
-  const free = availableMemory();
+  const free = availableMemory() - others;
   const texts = textsAtOnce(options) * (options.loss === 'dpo' ? 2 : 1);
   const tokens = texts * (options.sequence + trainee.adaptation.promptTokens);
   const trained = trainee.parameters.reduce((sum, { shape }) => sum + elements(shape), 0);
-  const own = 5 * 4 * trained + headBytes(config, tokens); // values, gradients, the runtime's copy of them, two moments
+  // values, gradients, the runtime's copy of them, two moments, the sum over pieces of a batch
+  const own = (options.accumulate > 1 ? 6 : 5) * 4 * trained + headBytes(config, tokens);
   const weights = options.mode === 'full' ? 0 : model.bound(trainee.precision).bytes;
   const inTheAir = passingBytes(config, tokens, options.sequence);
   const whole = weights + own + config.layers * keptBytes(config, tokens) + inTheAir;

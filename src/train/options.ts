@@ -3,6 +3,7 @@ import { appendLine, CriaError, refuseExisting, refuseUnfinished, type Settings 
 import type { Columns } from '../data/index.ts';
 import type { LoadedModel } from '../model/index.ts';
 import type { Packing } from './batches.ts';
+import type { TrainingPlan } from './memory.ts';
 import type { Schedule } from './schedule.ts';
 import { hasState, stateFolder } from './state.ts';
 
@@ -31,8 +32,11 @@ export interface ChosenOptions {
   readonly alpha?: number;
   readonly rankStabilized: boolean;
   readonly targets: readonly string[];
-  /** An adapter folder to start from, in place of fresh values: it has its own rank, alpha, targets and tokens. */
-  readonly init?: string;
+  /**
+   * An adapter folder to start from, in place of fresh values, or what makes one: it has its own rank, alpha, targets
+   * and tokens. A folder that is made lies with the state of the run; a resumed run may find it there, or half made.
+   */
+  readonly init?: string | ((folder: string, resume: boolean) => Promise<void>);
   /** Virtual tokens of a prompt or a prefix: 16 by default. */
   readonly virtualTokens?: number;
   /** DPO: how much it costs to go away from the reference. */
@@ -97,31 +101,20 @@ export function chosen(options: TrainOptions): ChosenOptions {
   return { ...trainDefaults, ...given, data: options.data };
 }
 
-/** Options of which nothing is left open. */
-export type Settled = ChosenOptions & { readonly sequence: number };
+/** Options of which nothing is left open, and whose start is there. */
+export type Settled = Omit<ChosenOptions, 'init'> & { readonly init?: string; readonly sequence: number };
 
 /**
- * The options with the length of sequences, behind `before` virtual tokens each.
+ * Called before anything is read or written.
  * @throws CriaError when options do not fit together, or something is in the way.
  */
-export function settled(
-  { config, adaptation }: LoadedModel,
-  out: string,
-  options: ChosenOptions,
-  before: number,
-): Settled {
-  const { sequence = Math.min(512, config.context - before), batch, accumulate, loss, teacher } = options;
-  const { init, mode, resume, log } = options;
+export function refuseConflicts({ config, adaptation }: LoadedModel, out: string, options: ChosenOptions): void {
+  const { sequence, batch, accumulate, loss, teacher, init, mode, resume, log } = options;
   refuseExisting(out, options.force);
   if (adaptation.values.size > 0) {
     throw new CriaError('a model with adapters is not trained', { remedy: 'merge them, or go on with one by --init' });
   }
-  if (sequence + before > config.context) {
-    throw new CriaError(`${sequence + before} tokens do not fit into the context of ${config.context}`, {
-      where: '--sequence',
-      remedy: `give at most ${config.context - before}`,
-    });
-  }
+  if (sequence !== undefined) refuseLong(sequence, 0, config.context);
   if (accumulate > batch) {
     const remedy = `give at most ${batch}`;
     throw new CriaError(`a batch of ${batch} has no ${accumulate} pieces`, { where: '--accumulate', remedy });
@@ -132,9 +125,9 @@ export function settled(
   if (loss !== 'kd' && teacher !== undefined) {
     throw new CriaError('a teacher is for distillation', { where: '--teacher', remedy: 'leave it out, or --loss kd' });
   }
-  if (options.skipTokens > 0 && options.packing === 'none') {
-    const remedy = 'leave it out, or --packing concat';
-    throw new CriaError('tokens are skipped where texts are joined', { where: '--skip-tokens', remedy });
+  if (loss === 'dpo' && (options.packing === 'concat' || options.skipTokens > 0)) {
+    const where = options.packing === 'concat' ? '--packing' : '--skip-tokens';
+    throw new CriaError('pairs of answers are not joined', { where, remedy: 'leave it out, or --loss ce' });
   }
   if (options.valid !== undefined && loss !== 'ce') {
     throw new CriaError('held-out loss is cross entropy', { where: '--valid', remedy: 'leave it out, or --loss ce' });
@@ -143,10 +136,32 @@ export function settled(
     throw new CriaError('full training starts from the model', { where: '--init', remedy: 'leave it out' });
   }
   // a run that was killed before it saved anything can be resumed, and nothing of it be lost
-  const isThere = resume ? existsSync(stateFolder(out)) : hasState(out);
+  const isThere = hasState(out) || (resume && existsSync(stateFolder(out)));
   refuseUnfinished(stateFolder(out), isThere, options);
   if (log !== undefined) appendLine(log, '');
-  return { ...options, sequence };
+}
+
+/**
+ * The options with the length of sequences, behind `before` virtual tokens each, and the folder of the start.
+ * @throws CriaError when so many tokens do not fit into the model's context.
+ */
+export function settled(
+  { config }: LoadedModel,
+  options: ChosenOptions,
+  init: string | undefined,
+  before: number,
+): Settled {
+  const { sequence = Math.min(512, config.context - before) } = options;
+  refuseLong(sequence, before, config.context);
+  return { ...options, init, sequence };
+}
+
+function refuseLong(sequence: number, before: number, context: number): void {
+  if (sequence + before <= context) return;
+  throw new CriaError(`${sequence + before} tokens do not fit into the context of ${context}`, {
+    where: '--sequence',
+    remedy: `give at most ${context - before}`,
+  });
 }
 
 /** Texts (or pairs) in a piece of a batch. */
@@ -154,22 +169,34 @@ export const textsAtOnce = ({ batch, accumulate }: Pick<ChosenOptions, 'batch' |
   Math.ceil(batch / accumulate);
 
 /** Sizes of a fresh adapter. */
-export function freshSizes({ rank = 16, alpha = 2 * rank, virtualTokens = 16 }: TrainOptions) {
+export function freshSizes({
+  rank = 16,
+  alpha = 2 * rank,
+  virtualTokens = 16,
+}: Pick<TrainOptions, 'rank' | 'alpha' | 'virtualTokens'>) {
   return { rank, alpha, virtualTokens };
 }
 
-/** What a resumed run has to repeat. */
-export function settingsOf(model: LoadedModel, options: Settled, steps: number, examples: number): Settings {
+/** What a resumed run has to repeat: the options, and what follows from more than them. */
+export function settingsOf(model: LoadedModel, options: Settled, found: Found): Settings {
   const { resume: _, force: __, log: ___, saveEvery: ____, valid: _____, columns, rate, ...rest } = options;
   return {
     ...rest,
     lr: rate,
     ...(options.init === undefined ? freshSizes(options) : {}),
     columns: columns && [...columns],
-    steps,
-    examples,
+    ...found,
     model: model.path,
     weights: model.precision,
     threads: model.threads,
   };
+}
+
+/** What a run has found out. */
+export interface Found {
+  readonly steps: number;
+  readonly examples: number;
+  /** A hash of the data. */
+  readonly content: string;
+  readonly plan: TrainingPlan;
 }

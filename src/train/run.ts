@@ -1,15 +1,16 @@
 import { type Origin, writeAdapterFolder, writeModelFolder } from '../artifact/index.ts';
+import { contentHash } from '../base/index.ts';
 import { encodeStored, type PlainType } from '../checkpoint/index.ts';
 import { type LoadedModel, promptIds } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { adamw } from './adamw.ts';
 import { layerwiseLearner } from './layerwise.ts';
 import { heldOut, openLecture } from './lecture.ts';
-import { trainingPlan } from './memory.ts';
-import { chosen, settingsOf, settled, type TrainOptions } from './options.ts';
+import { type TrainingPlan, trainingPlan } from './memory.ts';
+import { type ChosenOptions, chosen, refuseConflicts, settingsOf, settled, type TrainOptions } from './options.ts';
 import { type ParameterStore, parameterStore } from './parameters.ts';
 import { startingAdapter } from './start.ts';
-import { beginState, leaveState, removeState, saveState } from './state.ts';
+import { beginState, leaveState, removeState, savedSettings, saveState, startFolder } from './state.ts';
 import { type Trained, train } from './train.ts';
 import { adapterTrainee, fullTrainee, trainedAdapter } from './trainee.ts';
 import { wholeLearner } from './whole.ts';
@@ -37,15 +38,47 @@ export async function trainModel(
   signal?: AbortSignal,
 ): Promise<TrainResult> {
   const asked = chosen(given);
-  const adapter = asked.mode === 'full' ? undefined : startingAdapter(model, asked);
-  const trainee = adapter ? adapterTrainee(model, adapter, asked.init ?? model.path) : fullTrainee(model);
+  refuseConflicts(model, out, asked);
+  try {
+    const init = typeof asked.init === 'function' ? await madeStart(out, asked.init, asked.resume) : asked.init;
+    return await teach(model, tokenizer, out, asked, init, origin, signal);
+  } finally {
+    leaveState(out);
+  }
+}
+
+/** The folder that a run starts from, made with the run's state; one that was made before is completed. */
+async function madeStart(
+  out: string,
+  make: (folder: string, resume: boolean) => Promise<void>,
+  resume: boolean,
+): Promise<string> {
+  beginState(out, resume);
+  await make(startFolder(out), resume);
+  return startFolder(out);
+}
+
+/** Training whose start is there. */
+async function teach(
+  model: LoadedModel,
+  tokenizer: Tokenizer,
+  out: string,
+  asked: ChosenOptions,
+  init: string | undefined,
+  origin: Origin,
+  signal: AbortSignal | undefined,
+): Promise<TrainResult> {
+  const adapter = asked.mode === 'full' ? undefined : startingAdapter(model, asked, init);
+  const trainee = adapter ? adapterTrainee(model, adapter, init ?? model.path) : fullTrainee(model);
   const before = promptIds({ config: model.config, adaptation: trainee.adaptation });
-  const options = settled(model, out, asked, before.length + trainee.adaptation.prefixTokens);
+  const options = settled(model, asked, init, before.length + trainee.adaptation.prefixTokens);
   const lecture = await openLecture(model, tokenizer, options, before, signal);
   const valid = await heldOut(model, tokenizer, options, before, signal);
   const store = parameterStore(trainee.parameters);
   trainee.start(store);
-  const plan = trainingPlan(model, trainee, options);
+  // another plan would round otherwise
+  const begun = options.resume ? (savedSettings(out)?.plan as TrainingPlan | undefined) : undefined;
+  const plan = begun ?? trainingPlan(model, trainee, options, lecture.bytes);
   const learner =
     plan === 'whole'
       ? await wholeLearner(model, trainee, store, lecture.loss)
@@ -57,10 +90,11 @@ export async function trainModel(
     return loss;
   };
   try {
-    const steps = options.steps ?? Math.ceil(lecture.examples / options.batch);
-    const settings = settingsOf(model, options, steps, lecture.examples);
+    const { examples } = lecture;
+    const steps = options.steps ?? Math.ceil(examples / options.batch);
+    const settings = settingsOf(model, options, { steps, examples, content: await contentHash(options.data), plan });
     const validBefore = await tellHeldOut();
-    beginState(out);
+    if (init !== startFolder(out)) beginState(out, options.resume);
     const trained = await train({
       store,
       learner,
@@ -76,7 +110,7 @@ export async function trainModel(
     });
     try {
       const validAfter = await tellHeldOut();
-      if (adapter) await writeAdapterFolder(out, trainedAdapter(adapter, store), origin, options.force);
+      if (adapter) await writeAdapterFolder(out, trainedAdapter(adapter, store, model.config), origin, options.force);
       else await writeTrained(out, model, tokenizer, store, origin, options.force);
       removeState(out);
       return { ...trained, path: out, parameters: store.values.length, validBefore, validAfter };
@@ -86,7 +120,6 @@ export async function trainModel(
       throw error;
     }
   } finally {
-    leaveState(out);
     await Promise.all([learner.dispose(), lecture.close()]);
   }
 }

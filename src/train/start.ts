@@ -5,18 +5,18 @@ import { freshLora, freshPrefix, freshPrompt, targetsOf } from './fresh-adapters
 import { type ChosenOptions, freshSizes } from './options.ts';
 
 /**
- * The adapter that training starts from: fresh, or one of a folder.
+ * The adapter that training starts from: fresh, or that of the folder `init`.
  * @throws CriaError when that is of another kind, or options say otherwise than it does.
  */
-export function startingAdapter(model: LoadedModel, options: ChosenOptions): Adapter {
-  const { mode, init, seed } = options;
+export function startingAdapter(model: LoadedModel, options: ChosenOptions, init: string | undefined): Adapter {
+  const { mode, seed } = options;
   if (init !== undefined) {
     const adapter = readAdapter(init);
     if (adapter.kind !== mode) {
       const remedy = `give --mode ${adapter.kind}, or another folder`;
       throw new CriaError(`holds a ${adapter.kind} adapter, and ${mode} is trained`, { where: init, remedy });
     }
-    refuseOther(adapter, options);
+    if (typeof options.init === 'string') refuseOther(adapter, options); // one that was made is as was asked for
     return { ...adapter, base: model.path };
   }
   const { rank, alpha, virtualTokens } = freshSizes(options);

@@ -44,7 +44,7 @@ test('what was saved comes back, and replaces what was saved before', async () =
 test('a run of which nothing was saved begins at the first step', () => {
   expect(restored()).toEqual({ step: 0, loss: Number.NaN });
   expect(hasState(out)).toBe(false);
-  beginState(out);
+  beginState(out, false);
   expect(restored().step).toBe(0);
   leaveState(out);
   expect(readdirSync(join(out, '..'))).toEqual([]);
@@ -95,7 +95,7 @@ describe('is refused:', () => {
     writeFileSync(out, '');
     const { store, moments } = run();
     const inside = join(out, 'inside');
-    expect(await refusalOf(() => beginState(inside))).toContain('cannot be written');
+    expect(await refusalOf(() => beginState(inside, false))).toContain('cannot be written');
     expect(await refusalOf(() => saveState(inside, { step: 1, loss: 1 }, store, moments, {}))).toContain(
       'cannot be written',
     );

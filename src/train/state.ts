@@ -1,13 +1,31 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { CriaError, makeFolder, refuseOtherSettings, type Settings } from '../base/index.ts';
+import {
+  besideOutput,
+  CriaError,
+  type Keeping,
+  leaveEmpty,
+  makeFolder,
+  refuseForeign,
+  refuseOtherSettings,
+  removeKept,
+  type Settings,
+} from '../base/index.ts';
 import { openSafetensors, writeSafetensors } from '../checkpoint/index.ts';
 import type { Moments } from './adamw.ts';
 import type { ParameterStore } from './parameters.ts';
 
 /** Where an unfinished run keeps its state: beside the output. */
-export const stateFolder = (out: string): string => `${out}.training`;
+export const stateFolder = (out: string): string => besideOutput(out, 'training');
 const stateFile = (out: string) => join(stateFolder(out), 'state.safetensors');
+
+/** Where the adapter lies that a run has made to start from. */
+export const startFolder = (out: string): string => join(stateFolder(out), 'start');
+
+const keeping = (out: string): Keeping => ({
+  folder: stateFolder(out),
+  names: ['state.safetensors', 'start', 'start.eva'],
+});
 
 const parts = ['values', 'first', 'second'] as const;
 const arraysOf = (store: ParameterStore, moments: Moments) => ({ values: store.values, ...moments });
@@ -67,6 +85,17 @@ export function restoreState(out: string, store: ParameterStore, moments: Moment
   }
 }
 
+/** What a run whose state was saved was asked for. */
+export function savedSettings(out: string): Settings | undefined {
+  if (!existsSync(stateFile(out))) return undefined;
+  const file = openSafetensors(stateFile(out));
+  try {
+    return headOf(stateFile(out), file.metadata).saved;
+  } finally {
+    file.close();
+  }
+}
+
 function headOf(where: string, metadata: Readonly<Record<string, string>>): Reached & { readonly saved: Settings } {
   const [step, loss] = [Number(metadata.step), Number(metadata.loss)];
   try {
@@ -77,18 +106,23 @@ function headOf(where: string, metadata: Readonly<Record<string, string>>): Reac
   throw new CriaError('is no saved state of a run', { where, remedy: 'begin again with --force' });
 }
 
-/** Makes the place of an unfinished run, so that it can be resumed wherever it stops. @throws CriaError when it cannot. */
-export const beginState = (out: string): void => makeFolder(stateFolder(out));
+/**
+ * Makes the place of an unfinished run, so that it can be resumed wherever it stops; one that begins keeps nothing of an
+ * earlier one. @throws CriaError when it cannot be written.
+ */
+export function beginState(out: string, resume: boolean): void {
+  if (!resume) removeState(out);
+  makeFolder(stateFolder(out));
+}
 
 /** Forgets a run of which nothing was saved. */
-export function leaveState(out: string): void {
-  if (existsSync(stateFolder(out)) && readdirSync(stateFolder(out)).length === 0) removeState(out);
-}
+export const leaveState = (out: string): void => leaveEmpty(stateFolder(out));
 
-/** Whether an unfinished run was saved. */
-export const hasState = (out: string): boolean => existsSync(stateFile(out));
+/** Whether something of an unfinished run was saved. @throws CriaError when its place holds something else. */
+export function hasState(out: string): boolean {
+  refuseForeign(keeping(out));
+  return keeping(out).names.some((name) => existsSync(join(stateFolder(out), name)));
+}
 
 /** Forgets an unfinished run. */
-export function removeState(out: string): void {
-  rmSync(stateFolder(out), { recursive: true, force: true });
-}
+export const removeState = (out: string): void => removeKept(keeping(out));

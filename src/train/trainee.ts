@@ -2,10 +2,13 @@ import type { Adapter, LoraModule } from '../checkpoint/index.ts';
 import type { Value } from '../engine/index.ts';
 import {
   type Adaptation,
+  type AdaptedMap,
   adaptationOf,
+  type Config,
   checkAdapter,
   type LoadedModel,
   loraNames,
+  modulesOf,
   type Precision,
   prefixNames,
   promptName,
@@ -40,7 +43,7 @@ export function adapterTrainee(model: LoadedModel, adapter: Adapter, where: stri
 }
 
 /** The adapter with the values that a store holds. */
-export function trainedAdapter(adapter: Adapter, store: ParameterStore): Adapter {
+export function trainedAdapter(adapter: Adapter, store: ParameterStore, config: Config): Adapter {
   if (adapter.kind === 'prompt') return { ...adapter, embeddings: dataOf(store, promptName) };
   if (adapter.kind === 'prefix') {
     return {
@@ -49,8 +52,9 @@ export function trainedAdapter(adapter: Adapter, store: ParameterStore): Adapter
       values: adapter.values.map((_, layer) => dataOf(store, prefixNames(layer).value)),
     };
   }
+  const adaptable = modulesOf(config); // a head that shares the embedding's table goes by the table's name
   const trained = ([path, module]: [string, LoraModule]): [string, LoraModule] => {
-    const { a, b } = loraNames(`${path}.weight`);
+    const { a, b } = loraNames((adaptable.get(path) as AdaptedMap).weight);
     return [path, { ...module, a: dataOf(store, a), b: dataOf(store, b) }];
   };
   return { ...adapter, modules: new Map([...adapter.modules].map(trained)) };

@@ -10,11 +10,12 @@ import {
   initializeAdapter,
   initializeAgain,
 } from '../../src/methods/eva/index.ts';
-import type { Tokenizer } from '../../src/tokenizer/index.ts';
+import { openTokenizer, type Tokenizer } from '../../src/tokenizer/index.ts';
 import { call } from '../command-line.ts';
 import { refusalOf, temporaryFolder } from '../hostile.ts';
 import { goldenPath, opened } from '../model/goldens.ts';
 import { needs, shared } from '../shared.ts';
+import { dataFile, rows, tinyModel } from '../train/tiny.ts';
 
 const tiny = goldenPath('llama-gqa');
 const origin = originOf('eva', tiny, {}, 0);
@@ -34,7 +35,12 @@ const optionsFor = (data: string): InitializeOptions => ({
 });
 
 /** Runs into `out`; stops at the given number of batches as Ctrl-C does. */
-async function initialize(out: string, options: InitializeOptions, stopAfter = Number.POSITIVE_INFINITY) {
+async function initialize(
+  out: string,
+  options: InitializeOptions,
+  stopAfter = Number.POSITIVE_INFINITY,
+  { source = tiny, tokenizer = bytes } = {},
+) {
   const controller = new AbortController();
   let steps = 0;
   const progress: Progress = {
@@ -43,7 +49,7 @@ async function initialize(out: string, options: InitializeOptions, stopAfter = N
       if (label === 'inputs' && ++steps > stopAfter) controller.abort(new Error('stopped'));
     },
   };
-  return initializeAdapter(opened(tiny, { progress }), bytes, out, options, origin, controller.signal);
+  return initializeAdapter(opened(source, { progress }), tokenizer, out, options, origin, controller.signal);
 }
 
 const contents = (folder: string) =>
@@ -104,6 +110,68 @@ test.each([
   const { code, err } = await call(['eva', tiny, join(temporaryFolder(), 'out'), ...argv]);
   expect(code).toBe(2);
   expect(err).toContain(sentence);
+});
+
+test('the command line resumes a run whatever it is asked to print, and reads what it writes over never', async () => {
+  const source = await tinyModel({}, join(temporaryFolder(), 'model'));
+  const data = dataFile(rows.text);
+  const folder = temporaryFolder();
+  const out = join(folder, 'start');
+  const argv = [
+    'eva',
+    source,
+    `${out}/`,
+    '--data',
+    data,
+    '--rank',
+    '3',
+    '--tau',
+    '0.95',
+    '--batch',
+    '2',
+    '--seed',
+    '1',
+  ];
+  const whole = await call([...argv.with(2, join(folder, 'whole')), '--sequence', '20', '--quiet']);
+  expect(whole.code).toBe(0);
+  const { checkpoint } = opened(source);
+  const tokenizer = openTokenizer(checkpoint.tokenizer, checkpoint.generation);
+  const stopped = initialize(out, { ...optionsFor(data), maxBatches: 500 }, 1, { source, tokenizer });
+  await expect(stopped).rejects.toThrow('stopped');
+  expect(readdirSync(folder).sort()).toEqual(['start.eva', 'whole']);
+  const more = await call([...argv, '--sequence', '20', '--resume', '--json', '--quiet', '--threads', '1']);
+  expect([more.code, more.err]).toEqual([0, '']);
+  const weights = (path: string) => readFileSync(join(path, 'adapter_model.safetensors'));
+  expect(weights(out)).toEqual(weights(join(folder, 'whole')));
+  expect(readdirSync(folder).sort()).toEqual(['start', 'whole']);
+  for (const target of [source, data]) {
+    const { code, err } = await call(['eva', source, target, '--data', data, '--force', '--quiet']);
+    expect([code, err]).toEqual([2, expect.stringContaining('which is read (choose another output)')]);
+  }
+});
+
+test('data of one short text is read once a batch, and components without variance get no rank', async () => {
+  const source = await tinyModel({}, join(temporaryFolder(), 'model'));
+  const out = join(temporaryFolder(), 'start');
+  const sizes = ['--rank', '1', '--rho', '1', '--batch', '4', '--max-batches', '3'];
+  const argv = ['eva', source, out, '--data', dataFile([rows.text[0]]), ...sizes, '--json', '--quiet'];
+  const { code, out: json } = await call(argv);
+  expect(code).toBe(0);
+  expect(JSON.parse(json).batches).toBeGreaterThan(0);
+  const adapter = readAdapter(out);
+  if (adapter.kind !== 'lora') throw new Error('no LoRA was written');
+  for (const { a } of adapter.modules.values()) expect(Math.hypot(...a)).toBeCloseTo(1, 5);
+});
+
+test('data with too few tokens is refused, and leaves nothing in the way of another try', async () => {
+  const source = await tinyModel({}, join(temporaryFolder(), 'model'));
+  const folder = temporaryFolder();
+  const argv = ['eva', source, join(folder, 'start'), '--data', dataFile(rows.completion), '--batch', '1', '--quiet'];
+  for (const most of ['2', '500']) {
+    const { code, err } = await call([...argv, '--rank', '8', '--max-batches', most]);
+    expect([code, err]).toEqual([2, expect.stringContaining('no batch has the 16 tokens to learn')]);
+    expect(readdirSync(folder)).toEqual([]);
+  }
 });
 
 const model = shared('models', 'smollm2-135m-instruct.Q4_1.gguf');

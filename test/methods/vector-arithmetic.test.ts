@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { randomFrom, silent } from '../../src/base/index.ts';
 import { attentionPrompt, attentionScores } from '../../src/methods/vector-arithmetic/attention.ts';
 import { topHeads } from '../../src/methods/vector-arithmetic/heads.ts';
@@ -89,9 +89,11 @@ test('a model that does not predict what it has read is refused', async () => {
   const backwards = named
     .map(conceptPair)
     .map(({ clean, corrupted, target }) => ({ clean: corrupted, corrupted: clean, target }));
-  await expect(headScores(await planted(), 'concept', backwards, { progress: silent })).rejects.toThrow(
+  const forget = vi.fn();
+  await expect(headScores(await planted(), 'concept', backwards, { progress: silent, forget })).rejects.toThrow(
     /the model has no concept induction: .* by -0\.\d+/,
   );
+  expect(forget).toHaveBeenCalledOnce(); // other names may do: what was saved would be in the way
 });
 
 test.each(['lora', 'prompt', 'prefix'])('a model with an adapter is refused: %s', async (kind) => {

@@ -1,12 +1,13 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type LoraAdapter, readAdapter } from '../../src/checkpoint/index.ts';
+import { originOf, writeAdapterFolder } from '../../src/artifact/index.ts';
+import { type LoraAdapter, type LoraModule, readAdapter } from '../../src/checkpoint/index.ts';
 import { call } from '../command-line.ts';
 import { temporaryFolder } from '../hostile.ts';
 import { adapterPath } from '../model/goldens.ts';
-import { dataFile, logIn, rows, tinyModel } from './tiny.ts';
+import { dataFile, linesIn, logIn, rows, tinyModel } from './tiny.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'cria-train-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -91,6 +92,54 @@ test('--init eva trains modules of uneven ranks, says what it does not take, and
   expect([...modules.values()].reduce((sum, { rank }) => sum + rank, 0)).toBe(3 * 14);
   expect([...modules.values()].some(({ b }) => b.some((x) => x !== 0))).toBe(true);
   expect(readdirSync(dirname(out))).toEqual(['out']);
+});
+
+test('--init eva reads the preferred answers of preferences', async () => {
+  const how = ['--data', dataFile(rows.preferences), '--loss', 'dpo', '--init', 'eva', '--rank', '2', '--batch', '6'];
+  expect(await train(...how, '--steps', '2')).toMatchObject({ code: 0, err: '' });
+  expect((readAdapter(out) as LoraAdapter).modules.size).toBeGreaterThan(0);
+});
+
+test('what is wrong is said before EVA reads anything, and an unfinished run keeps its start', async () => {
+  const how = ['--data', dataFile(rows.text), '--init', 'eva', '--rank', '2', '--batch', '6'];
+  const late = await train(...how, '--accumulate', '7');
+  expect(late).toMatchObject({ code: 2, err: expect.stringContaining('a batch of 6 has no 7 pieces') });
+  expect(readdirSync(dirname(out))).toEqual([]);
+  const stop = new AbortController();
+  const log = join(temporaryFolder(), 'log.jsonl');
+  const watch = setInterval(() => linesIn(log) > 2 && stop.abort(), 0);
+  const argv = ['train', taught, out, ...how, '--steps', '40', '--log', log, ...quick];
+  expect((await call(argv, { signal: stop.signal })).code).toBe(130);
+  clearInterval(watch);
+  const state = `${out}.training`;
+  expect(readdirSync(state).sort()).toEqual(['start', 'state.safetensors']);
+  const start = readFileSync(join(state, 'start', 'adapter_model.safetensors'));
+  expect((await call(argv)).err).toContain('holds an unfinished run');
+  const other = await call([...argv, '--resume', '--seed', '1']);
+  expect(other.err).toContain('start: the run was begun with other options: seed was 0 and is 1');
+  expect(readFileSync(join(state, 'start', 'adapter_model.safetensors'))).toEqual(start);
+  expect(await call([...argv, '--resume'])).toMatchObject({ code: 0, err: '' });
+  expect(readdirSync(dirname(out))).toEqual(['out']);
+});
+
+test('an output that is named with a slash at its end is the same output', async () => {
+  const how = ['--data', dataFile(rows.text), '--steps', '2', '--init', 'eva', '--rank', '2', '--batch', '6'];
+  expect(await call(['train', taught, `${out}/`, ...how, ...quick])).toMatchObject({ code: 0, err: '' });
+  expect(readdirSync(dirname(out))).toEqual(['out']);
+});
+
+test('an adapter of the head is trained where the head is the table of embeddings', async () => {
+  const first = join(temporaryFolder(), 'first');
+  const how = ['--data', dataFile(rows.text), '--lr', '0.05', '--steps', '2'];
+  expect((await call(['train', taught, first, ...how, '--targets', 'q_proj', '--rank', '2', ...quick])).code).toBe(0);
+  const adapter = readAdapter(first) as LoraAdapter;
+  const [layer] = [...adapter.modules.values()] as [LoraModule];
+  const head = { ...layer, out: 300, b: new Float32Array(300 * layer.rank) };
+  const both = { ...adapter, modules: new Map([...adapter.modules, ['lm_head', head]]) };
+  const start = join(temporaryFolder(), 'start');
+  await writeAdapterFolder(start, both, originOf('test', taught, {}, 0), false);
+  expect(await train(...how, '--init', start)).toMatchObject({ code: 0, err: '' });
+  expect((readAdapter(out) as LoraAdapter).modules.get('lm_head')?.b.some((x) => x !== 0)).toBe(true);
 });
 
 test('--init goes on with an adapter where another run has ended', async () => {
@@ -201,6 +250,35 @@ describe('is refused in one sentence, and nothing is written:', () => {
       () => ['--data', data(), '--accumulate', '5'],
       '--accumulate: a batch of 4 has no 5 pieces (give at most 4)',
     ],
+    [
+      'an alpha of nothing',
+      () => ['--data', data(), '--alpha', '0'],
+      '--alpha: products scaled by 0 / 16 learn nothing (give more than 0)',
+    ],
+    [
+      'tokens to skip of texts that stand apart',
+      () => ['--data', dataFile(rows.completion), '--skip-tokens', '3'],
+      '--skip-tokens: tokens are skipped where texts are joined',
+    ],
+    [
+      'pairs to join',
+      () => ['--data', dataFile(rows.preferences), '--loss', 'dpo', '--packing', 'concat'],
+      '--packing: pairs of answers are not joined',
+    ],
+    [
+      'a teacher of a shorter context',
+      async () => ['--data', data(), '--loss', 'kd', '--teacher', await tinyModel({ max_position_embeddings: 20 })],
+      "the teacher's context of 20 tokens is shorter than a sequence of 48 (give --sequence 20)",
+    ],
+    [
+      'a model with an adapter',
+      async () => {
+        const first = join(temporaryFolder(), 'first');
+        await call(['train', taught, first, '--data', data(), '--steps', '1', ...quick]);
+        return ['--data', data(), '--adapter', first];
+      },
+      'a model with adapters is not trained (merge them, or go on with one by --init)',
+    ],
     ['no teacher', () => ['--data', data(), '--loss', 'kd'], 'distillation needs a teacher (give --teacher MODEL)'],
     [
       'a teacher of another vocabulary',
@@ -256,6 +334,15 @@ describe('is refused in one sentence, and nothing is written:', () => {
     expect(await train('--data', data())).toMatchObject({ code: 2, err: expect.stringContaining('already exists') });
     const onto = await call(['train', taught, taught, '--data', data(), '--force', ...quick]);
     expect(onto).toMatchObject({ code: 2, err: expect.stringContaining('which is read') });
+  });
+
+  test('a place beside the output that something else takes', async () => {
+    const place = `${out}.training`;
+    mkdirSync(place);
+    const own = dataFile(rows.text, join(place, 'rows.jsonl'));
+    const { code, err } = await train('--data', own, '--steps', '1');
+    expect([code, err]).toEqual([2, expect.stringContaining('out.training: holds rows.jsonl, which no run has left')]);
+    expect(existsSync(own)).toBe(true);
   });
 
   test('an output where nothing can be written', async () => {

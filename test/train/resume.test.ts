@@ -1,12 +1,22 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { call } from '../command-line.ts';
 import { temporaryFolder } from '../hostile.ts';
-import { dataFile, logIn, rows, tinyModel } from './tiny.ts';
+import { dataFile, linesIn, logIn, rows, tinyModel } from './tiny.ts';
 
 const main = resolve(import.meta.dirname, '../../dist/cli/main.js');
 const scratch = mkdtempSync(join(tmpdir(), 'cria-resume-'));
@@ -57,8 +67,6 @@ function bytesIn(folder: string): Record<string, string> {
   const { log: _, ...said } = JSON.parse(origin as string).options;
   return { ...files, said: JSON.stringify(said) };
 }
-
-const linesIn = (path: string): number => (existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0);
 
 /** A training in a process of its own that gets a signal when so many steps are in the log, and how it ended. */
 async function signalled(signal: 'SIGKILL' | 'SIGINT', afterSteps: number): Promise<[number | null, string | null]> {
@@ -117,6 +125,44 @@ test('other options are refused by name, and the state stays', async () => {
     'begun with other options: lr was 0.02 and is 0.01; rank was 16 and is 2; alpha was 32 and is 4',
   );
   expect((await resumed()).code).toBe(0);
+});
+
+test('data that has changed is refused, and the state stays', async () => {
+  await interrupted(4);
+  const before = readFileSync(data);
+  dataFile(rows.completion.toReversed(), data);
+  const { code, err } = await train('--resume', '--quiet');
+  writeFileSync(data, before);
+  expect([code, err]).toEqual([
+    2,
+    expect.stringMatching(/other options: content was "[0-9a-f]{64}" and is "[0-9a-f]{64}"/),
+  ]);
+  expect((await resumed()).code).toBe(0);
+});
+
+test('a run that begins again keeps nothing of the earlier one', async () => {
+  await interrupted(4);
+  const stop = new AbortController();
+  const watch = setInterval(() => !existsSync(join(`${out}.training`, 'state.safetensors')) && stop.abort(), 0);
+  const { code } = await call(['train', model, out, ...options, '--force', '--save-every', '0', '--quiet'], {
+    signal: stop.signal,
+  });
+  clearInterval(watch);
+  expect(code).toBe(130); // the old state went before anything new was learned
+});
+
+test('a state that could not be saved is told, and not that the run was interrupted', async () => {
+  const stop = new AbortController();
+  const watch = setInterval(() => {
+    if (linesIn(log) < 4) return;
+    rmSync(`${out}.training`, { recursive: true, force: true });
+    writeFileSync(`${out}.training`, '');
+    stop.abort();
+    clearInterval(watch);
+  }, 0);
+  const argv = ['train', model, out, ...options, '--log', log, '--quiet', '--save-every', '0'];
+  const { code, err } = await call(argv, { signal: stop.signal });
+  expect([code, err]).toEqual([2, expect.stringContaining('out.training: cannot be written')]);
 });
 
 test('an unfinished run is not begun again by accident', async () => {

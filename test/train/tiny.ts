@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { originOf } from '../../src/artifact/index.ts';
 import { trainTokenizer } from '../../src/tokenizer/index.ts';
@@ -76,6 +76,10 @@ export async function tinyModel(
   await writeFreshModel(path, { ...config, ...changed }, tinyTokenizer(), 3, origin, false);
   return path;
 }
+
+/** How many lines a file has. */
+export const linesIn = (path: string): number =>
+  existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0;
 
 /** The lines of a log. */
 export function logIn(

@@ -20,7 +20,9 @@ export const verb = defineVerb({
   async run({ args, options, print }) {
     const { to, model, force, seed } = options;
     const { adapter: from, out: path } = args;
-    const { originOf, padded, writeAdapterFolder, writeGgufAdapter } = await import('../../artifact/index.ts');
+    const { inputHashes, originOf, padded, writeAdapterFolder, writeGgufAdapter } = await import(
+      '../../artifact/index.ts'
+    );
     const { readAdapter } = await import('../../checkpoint/index.ts');
     const { loadModel, modulesOf } = await import('../../model/index.ts');
 
@@ -40,13 +42,15 @@ export const verb = defineVerb({
     if (force) for (const read of [from, source]) if (read) refuseAround(path, read);
     const loaded = source === undefined ? undefined : loadModel(source, { adapters: [from] });
     try {
+      const models = model === undefined || source === undefined ? {} : { [model]: source };
+      const inputs = await inputHashes({ models, files: [from] });
       const bytes =
         to === 'gguf' && loaded
           ? await writeGgufAdapter(path, adapter, loaded.checkpoint, force)
           : await writeAdapterFolder(
               path,
               padded(adapter, loaded ? shapesIn(modulesOf(loaded.config)) : new Map()),
-              originOf('adapter export', from, { to, model }, seed),
+              originOf('adapter export', from, { to, model }, seed, inputs),
               force,
             );
       print(`${path}: ${byteSize(bytes)}\n`);

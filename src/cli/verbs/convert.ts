@@ -20,13 +20,14 @@ export const verb = defineVerb({
   async run({ args, options, progress, signal, print }) {
     const { to, dtype, force, seed } = options;
     const { out: path } = args;
-    const { convert, originOf, writeOnnxFolder } = await import('../../artifact/index.ts');
+    const { convert, inputHashes, originOf, writeOnnxFolder } = await import('../../artifact/index.ts');
     const { openCheckpoint } = await import('../../checkpoint/index.ts');
 
     if (to !== 'gguf') refuseGgufName(path, '--to gguf');
     const source = modelPath(args.model);
     if (force) refuseAround(path, source);
-    const origin = originOf('convert', args.model, { to, dtype }, seed);
+    const inputs = await inputHashes({ models: { [args.model]: source } });
+    const origin = originOf('convert', args.model, { to, dtype }, seed, inputs);
     if (to === 'onnx') {
       if (dtype !== 'auto' && dtype !== 'f32') {
         throw new CriaError(`an ONNX folder holds f32, not ${dtype}`, { where: '--dtype', remedy: 'leave it out' });

@@ -3,7 +3,8 @@ import { CriaError } from '../../base/index.ts';
 import { figure } from '../format.ts';
 import { modelPath } from '../model-path.ts';
 import { argument, choice, flag, integer, number, text } from '../options.ts';
-import { columnsOption, forceOption, modelArgument } from '../shared-options.ts';
+import { refuseAround } from '../replace.ts';
+import { adapterOption, columnsOption, forceOption, modelArgument } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 
 export const verb = defineVerb({
@@ -24,6 +25,7 @@ export const verb = defineVerb({
     learnPrompts: flag('read prompts and questions too, not only answers'),
     shuffle: flag('keep the order of the data', true),
     from: text('an adapter folder of cria eva, to share its ranks anew without data', { placeholder: 'folder' }),
+    adapter: adapterOption,
     resume: flag('go on with an interrupted run'),
     force: forceOption,
   },
@@ -33,22 +35,26 @@ export const verb = defineVerb({
     'eva model.gguf smaller --from start --rank 8',
   ],
   async run({ args, options, progress, signal, print }) {
-    const { data, columns, from, packing, seed, threads } = options;
+    const { data, columns, from, packing, seed, threads, adapter } = options;
     if ((data === undefined) === (from === undefined)) {
       const remedy = 'give --data train.jsonl, or --from an earlier adapter';
       throw new CriaError('data or an earlier adapter is needed, and not both', { remedy });
     }
-    const { originOf } = await import('../../artifact/index.ts');
+    const path = modelPath(args.model);
+    const files = [data, from, ...adapter];
+    if (options.force) for (const read of [path, ...files]) if (read) refuseAround(args.out, read);
+    const { inputHashes, originOf } = await import('../../artifact/index.ts');
     const { columnsFrom } = await import('../../data/index.ts');
     const { initializeAdapter, initializeAgain, parameterCount } = await import('../../methods/eva/index.ts');
     const { loadModel } = await import('../../model/index.ts');
     const { openTokenizer } = await import('../../tokenizer/index.ts');
 
     const begun = performance.now();
-    const model = loadModel(modelPath(args.model), { threads, precision: 'f32', progress });
+    const model = loadModel(path, { threads, precision: 'f32', adapters: adapter, progress });
     try {
       const { json: _, quiet: __, resume: ___, force: ____, ...said } = options;
-      const origin = originOf('eva', args.model, said, seed);
+      const inputs = await inputHashes({ models: { [args.model]: path }, files });
+      const origin = originOf('eva', args.model, said, seed, inputs);
       const settings = {
         ...options,
         columns: columns === undefined ? undefined : columnsFrom(columns),

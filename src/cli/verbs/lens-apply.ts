@@ -2,7 +2,7 @@ import { CriaError } from '../../base/index.ts';
 import { figure } from '../format.ts';
 import { modelPath } from '../model-path.ts';
 import { argument, choice, integer, text } from '../options.ts';
-import { modelArgument } from '../shared-options.ts';
+import { adapterOption, modelArgument } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 
 export const verb = defineVerb({
@@ -15,18 +15,19 @@ export const verb = defineVerb({
     }),
     prefix: text("what stands before a word when it is read (default: the task's)"),
     layer: integer("the layer behind which words are compared (default: the task's)", { min: 0 }),
-    top: integer('heads in the lens (default: 80 of 1024)', { min: 1 }),
+    top: integer('heads in the lens (default: as many as were measured)', { min: 1 }),
     nearest: integer('how many words to tell', { default: 5, min: 1 }),
+    adapter: adapterOption,
   },
   examples: ['lens apply model.gguf --heads lens/heads.json "Athens - Greece + China"'],
   async run({ args, options, progress, signal, print }) {
-    const { heads, lens, candidates, prefix, layer, top, nearest, threads } = options;
+    const { heads, lens, candidates, prefix, layer, top, nearest, adapter, threads } = options;
     if (heads === undefined) throw new CriaError('there are no heads', { remedy: 'give --heads OUT/heads.json' });
     const { applyLens } = await import('../../methods/vector-arithmetic/index.ts');
     const { loadModel } = await import('../../model/index.ts');
     const { openTokenizer } = await import('../../tokenizer/index.ts');
 
-    const model = loadModel(modelPath(args.model), { threads, precision: 'f32', progress });
+    const model = loadModel(modelPath(args.model), { threads, precision: 'f32', adapters: adapter, progress });
     try {
       const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
       const asked = { expression: args.words, heads, lens, candidates, prefix, layer, top, nearest };

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { call } from '../../../test/command-line.ts';
 import { temporaryFolder } from '../../../test/hostile.ts';
 import { needs, shared } from '../../../test/shared.ts';
+import { tinyModel } from '../../../test/train/tiny.ts';
 
 const tiny = 'test/goldens/architectures/llama-gqa'; // without a tokenizer
 
@@ -18,7 +19,7 @@ test.each([
   [['--task', 'x.json', '--prompts', '3'], "--prompts: '3' is not a whole number from 4"],
   [['--task', 'x.json', '--rank', '0'], "--rank: '0' is not a whole number of 1 or more"],
   [['--task', 'x.json', '--tops', '5,x'], "--tops: 'x' is not a whole number of 1 or more"],
-  [['--task', 'x.json', '--adapter', 'folder'], "unknown option '--adapter'"],
+  [['--task', 'x.json', '--adapter', 'folder'], 'folder: does not exist'],
   [['--task', 'x.json'], 'tokenizer.json'],
 ])('lens with %j is refused', async (options, sentence) => {
   const out = join(temporaryFolder(), 'out');
@@ -31,6 +32,20 @@ test.each([
 test('what stands at the output is not replaced', async () => {
   const { code, err } = await call(['lens', tiny, temporaryFolder(), '--task', 'x.json']);
   expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining('already exists') });
+});
+
+test.each(['model', 'task'])('the %s that is read is not replaced', async (name) => {
+  const [model, task] = [await tinyModel(), file('task.txt', 'a b c d\n')];
+  const out = name === 'model' ? model : task;
+  const { code, err } = await call(['lens', model, out, '--task', task, '--force']);
+  expect([code, err]).toEqual([2, expect.stringContaining('which is read (choose another output)')]);
+});
+
+test('a task that fills no halves is refused before heads are scored', async () => {
+  const task = file('task.txt', 'a b c d\na b e f\na b g h\n'); // whatever half has the pair of a and b, the other has no line
+  const argv = ['lens', await tinyModel(), join(temporaryFolder(), 'out'), '--task', task, '--quiet'];
+  const { code, err } = await call(argv);
+  expect([code, err]).toEqual([2, expect.stringContaining('its 3 lines do not fill two halves')]);
 });
 
 test('an unfinished run is neither lost by accident nor resumed where there is none', async () => {
@@ -151,7 +166,7 @@ describe.skipIf(skip)(`on SmolLM2${reason}`, () => {
     expect(header).toContain('"rank":"16"');
     expect(header).toContain('"norm_folded":"true"');
     const folded = JSON.parse(readFileSync(join(again, 'results.json'), 'utf8'));
-    expect(folded.foldNorm).toBe(true);
+    expect(folded).toMatchObject({ foldNorm: true, top: 21, rank: 16 });
     const [{ settings: bounded, sweeps: same }] = folded.tasks;
     expect(same.ranks[0].concept.whole).toEqual(bounded.concept.layers[same.layer].whole);
 
@@ -161,6 +176,15 @@ describe.skipIf(skip)(`on SmolLM2${reason}`, () => {
     const { nearest, candidates } = JSON.parse(applied.out);
     expect(candidates).toBe(12);
     expect(nearest.map(({ word }: { word: string }) => word)).toEqual(expect.arrayContaining(['Rome', 'Italy']));
+    // the lens of rank 16 that was measured gives the words other cosines than that of full rank
+    const seen = async (heads: string) => {
+      const through = ['--heads', heads, '--layer', '20', '--threads', '1', '--json'];
+      return JSON.parse((await call(['lens', 'apply', model, 'Paris - France + Italy', ...through])).out).nearest;
+    };
+    expect(await seen(join(again, 'heads.json'))).not.toEqual(await seen(join(out, 'heads.json')));
+    writeFileSync(join(again, 'results.json'), JSON.stringify({ ...folded, rank: 'x' }));
+    const odd = await call(['lens', 'apply', model, 'Paris - Rome', '--heads', join(again, 'heads.json')]);
+    expect(odd).toMatchObject({ code: 2, err: expect.stringContaining('results.json: is no result of cria lens') });
     const unknown = await call(['lens', 'apply', model, 'Paris - llama', ...words]);
     expect(unknown).toMatchObject({
       code: 2,

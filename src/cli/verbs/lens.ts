@@ -3,7 +3,8 @@ import type { LensResult } from '../../methods/vector-arithmetic/index.ts';
 import { figure } from '../format.ts';
 import { modelPath } from '../model-path.ts';
 import { argument, flag, integer, integers, repeated, text } from '../options.ts';
-import { forceOption, modelArgument } from '../shared-options.ts';
+import { refuseAround } from '../replace.ts';
+import { adapterOption, forceOption, modelArgument } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 
 const file = { placeholder: 'file' };
@@ -23,6 +24,7 @@ export const verb = defineVerb({
     foldNorm: flag('lenses as heads see states: behind the norm of their layer'),
     ranks: integers('ranks of lenses that are compared on every task, as in 8,32,128', 1),
     tops: integers('numbers of heads of lenses that are compared on every task, as in 5,21,43', 1),
+    adapter: adapterOption,
     resume: flag('go on with an interrupted run'),
     force: forceOption,
   },
@@ -32,10 +34,13 @@ export const verb = defineVerb({
   ],
   async run({ args, options, progress, signal, print }) {
     const { json: _, quiet: __, threads, resume, force, ...said } = options;
-    const { task: tasks, entities, filler, candidates, heads, prompts, length, seed, ...lenses } = said;
+    const { task: tasks, entities, filler, candidates, heads, prompts, length, seed, adapter, ...lenses } = said;
     if (tasks.length === 0) throw new CriaError('there is no task', { remedy: 'give --task country-capital.json' });
+    const source = modelPath(args.model);
+    const files = [...tasks, entities, filler, candidates, heads, ...adapter];
+    if (force) for (const read of [source, ...files]) if (read) refuseAround(args.out, read);
     refuseExisting(args.out, force);
-    const { originOf } = await import('../../artifact/index.ts');
+    const { inputHashes, originOf } = await import('../../artifact/index.ts');
     const { linesIn, openState, readHeads, vectorArithmetic, writeLensFolder } = await import(
       '../../methods/vector-arithmetic/index.ts'
     );
@@ -44,7 +49,7 @@ export const verb = defineVerb({
 
     const prompted = { model: args.model, tasks, entities, filler, prompts, length, seed };
     const state = openState(args.out, prompted, { resume, force });
-    const model = loadModel(modelPath(args.model), { threads, precision: 'f32', progress });
+    const model = loadModel(source, { threads, precision: 'f32', adapters: adapter, progress });
     try {
       const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
       const result = await vectorArithmetic(
@@ -55,9 +60,10 @@ export const verb = defineVerb({
           candidates: candidates === undefined ? undefined : await linesIn(candidates),
           scores: heads === undefined ? undefined : readHeads(heads, model.config),
         },
-        { progress, signal, begun: state.begun, save: state.save },
+        { progress, signal, begun: state.begun, save: state.save, forget: state.clear },
       );
-      const origin = originOf('lens', args.model, { ...prompted, candidates, heads, ...lenses }, seed);
+      const inputs = await inputHashes({ models: { [args.model]: source }, files });
+      const origin = originOf('lens', args.model, { ...prompted, candidates, heads, ...lenses }, seed, inputs);
       await writeLensFolder(args.out, model, result, origin, force);
       state.clear();
       print(summary(result, args.out));

@@ -16,7 +16,7 @@ export const verb = defineVerb({
   async run({ args, options, progress, signal, print }) {
     const { force, seed } = options;
     const { out: path } = args;
-    const { mergeAdapter, originOf } = await import('../../artifact/index.ts');
+    const { inputHashes, mergeAdapter, originOf } = await import('../../artifact/index.ts');
     const { readAdapter } = await import('../../checkpoint/index.ts');
     const { loadModel } = await import('../../model/index.ts');
 
@@ -25,7 +25,8 @@ export const verb = defineVerb({
     const adapter = readAdapter(args.adapter);
     const model = loadModel(source, { adapters: [args.adapter], progress }); // which checks that they belong together
     try {
-      const origin = originOf('merge', args.model, { adapter: args.adapter }, seed);
+      const inputs = await inputHashes({ models: { [args.model]: source }, files: [args.adapter] });
+      const origin = originOf('merge', args.model, { adapter: args.adapter }, seed, inputs);
       const bytes = await mergeAdapter(model.checkpoint, adapter, path, { force, origin, progress, signal });
       print(`${path}: ${byteSize(bytes)}\n`);
       return { path, bytes };

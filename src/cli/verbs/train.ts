@@ -1,15 +1,10 @@
-import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Origin } from '../../artifact/index.ts';
 import { CriaError } from '../../base/index.ts';
-import type { EvaOptions, InitializeOptions } from '../../methods/eva/index.ts';
-import type { LoadedModel } from '../../model/index.ts';
-import type { Tokenizer } from '../../tokenizer/index.ts';
 import { figure } from '../format.ts';
 import { modelPath } from '../model-path.ts';
 import { argument, choice, flag, integer, number, text } from '../options.ts';
 import { refuseAround } from '../replace.ts';
-import { columnsOption, forceOption, modelArgument } from '../shared-options.ts';
+import { adapterOption, columnsOption, forceOption, modelArgument } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 
 export const verb = defineVerb({
@@ -48,6 +43,7 @@ export const verb = defineVerb({
     saveEvery: integer('updates between saved states; 0 saves only when interrupted', { default: 100, min: 0 }),
     resume: flag('go on with an interrupted run'),
     log: text('a file that gets a line of JSON for every update', { placeholder: 'file' }),
+    adapter: adapterOption,
     weights: choice(['f32', 'auto', 'q8', 'q4'], 'precision of the weights that stay as they are', 'f32'),
     force: forceOption,
   },
@@ -58,9 +54,10 @@ export const verb = defineVerb({
   ],
   async run({ args, options, progress, signal, print }) {
     const { json: _, quiet: __, resume, force, ...said } = options;
-    const { data, threads, weights: precision, seed, columns, init, packing, lr, rslora, targets, ...rest } = said;
+    const { data, threads, weights: precision, seed, columns, init, packing, lr, rslora, targets, ...other } = said;
+    const { adapter: adapters, ...rest } = other;
     if (data === undefined) throw new CriaError('there is nothing to learn', { remedy: 'give --data train.jsonl' });
-    const { originOf } = await import('../../artifact/index.ts');
+    const { inputHashes, originOf } = await import('../../artifact/index.ts');
     const { columnsFrom } = await import('../../data/index.ts');
     const { loadModel } = await import('../../model/index.ts');
     const { openTokenizer } = await import('../../tokenizer/index.ts');
@@ -76,8 +73,9 @@ export const verb = defineVerb({
     if (init === 'eva' && options.mode !== 'lora') {
       throw new CriaError('eva starts LoRA only', { where: '--init', remedy: 'give --mode lora, or leave it out' });
     }
-    if (force) for (const read of [path, teacher, data, rest.valid, start]) if (read) refuseAround(args.out, read);
-    const model = loadModel(path, { threads, precision, progress });
+    const read = [data, rest.valid, start, ...adapters];
+    if (force) for (const each of [path, teacher, ...read]) if (each) refuseAround(args.out, each);
+    const model = loadModel(path, { threads, precision, adapters, progress });
     try {
       const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
       const settings = {
@@ -89,22 +87,27 @@ export const verb = defineVerb({
         columns: columns === undefined ? undefined : columnsFrom(columns),
         rankStabilized: rslora,
         targets: targets?.split(',').filter(Boolean) ?? [],
-        init: init === 'eva' ? evaFolder(args.out) : start,
+        init: start,
         teacher,
         packing: packing === 'auto' ? undefined : packing,
         rate: lr,
       };
-      const origin = originOf('train', args.model, said, seed);
-      if (init === 'eva') {
-        const sequence = settings.sequence ?? Math.min(512, model.config.context);
-        await startByEva(model, tokenizer, evaFolder(args.out), { ...settings, sequence }, origin, signal);
+      const models = { [args.model]: path, ...(rest.teacher && teacher ? { [rest.teacher]: teacher } : {}) };
+      const origin = originOf('train', args.model, said, seed, await inputHashes({ models, files: read }));
+      const fromEva = async (folder: string, resume: boolean) => {
+        const { evaDefaults, initializeStart } = await import('../../methods/eva/index.ts');
+        const { rank = evaDefaults.rank, sequence = Math.min(512, model.config.context) } = settings;
+        // of preferences, what the preferred answers read
+        const columns = rest.loss === 'dpo' ? asCompletion('chosen', settings.columns) : settings.columns;
+        const options = { ...evaDefaults, ...settings, rank, sequence, columns, resume, force: true };
+        await initializeStart(model, tokenizer, folder, options, origin, signal);
         if (rest.alpha !== undefined || rslora) {
           progress.note('EVA starts with products of scale 1: --alpha and --rslora say nothing.');
         }
-      }
-      const own = init === 'eva' ? { rank: undefined, alpha: undefined, rankStabilized: false, targets: [] } : {};
-      const result = await trainModel(model, tokenizer, args.out, { ...settings, ...own }, origin, signal);
-      if (init === 'eva') rmSync(evaFolder(args.out), { recursive: true });
+      };
+      const own = { rank: undefined, alpha: undefined, rankStabilized: false, targets: [], init: fromEva };
+      const asked = init === 'eva' ? { ...settings, ...own } : settings;
+      const result = await trainModel(model, tokenizer, args.out, asked, origin, signal);
       const { steps, loss, seconds } = result;
       print(`${resolve(args.out)}: ${steps} steps in ${figure(seconds)} s, last loss ${loss.toFixed(4)}\n`);
       return result;
@@ -114,21 +117,6 @@ export const verb = defineVerb({
   },
 });
 
-/** Where the adapter that EVA has made lies until training from it has ended: beside the output. */
-const evaFolder = (out: string): string => `${out}.start`;
-
-/** Writes the adapter that EVA starts from, with its usual options; a run that goes on has it already. */
-async function startByEva(
-  model: LoadedModel,
-  tokenizer: Tokenizer,
-  folder: string,
-  options: Omit<InitializeOptions, Exclude<keyof EvaOptions, 'targets'>> & { readonly rank?: number },
-  origin: Origin,
-  signal: AbortSignal,
-): Promise<void> {
-  if (options.resume) return;
-  const { evaDefaults, initializeAdapter } = await import('../../methods/eva/index.ts');
-  const { rank = evaDefaults.rank, targets } = options;
-  const settings = { ...options, ...evaDefaults, rank, targets, force: true };
-  await initializeAdapter(model, tokenizer, folder, settings, origin, signal);
-}
+/** Columns under which a file's `name` is read as the completion. */
+const asCompletion = (name: string, columns: ReadonlyMap<string, string> = new Map()): ReadonlyMap<string, string> =>
+  new Map([...columns, ['completion', columns.get(name) ?? name]]);

@@ -41,5 +41,5 @@ test('modules that share an input are whitened once each, and what was seen stay
 });
 
 test('an adapter of nothing is refused', () => {
-  expect(() => toAdapter('base', [group], [undefined], ranks, false)).toThrow('nothing was read');
+  expect(() => toAdapter('base', [group], [undefined], ranks, false)).toThrow('no input of the targets varies');
 });

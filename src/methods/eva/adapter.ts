@@ -7,7 +7,7 @@ import type { Pca } from './incremental-pca.ts';
  * The adapter that begins training: A is the first components of a module's input, B is 0, so that the model is as it
  * was. Every product has the scale 1, which is PEFT's adjust_scaling_factors with lora_alpha = r; a module of rank 0 is
  * left out.
- * @throws CriaError when nothing was seen.
+ * @throws CriaError when no module has any rank.
  */
 export function toAdapter(
   base: string,
@@ -26,7 +26,9 @@ export function toAdapter(
       modules.set(name, { rank, alpha: rank, scale: 1, inner: group.width, out, a, b: new Float32Array(out * rank) });
     }
   }
-  if (modules.size === 0) throw new CriaError('nothing was read', { kind: 'failure' });
+  if (modules.size === 0) {
+    throw new CriaError('no input of the targets varies', { remedy: 'give more data, of more than one text' });
+  }
   return { kind: 'lora', base, modules, rslora: false };
 }
 

@@ -50,6 +50,13 @@ function allAtOnce(batches: readonly Rows[]) {
 }
 
 // oracle 1
+test('the spread is that of all rows where means are a thousand times their deviations', async () => {
+  const batches = [30, 15, 55].map((rows, i) => normalBatch(rows, 12, () => 1, 1000, i));
+  const pca = (await after(batches, 4)).at(-1) as Pca;
+  expect(pca.spread / allAtOnce(batches).spread).toBeCloseTo(1, 4);
+});
+
+// oracle 1
 test('uneven batches with all components kept give the components of all rows at once', async () => {
   const batches = [30, 15, 55, 60, 40].map((rows, i) => normalBatch(rows, 12, (j) => 1 + j / 4, 3, i));
   const pca = (await after(batches, 12)).at(-1) as Pca;

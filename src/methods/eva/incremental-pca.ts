@@ -53,7 +53,9 @@ export async function openIncrementalPca(
   options: CompileOptions = {},
 ): Promise<IncrementalPca> {
   const x = input('x', 'f32', ['b', 'n']);
-  const moments = await compile({ mean: mean(x, [0]), square: mean(mul(x, x), [0]) }, options);
+  const own = mean(x, [0]);
+  const off = sub(x, own);
+  const moments = await compile({ mean: own, variance: mean(mul(off, off), [0]) }, options);
   const map = stack(components);
   const fromRight = await openRandomizedSvd(map, 'right', options);
   const fromLeft = await openRandomizedSvd(map, 'left', options);
@@ -65,7 +67,7 @@ export async function openIncrementalPca(
       const batch: Moments = {
         rows: rows.rows,
         mean: (found.mean as Value<'f32'>).data,
-        square: (found.square as Value<'f32'>).data,
+        variance: (found.variance as Value<'f32'>).data,
       };
       const height = rows.rows + (before ? components + 1 : 0);
       const isTall = height >= rows.columns;
@@ -111,11 +113,11 @@ function stack(components: number): LinearMap {
   };
 }
 
-/** A batch's means and means of squares, by column. */
+/** A batch's means and variances, by column. */
 interface Moments {
   readonly rows: number;
   readonly mean: Float32Array;
-  readonly square: Float32Array;
+  readonly variance: Float32Array;
 }
 
 /** Count, mean and spread of two sets of rows together. (Chan, Golub and LeVeque 1983, equation 2.1) */
@@ -128,7 +130,7 @@ function joined(before: Pca | undefined, batch: Moments): Pick<Pca, 'seen' | 'me
     const own = batch.mean[i] as number;
     const old = before?.mean[i] ?? own;
     mean[i] = (already * old + batch.rows * own) / seen;
-    spread += batch.rows * Math.max(0, (batch.square[i] as number) - own ** 2);
+    spread += batch.rows * (batch.variance[i] as number);
     spread += ((already * batch.rows) / seen) * (own - old) ** 2;
   }
   return { seen, mean, spread };

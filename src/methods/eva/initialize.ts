@@ -1,7 +1,18 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Origin, writeAdapterFolder, writeTexts } from '../../artifact/index.ts';
-import { refuseExisting, refuseOtherSettings, refuseUnfinished, type Settings } from '../../base/index.ts';
+import {
+  besideOutput,
+  contentHash,
+  type Keeping,
+  makeFolder,
+  refuseExisting,
+  refuseForeign,
+  refuseOtherSettings,
+  refuseUnfinished,
+  removeKept,
+  type Settings,
+} from '../../base/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import { picture, writePage } from '../../report/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
@@ -9,7 +20,7 @@ import { batchOrder, type Example, type Sequencing, sequencesIn } from '../../tr
 import { type InputGroup, inputGroups } from './groups.ts';
 import type { EvaOptions } from './options.ts';
 import { evaPage, rankMap } from './report.ts';
-import { type EvaData, type EvaResult, eva, shareAgain } from './run.ts';
+import { type EvaData, type EvaResult, eva, isBegun, shareAgain } from './run.ts';
 import { type EvaState, readState, writeState } from './state.ts';
 
 /** What is read, how, and into what. */
@@ -26,7 +37,7 @@ export interface InitializeOptions extends EvaOptions, Sequencing {
 /** What an adapter folder holds besides the adapter: from this another budget can be shared. */
 const stateFile = 'eva.safetensors';
 /** Where an unfinished run keeps its state: beside the output. */
-const unfinishedFolder = (out: string): string => `${out}.eva`;
+const keeping = (out: string): Keeping => ({ folder: besideOutput(out, 'eva'), names: [stateFile] });
 
 const saveEveryMs = 60_000;
 
@@ -46,15 +57,16 @@ export async function initializeAdapter(
   const { progress } = model;
   refuseExisting(out, options.force);
   const groups = inputGroups(model.config, options.targets);
-  const settings = settingsOf(model, options);
+  const settings = await settingsOf(model, options);
   const from = unfinishedState(out, groups, settings, options);
   const sequences = await sequencesIn(options.data, tokenizer, options, model);
   const data = batchesOf(sequences, options);
   let [latest, saved, savedAt] = [from, from, performance.now()];
   const save = async () => {
-    if (!latest || latest === saved) return;
-    mkdirSync(unfinishedFolder(out), { recursive: true });
-    await writeState(join(unfinishedFolder(out), stateFile), latest, groups, settings);
+    if (!latest || latest === saved || !isBegun(latest)) return;
+    const { folder } = keeping(out);
+    makeFolder(folder);
+    await writeState(join(folder, stateFile), latest, groups, settings);
     [saved, savedAt] = [latest, performance.now()];
   };
   const keep = async (state: EvaState) => {
@@ -64,12 +76,33 @@ export async function initializeAdapter(
   try {
     const result = await eva(model, data, options, { progress, signal, from, keep });
     await write(out, result, options.rank, settings, origin, options.force);
-    rmSync(unfinishedFolder(out), { recursive: true, force: true });
+    removeKept(keeping(out));
     return result;
   } catch (error) {
     await save();
     throw error;
   }
+}
+
+/**
+ * The same for a run that starts from `out` and may go on with an earlier one: what that has written or begun is used.
+ * @throws CriaError as initializeAdapter, and when the earlier run was asked for something else.
+ */
+export async function initializeStart(
+  model: LoadedModel,
+  tokenizer: Tokenizer,
+  out: string,
+  options: InitializeOptions,
+  origin: Origin,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (options.resume && existsSync(out)) {
+    const { settings } = readState(join(out, stateFile), (made) => groupsOf(model, made));
+    refuseOtherSettings(out, settings, await settingsOf(model, options));
+    return;
+  }
+  const resume = options.resume && existsSync(join(keeping(out).folder, stateFile));
+  await initializeAdapter(model, tokenizer, out, { ...options, resume }, origin, signal);
 }
 
 /** The adapter folder that an earlier one gives for another mean rank, without reading data. */
@@ -116,8 +149,10 @@ function unfinishedState(
   settings: Settings,
   options: InitializeOptions,
 ): EvaState | undefined {
-  const path = join(unfinishedFolder(out), stateFile);
-  refuseUnfinished(unfinishedFolder(out), existsSync(path), options);
+  const { folder } = keeping(out);
+  const path = join(folder, stateFile);
+  refuseForeign(keeping(out));
+  refuseUnfinished(folder, existsSync(path), options);
   if (!options.resume) return undefined;
   const saved = readState(path, () => groups);
   refuseOtherSettings(path, saved.settings, settings);
@@ -128,12 +163,17 @@ function batchesOf(sequences: readonly Example[], { batch, shuffle, seed }: Init
   const order = batchOrder(sequences.length, batch, shuffle, seed);
   return {
     round: Math.ceil(sequences.length / batch),
-    batch: (step) => order(step).map((index) => sequences[index] as Example),
+    // a text that stands twice in a batch shows no more directions than once
+    batch: (step) => [...new Set(order(step))].map((index) => sequences[index] as Example),
   };
 }
 
-/** What a resumed run has to repeat. */
-function settingsOf(model: LoadedModel, options: InitializeOptions): Settings {
-  const { resume: _, force: __, maxBatches: ___, columns, ...rest } = options;
-  return { ...rest, columns: columns && [...columns], model: model.path };
+/** What a resumed run has to repeat: everything but how long it may take. */
+async function settingsOf(model: LoadedModel, options: InitializeOptions): Promise<Settings> {
+  const { data, columns, rank, rho, tau, targets, whiten, batch, sequence } = options;
+  const { packing, skipTokens, learnPrompts, shuffle, seed } = options;
+  return {
+    ...{ model: model.path, data, content: await contentHash(data), columns: columns && [...columns] },
+    ...{ rank, rho, tau, targets, whiten, batch, sequence, packing, skipTokens, learnPrompts, shuffle, seed },
+  };
 }

@@ -29,8 +29,19 @@ test('a tie goes to the module that stands first', () => {
   expect([...ranks.values()]).toEqual([2, 1, 1]);
 });
 
+test('components without variance get no rank, and what is left of the budget stays', () => {
+  const ranks = distributed(
+    [
+      { module: 'a', ratios: [0.9, 1e-15] },
+      { module: 'b', ratios: [0, 0] },
+    ],
+    4,
+  );
+  expect([...ranks.values()]).toEqual([1, 0]);
+});
+
 const falling = fc
-  .array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 4, maxLength: 4 })
+  .array(fc.double({ min: 1e-9, max: 1, noNaN: true }), { minLength: 4, maxLength: 4 })
   .map((ratios) => ratios.sort((x, y) => y - x));
 
 // oracle 4

@@ -77,6 +77,7 @@ export async function eva(
   } finally {
     await read.dispose();
   }
+  if (!isBegun(state)) throw tooFewTokens(components);
   return resultOf(model.path, groups, state, ranks, options.whiten);
 }
 
@@ -112,6 +113,9 @@ function resultOf(
     .flatMap(({ modules }) => modules.map(({ name }) => name));
   return { adapter: toAdapter(base, groups, state.groups, ranks, whiten), ranks, groups, state, unconverged };
 }
+
+/** Whether a batch had tokens enough to be of use. */
+export const isBegun = ({ groups }: EvaState): boolean => groups.some(Boolean);
 
 /** Ranks after some batches: before every input has been seen, each module has all components. */
 function ranksOf(

@@ -14,6 +14,20 @@ test.each([
   expect(values[count - 1]).toBeCloseTo(end, digits);
 });
 
+// torch.randn(count, dtype=…) for 1, 4 and 15; in float32 they are the same numbers, rounded
+test.each([
+  [1, 0.33669035438385886, 0.33669035438385886],
+  [4, 0.33669035438385886, 0.2303330279146119],
+  [15, 0.33669035438385886, -0.9889598811465726],
+])('of fewer than 16, %i numbers begin and end as those of PyTorch', (count, begin, end) => {
+  for (const type of ['f32', 'f64'] as const) {
+    const values = torchNormal(count, type, 42);
+    expect(values).toHaveLength(count);
+    expect(values[0]).toBeCloseTo(begin, 14);
+    expect(values[count - 1]).toBeCloseTo(end, 14);
+  }
+});
+
 test('numbers far into the stream are those of PyTorch too', () => {
   const [single, double] = [torchNormal(1536 * 64, 'f32', 42), torchNormal(1536 * 64, 'f64', 42)];
   expect(single[700 * 64 + 5]).toBeCloseTo(-1.048912525177002, 5);

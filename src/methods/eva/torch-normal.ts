@@ -3,12 +3,18 @@
  * starts its singular value decompositions from them, and its ranks show it.
  *
  * Pairs of uniform numbers, eight places apart, become normal by the Box-Muller transform; a count that is no multiple of
- * 16 has its last 16 drawn again. (PyTorch, aten/src/ATen/native/cpu/DistributionTemplates.h, normal_fill)
- * @param count at least 16
+ * 16 has its last 16 drawn again. Fewer than 16 are drawn one pair after the other, in float64. (PyTorch,
+ * aten/src/ATen/native/cpu/DistributionTemplates.h, normal_fill and normal_kernel)
  */
 export function torchNormal(count: number, type: 'f32' | 'f64', seed: number): Float64Array {
   const bits = mersenneTwister(seed);
-  const uniform = type === 'f32' ? () => (bits() & 0xffffff) / 2 ** 24 : () => doubleOf(bits(), bits());
+  const double = () => doubleOf(bits(), bits());
+  if (count < 16) {
+    const values = Float64Array.from({ length: count + (count % 2) }, double);
+    for (let i = 0; i < values.length; i += 2) [values[i], values[i + 1]] = normals(values[i + 1], values[i]);
+    return values.subarray(0, count);
+  }
+  const uniform = type === 'f32' ? () => (bits() & 0xffffff) / 2 ** 24 : double;
   const values = Float64Array.from({ length: count }, uniform);
   for (let from = 0; from + 16 <= count; from += 16) boxMuller(values.subarray(from, from + 16));
   if (count % 16 !== 0) {
@@ -24,11 +30,15 @@ const doubleOf = (high: number, low: number) => ((high & 0x1fffff) * 2 ** 32 + l
 
 function boxMuller(sixteen: Float64Array): void {
   for (let i = 0; i < 8; i++) {
-    const radius = Math.sqrt(-2 * Math.log(1 - (sixteen[i] as number)));
-    const angle = 2 * Math.PI * (sixteen[i + 8] as number);
-    sixteen[i] = radius * Math.cos(angle);
-    sixteen[i + 8] = radius * Math.sin(angle);
+    [sixteen[i], sixteen[i + 8]] = normals(sixteen[i], sixteen[i + 8]);
   }
+}
+
+/** Two normal numbers from two uniform ones: the radius is drawn from the first, the angle from the second. */
+function normals(first = 0, second = 0): [number, number] {
+  const radius = Math.sqrt(-2 * Math.log(1 - first));
+  const angle = 2 * Math.PI * second;
+  return [radius * Math.cos(angle), radius * Math.sin(angle)];
 }
 
 /** Random words of 32 bits. (Matsumoto and Nishimura 1998, MT19937) */

@@ -6,7 +6,7 @@ import { constant, type Tensor, where } from '../../tensor/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import type { Head } from './heads.ts';
 import { type PromptParts, shuffledFiller } from './prompts.ts';
-import { beginningId } from './spelling.ts';
+import { beginningId, wordIds } from './spelling.ts';
 import { pairsOf, type Task } from './tasks.ts';
 
 /** Mean probabilities of right tokens with some heads held at their means. */
@@ -53,7 +53,7 @@ export function ablationTexts(
     }),
     mapping: questions.map(({ text, answer }) => {
       const before = [beginningId(tokenizer, 'the task'), ...tokenizer.encode(text, { special: false })];
-      return { ids: [...before, ...tokenizer.encode(` ${answer}`, { special: false })], from: before.length };
+      return { ids: [...before, ...wordIds(tokenizer, answer)], from: before.length };
     }),
     plain: Array.from({ length: plainTexts }, () => [parts.beginning, ...list(), ...list()]),
   };

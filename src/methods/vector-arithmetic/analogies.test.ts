@@ -34,8 +34,16 @@ test('ranks from inner products are those of cosines with the sum itself', () =>
   }
 });
 
-test('outcomes are means over lines', () => {
-  expect(outcomeOf([1, 2, 4, 1])).toEqual({ accuracy: 0.5, mrr: (1 + 1 / 2 + 1 / 4 + 1) / 4, n: 4 });
+test('outcomes are means over lines; of two words that are asked for one is always found', () => {
+  const lines = [0, 1, 1, 0].map((wanted) => [2, 3, wanted, 4] as const);
+  // two clusters of means 1 and 0: a standard error of sqrt(2 (1/4 + 1/4)) / 2
+  const standardError = expect.closeTo(0.5, 12);
+  expect(outcomeOf([1, 2, 4, 1], lines)).toEqual({
+    accuracy: 0.5,
+    standardError,
+    mrr: (1 + 1 / 2 + 1 / 4 + 1) / 4,
+    n: 4,
+  });
 });
 
 /** Pairs whose raw states are told apart by what they are, and whose concepts differ by one offset. */
@@ -74,7 +82,7 @@ test('planted analogies: none come out of raw states, all through a lens on the 
     expect(raw.best.whole).toMatchObject({ accuracy: 0, n: 56 });
     const lens = { rows: 32, columns: 32, data: project };
     const seen = await geometry.judge(vectors, judged, geometry.through(lens));
-    expect(seen.best.whole).toEqual({ accuracy: 1, mrr: 1, n: 56 });
+    expect(seen.best.whole).toEqual({ accuracy: 1, standardError: 0, mrr: 1, n: 56 });
     const louder = { ...lens, data: project.map((x) => 5 * x) };
     const scaled = await geometry.judge(vectors, judged, geometry.through(louder));
     expect(scaled.best).toEqual(seen.best);

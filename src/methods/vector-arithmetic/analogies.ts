@@ -1,4 +1,5 @@
 import { CriaError, permutation, randomFrom } from '../../base/index.ts';
+import { clusterMean } from '../../evaluate/index.ts';
 import { type Line, pairKey, pairsOf, type Task } from './tasks.ts';
 
 /** A line by the places of its words among the candidates. */
@@ -8,6 +9,8 @@ export type LineIndexes = readonly [number, number, number, number];
 export interface Outcome {
   /** The share whose wanted word is the nearest. */
   readonly accuracy: number;
+  /** Of the accuracy; lines that ask for one word count together, for they are no independent questions. */
+  readonly standardError?: number;
   /** The mean reciprocal rank of the wanted word. */
   readonly mrr: number;
   readonly n: number;
@@ -38,11 +41,18 @@ export function ranks(gram: Float32Array, lines: readonly LineIndexes[], exclude
   });
 }
 
-export function outcomeOf(found: readonly number[]): Outcome {
-  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+/** What the ranks of lines come to. */
+export function outcomeOf(found: readonly number[], lines: readonly LineIndexes[]): Outcome {
+  const asked = new Map<number, { sum: number; count: number }>();
+  for (const [i, [, , wanted]] of lines.entries()) {
+    const { sum, count } = asked.get(wanted) ?? { sum: 0, count: 0 };
+    asked.set(wanted, { sum: sum + Number(found[i] === 1), count: count + 1 });
+  }
+  const { mean, standardError } = clusterMean([...asked.values()]);
   return {
-    accuracy: mean(found.map((rank) => Number(rank === 1))),
-    mrr: mean(found.map((rank) => 1 / rank)),
+    accuracy: mean,
+    ...(standardError !== undefined && { standardError }),
+    mrr: found.reduce((sum, rank) => sum + 1 / rank, 0) / found.length,
     n: found.length,
   };
 }

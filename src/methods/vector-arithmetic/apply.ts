@@ -5,9 +5,10 @@ import { readJson } from '../../data/index.ts';
 import type { Rows } from '../../linalg/index.ts';
 import { type LoadedModel, openForward } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
-import { allHeads, topHeads, usualTop } from './heads.ts';
+import { allHeads, type Head, topHeads, usualTop } from './heads.ts';
 import { readHeads } from './heads-file.ts';
-import { lensesOf, refuseAdapters } from './ov.ts';
+import { settingNames, type TaskResult } from './judge.ts';
+import { lensesOf, ofRank, refuseAdapters } from './ov.ts';
 import { openReadOut } from './readout.ts';
 import type { LensResult } from './result.ts';
 import { openGeometry } from './settings.ts';
@@ -60,7 +61,7 @@ export async function applyLens(
   const terms = termsOf(asked.expression);
   const given = terms.map(({ word }) => word);
   const scores = readHeads(asked.heads, config);
-  const { tasks = [], foldNorm = false } = resultsBeside(asked.heads);
+  const { tasks = [], foldNorm = false, top, rank } = resultsBeside(asked.heads);
   const task = tasks.find(({ candidates }) => given.every((word) => candidates.includes(word)));
   const others = asked.candidates === undefined ? task?.candidates : await linesIn(asked.candidates);
   if (!others) {
@@ -103,9 +104,15 @@ export async function applyLens(
 
   async function lensOf(kind: 'concept' | 'token' | 'all'): Promise<Rows> {
     const all = allHeads(config);
-    const chosen = kind === 'all' ? all : topHeads(scores[kind], asked.top ?? usualTop(all.length));
-    const [lens] = await lensesOf(model, [chosen], { foldNorm, signal });
-    return lens as Rows;
+    if (kind === 'all') return sumOfHeads(all);
+    // the lens that was measured, unless another one is asked for
+    const sum = await sumOfHeads(topHeads(scores[kind], asked.top ?? top ?? usualTop(all.length)));
+    return (await ofRank(sum, rank, model)).matrix;
+  }
+
+  async function sumOfHeads(chosen: readonly Head[]): Promise<Rows> {
+    const [sum] = await lensesOf(model, [chosen], { foldNorm, signal });
+    return sum as Rows;
   }
 }
 
@@ -123,10 +130,22 @@ export function termsOf(expression: string): Term[] {
   });
 }
 
-/** The results beside heads.json, where they are. */
-function resultsBeside(headsFile: string): Partial<Pick<LensResult, 'tasks' | 'foldNorm'>> {
+type Results = Partial<Pick<LensResult, 'tasks' | 'foldNorm' | 'top' | 'rank'>>;
+
+/** The results beside heads.json, where they are. @throws CriaError when they are something else. */
+function resultsBeside(headsFile: string): Results {
   const file = join(dirname(headsFile), 'results.json');
-  return existsSync(file) ? (readJson(file) as Partial<LensResult>) : {};
+  if (!existsSync(file)) return {};
+  const results = readJson(file) as Results | null;
+  const { tasks, top, rank } = results ?? {};
+  const isTask = (task: unknown) => {
+    const { candidates, settings, prefix } = (task ?? {}) as Partial<TaskResult>;
+    const isJudged = settingNames.every((name) => Number.isInteger(settings?.[name]?.best?.layer));
+    return Array.isArray(candidates) && typeof prefix === 'string' && isJudged;
+  };
+  const isCount = (value: unknown) => value === undefined || (Number.isInteger(value) && (value as number) > 0);
+  if (results && Array.isArray(tasks) && tasks.every(isTask) && isCount(top) && isCount(rank)) return results;
+  throw new CriaError('is no result of cria lens', { where: file, remedy: 'give the heads.json of a whole output' });
 }
 
 function rowOf({ columns, data }: Rows, row: number): Float32Array {

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
-import { json, type Origin, writeTexts } from '../../artifact/index.ts';
+import { checkpointHash, json, type Origin, writeTexts } from '../../artifact/index.ts';
 import { writeFolderAtomically } from '../../base/index.ts';
-import { type Checkpoint, type TensorToWrite, writeSafetensors } from '../../checkpoint/index.ts';
+import { type TensorToWrite, writeSafetensors } from '../../checkpoint/index.ts';
 import type { Rows } from '../../linalg/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import { picture, writePage } from '../../report/index.ts';
@@ -35,7 +34,7 @@ export async function writeLensFolder(
     'heads.svg': await picture(headMaps(result)),
     'cria.json': json(origin),
   };
-  const fingerprint = fingerprintOf(model.checkpoint);
+  const fingerprint = checkpointHash(model.checkpoint);
   await writeFolderAtomically(path, force, async (folder) => {
     await writeTexts(folder, texts);
     await writePage(
@@ -74,14 +73,4 @@ function metadataOf(
     rank: String(factors?.value.rows ?? matrix.rows),
     norm_folded: String(foldNorm),
   };
-}
-
-/** Tells checkpoints apart: a hash of the configuration, and of each tensor's name, type, shape and first row. */
-function fingerprintOf(checkpoint: Checkpoint): string {
-  const hash = createHash('sha256').update(JSON.stringify(checkpoint.config));
-  for (const { name, type, shape } of checkpoint.tensors.values()) {
-    hash.update(`${name} ${type} ${shape}`);
-    hash.update(checkpoint.readBytes(name, shape.length > 0 ? { rows: [0, 1] } : {}));
-  }
-  return hash.digest('hex');
 }

@@ -1,4 +1,4 @@
-import type { Progress } from '../../base/index.ts';
+import { type Progress, permutation, randomFrom } from '../../base/index.ts';
 import { tokenAccuracy } from '../../evaluate/index.ts';
 import type { Rows } from '../../linalg/index.ts';
 import { type LoadedModel, openForward } from '../../model/index.ts';
@@ -55,6 +55,8 @@ export interface TaskResult {
   readonly readOut: Readonly<Record<'raw' | 'concept' | 'token' | 'all', number>>;
   /** The share of the pairs that the model completes after five examples. */
   readonly inContext: number;
+  /** How many pairs that are: those that are no example themselves. */
+  readonly inContextPairs: number;
   /** Lenses of other sizes, where they were asked for. */
   readonly sweeps: Sweeps;
   readonly picture: Picture;
@@ -106,9 +108,10 @@ export async function judgeTasks(
         centred: await judge(geometry.centred),
         principal: await judge(principal),
       };
+      const readOrder = permutation(lines.judge.length, randomFrom(options.seed)).subarray(0, mostRead);
       const read = async (name: keyof typeof named) => {
         const seen = await named[name](vectors.layers[settings[name].best.layer] as Rows);
-        const some = lines.judge.slice(0, mostRead);
+        const some = [...readOrder].map((i) => lines.judge[i] as LineIndexes);
         return readOut.accuracy(
           queriesOf(seen, some),
           some.map(([, , wanted]) => words[wanted] as string),
@@ -133,6 +136,7 @@ export async function judgeTasks(
           all: await read('all'),
         },
         inContext: shots.accuracy,
+        inContextPairs: shots.n,
         sweeps: await sweepsOf(views.sizes, settings, (layer, view) => geometry.judgeAt(layer, vectors, lines, view)),
         picture: await pictureOf(task, vectors, geometry, views.concept, settings.concept.best.layer),
       });

@@ -113,6 +113,17 @@ export async function productOf(factors: Factors, { device, threads }: LoadedMod
   }
 }
 
+/** A lens of at most some rank, with its factors; as it is where none is given. */
+export async function ofRank(
+  sum: Rows,
+  rank: number | undefined,
+  model: LoadedModel,
+): Promise<{ readonly matrix: Rows; readonly factors?: Factors }> {
+  if (rank === undefined) return { matrix: sum };
+  const factors = await truncated(sum, Math.min(rank, model.config.width), model);
+  return { matrix: await productOf(factors, model), factors };
+}
+
 /** @throws CriaError when the model has adapters: what its heads do is not what its weights say. */
 export function refuseAdapters({ adaptation, path }: LoadedModel): void {
   if (adaptation.values.size === 0) return;

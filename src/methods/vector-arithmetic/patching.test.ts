@@ -88,7 +88,7 @@ test('a head that writes nothing changes nothing (oracle 6)', async () => {
   }
 });
 
-test('every head patched at the last position makes the next token the clean one (oracle 5)', async () => {
+test('the slow repetition that patching is held against: with every head patched the next token is the clean one (oracle 5)', async () => {
   const model = opened(goldenPath('llama-gqa'));
   const { layers, heads } = model.config;
   const all = Array.from({ length: layers * heads }, (_, i) => ({ layer: Math.floor(i / heads), head: i % heads }));

@@ -40,6 +40,7 @@ function task(name: string, times: number): TaskResult {
     layerMatched: { mean: times * 0.234, deviation: 0, accuracies: [] },
     readOut: { raw: 0.0101, concept: 0.0202, token: 0.0303, all: 0.0404 },
     inContext: times * 0.777,
+    inContextPairs: 12,
     sweeps: { layer: 1, ranks: [8, 32].map(sized), tops: [2, 4, 5].map(sized) },
     picture: {
       layer: 1,
@@ -65,6 +66,7 @@ function resultOf(tasks: readonly TaskResult[]): LensResult {
     scores,
     lenses: { concept: lens('concept', [5, 4]), token: lens('token', [0, 1]) },
     foldNorm: false,
+    top: 2,
     tasks,
     accuracy: meanAccuracy(tasks),
     ablation: { none: left(0.91), concept: left(0.82), token: left(0.13), random: left(0.88) },

@@ -20,6 +20,9 @@ export interface LensResult {
   readonly lenses: Readonly<Record<ScoreKind, Lens>>;
   /** Whether the lenses hold the gains of the norms before attention. */
   readonly foldNorm: boolean;
+  /** Heads in a lens, and the rank of lenses where it was bounded. */
+  readonly top: number;
+  readonly rank?: number;
   readonly tasks: readonly TaskResult[];
   /** Means over tasks of the accuracies on the pairs that have not chosen the layer. */
   readonly accuracy: Readonly<Record<SettingName | 'random' | 'layerMatched' | 'inContext', number>>;

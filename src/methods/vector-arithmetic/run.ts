@@ -3,6 +3,7 @@ import type { Rows } from '../../linalg/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import { ablated, ablationTexts, meanHeads } from './ablation.ts';
+import { halves } from './analogies.ts';
 import { attentionPrompt, attentionScores } from './attention.ts';
 import {
   allHeads,
@@ -16,7 +17,7 @@ import {
 } from './heads.ts';
 import { judgeTasks } from './judge.ts';
 import type { LensOptions } from './options.ts';
-import { lensesOf, productOf, refuseAdapters, truncated } from './ov.ts';
+import { lensesOf, ofRank, refuseAdapters } from './ov.ts';
 import { conceptPair, drawEntities, entityPrompts, type PromptParts, randomEntities, tokenPair } from './prompts.ts';
 import { type Lens, type LensResult, meanAccuracy } from './result.ts';
 import { type HeadScores, headScores, type ScoreKind, type ScoreSums, scoreKinds } from './scores.ts';
@@ -24,7 +25,8 @@ import { openGeometry, type View } from './settings.ts';
 import { entitiesFrom, fillerFrom, fillerFromVocabulary } from './sources.ts';
 import { beginningId, newlineId } from './spelling.ts';
 import { rankViews, type Sized } from './sweeps.ts';
-import { readTasks, type Task } from './tasks.ts';
+import { readTasks, type Task, wordsOf } from './tasks.ts';
+import { wordTexts } from './words.ts';
 
 /** What a run is given besides its options. */
 export interface LensContext {
@@ -33,6 +35,8 @@ export interface LensContext {
   /** What an interrupted run has scored. */
   readonly begun?: Partial<Record<ScoreKind, ScoreSums>>;
   readonly save?: (sums: Partial<Record<ScoreKind, ScoreSums>>) => Promise<void>;
+  /** Called when what was saved is of no use. */
+  readonly forget?: () => void;
 }
 
 const draws = 10;
@@ -56,6 +60,11 @@ export async function vectorArithmetic(
   refuseTooMany(k, heads.length, '--top');
   for (const size of options.tops) refuseTooMany(size, heads.length, '--tops');
   const tasks = (await Promise.all(options.tasks.map(readTasks))).flat();
+  for (const task of tasks) {
+    halves(task, options.seed); // what is wrong with a task is said before heads are scored
+    const words = [...wordsOf(task.lines), ...(options.candidates ?? [])];
+    wordTexts({ tokenizer, path: model.path, config }, words, task.prefix);
+  }
   const parts = await promptParts(model, tokenizer, options);
 
   const { attention, ...scores } = options.scores
@@ -72,9 +81,7 @@ export async function vectorArithmetic(
   const sums = await lensesOf(model, sets, { foldNorm: options.foldNorm, signal: context.signal });
   const [ofConcept, ofToken, ofAll, ...others] = sums as [Rows, Rows, Rows, ...Rows[]];
   const lens = async (chosen: readonly ScoredHead[], sum: Rows): Promise<Lens> => {
-    if (options.rank === undefined) return { heads: chosen, matrix: sum };
-    const factors = await truncated(sum, Math.min(options.rank, config.width), model);
-    return { heads: chosen, matrix: await productOf(factors, model), factors };
+    return { heads: chosen, ...(await ofRank(sum, options.rank, model)) };
   };
   const lenses = { concept: await lens(concept, ofConcept), token: await lens(token, ofToken) };
 
@@ -110,6 +117,8 @@ export async function vectorArithmetic(
       ...(attention && { attention }),
       lenses,
       foldNorm: options.foldNorm,
+      top: k,
+      ...(options.rank !== undefined && { rank: options.rank }),
       tasks: judged,
       accuracy: meanAccuracy(judged),
       ablation,
@@ -139,7 +148,7 @@ async function scored(
   tasks: readonly Task[],
   parts: PromptParts,
   { entities, prompts, seed }: LensOptions,
-  { progress, signal, begun = {}, save }: LensContext,
+  { progress, signal, begun = {}, save, forget }: LensContext,
 ): Promise<Record<ScoreKind, HeadScores> & { attention?: LensResult['attention'] }> {
   const random = randomFrom(seed);
   const named = await entitiesFrom(entities, tasks, tokenizer);
@@ -162,6 +171,7 @@ async function scored(
       begun: sums[kind],
       progress,
       signal,
+      forget,
       save: async (some) => {
         sums[kind] = some;
         await save?.(sums);

@@ -30,6 +30,8 @@ export interface ScoreOptions {
   readonly begun?: ScoreSums;
   /** Given the sums after each block of prompts. */
   readonly save?: (sums: ScoreSums) => Promise<void>;
+  /** Called when the sums are of no use: the model has no induction. */
+  readonly forget?: () => void;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
 }
@@ -47,7 +49,7 @@ export async function headScores(
   model: LoadedModel,
   kind: ScoreKind,
   pairs: readonly PromptPair[],
-  { begun, save, progress, signal }: ScoreOptions,
+  { begun, save, forget, progress, signal }: ScoreOptions,
 ): Promise<HeadScores> {
   const { config } = model;
   const count = kind === 'concept' ? 2 : 1; // positions from the patched one to the end
@@ -60,7 +62,11 @@ export async function headScores(
       if (block.to <= sums.done) continue;
       throwIfAborted(signal);
       sums = added(sums, await patching.run(pairs.slice(block.from, block.to), signal));
-      if (sums.done >= Math.min(earlyPrompts, pairs.length)) refuseNoise(kind, sums);
+      const noise = sums.done >= Math.min(earlyPrompts, pairs.length) ? noiseIn(kind, sums) : undefined;
+      if (noise) {
+        forget?.();
+        throw noise;
+      }
       await save?.(sums);
       tell();
     }
@@ -123,10 +129,11 @@ function meansOf(config: Config, { done, clean, corrupted, effects, squares }: S
   return { heads, prompts: done, clean: clean / done, corrupted: corrupted / done };
 }
 
-function refuseNoise(kind: ScoreKind, { done, clean, corrupted }: ScoreSums): void {
+/** The error of a model whose heads' effects would be noise. */
+function noiseIn(kind: ScoreKind, { done, clean, corrupted }: ScoreSums): CriaError | undefined {
   const effect = (clean - corrupted) / done;
-  if (effect >= leastInduction) return;
+  if (effect >= leastInduction) return undefined;
   const asked = kind === 'concept' ? 'the second token of an entity' : 'the next token';
   const what = `the model has no ${kind} induction: having read the text before raises the probability of ${asked} by ${effect.toFixed(3)}, and heads are told apart from ${leastInduction} on`;
-  throw new CriaError(what, { remedy: 'give a larger model, or other --entities or --filler' });
+  return new CriaError(what, { remedy: 'give a larger model, or other --entities or --filler' });
 }

@@ -62,7 +62,7 @@ export async function openGeometry({ config, device, threads }: LoadedModel, fol
     return { rows: vectors.rows, columns: lens.rows, data: (y as Value<'f32'>).data };
   };
   const outcomes = (gram: Float32Array, lines: readonly LineIndexes[], exclude: boolean) =>
-    outcomeOf(ranks(gram, lines, exclude));
+    outcomeOf(ranks(gram, lines, exclude), lines);
   const judgeAt: Geometry['judgeAt'] = async (layer, vectors, lines, view) => {
     const seen = asValue(await view(vectors.layers[layer] as Rows));
     const gram = ((await inner.run({ x: seen })).gram as Value<'f32'>).data;

@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import {
   type Beginning,
+  besideOutput,
   CriaError,
   refuseOtherSettings,
   refuseUnfinished,
@@ -26,7 +27,7 @@ export interface ScoreState {
  * @throws CriaError when it would be lost, or is to be resumed and is not there or was begun with other settings.
  */
 export function openState(out: string, settings: Settings, beginning: Beginning): ScoreState {
-  const path = `${out}.state.json`;
+  const path = besideOutput(out, 'state.json');
   refuseUnfinished(path, existsSync(path), beginning);
   return {
     begun: beginning.resume ? sumsIn(path, settings) : undefined,

@@ -30,16 +30,30 @@ export interface WordReader {
 const wordsAtOnce = 32;
 
 /**
+ * The tokens of words behind a prefix. @throws CriaError when a word has none, or more than the context takes.
+ */
+export function wordTexts(
+  { tokenizer, path, config }: Pick<WordReader, 'tokenizer' | 'path' | 'config'>,
+  words: readonly string[],
+  prefix: string,
+): number[][] {
+  const beginning = beginningId(tokenizer, path);
+  return words.map((word) => {
+    const ids = textOf(tokenizer, beginning, prefix, word);
+    if (ids.length <= config.context) return ids;
+    throw new CriaError(`the word ${JSON.stringify(word.slice(0, 40))}… does not fit into the context`, {
+      remedy: 'take it out of the task',
+    });
+  });
+}
+
+/**
  * The vectors of words behind a prefix, every layer from one forward pass a word. Without a prefix a word stands as in
  * the middle of a text. @throws CriaError when a word has no tokens or does not fit into the context.
  */
-export async function wordVectors(
-  { forward, config, tokenizer, path, progress, signal }: WordReader,
-  words: readonly string[],
-  prefix: string,
-): Promise<WordVectors> {
-  const beginning = beginningId(tokenizer, path);
-  const texts = words.map((word) => textOf(tokenizer, beginning, prefix, word));
+export async function wordVectors(reader: WordReader, words: readonly string[], prefix: string): Promise<WordVectors> {
+  const { forward, config, progress, signal } = reader;
+  const texts = wordTexts(reader, words, prefix);
   const order = texts.map((_, i) => i).sort((a, b) => textAt(a).length - textAt(b).length);
   const layers = wordPaths(config).map(() => new Float32Array(words.length * config.width));
   for (let from = 0; from < order.length; from += wordsAtOnce) {

@@ -52,7 +52,7 @@ const matmulOp = declare({
     const { transA, transB, scale } = attributes as MatmulAttributes;
     const dy = gradient as Tensor;
     // a weight shared by every leading axis: fold those into one product instead of summing many
-    if (b.shape.length === 2 && a.shape.length > 2) {
+    if (b.shape.length === 2 && a.shape.length > 2 && !transA) {
       const fold = (x: Tensor) => reshape(x, [x.shape.slice(0, -1).reduce(timesDim, 1), dimOf(x, -1)]);
       const [rows, drows] = [fold(a), fold(dy)];
       const db = transB
@@ -73,6 +73,7 @@ const matmulOp = declare({
     { inputs: [{ shape: [3, 2] }, { shape: [4, 3] }], attributes: { transA: true, transB: true } },
     { inputs: [{ shape: [2, 3, 2, 4] }, { shape: [2, 1, 4, 3] }] },
     { inputs: [{ shape: [2, 3, 4] }, { shape: [5, 4] }], attributes: { transB: true } },
+    { inputs: [{ shape: [2, 3, 3] }, { shape: [3, 5] }], attributes: { transA: true } },
     { inputs: [{ shape: [2, 3, 4] }, { shape: [4, 5] }] },
   ],
 });

@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { needs, shared } from '../../test/shared.ts';
-import { type Checkpoint, encodableTypes, openCheckpoint, readGgufHeader } from '../checkpoint/index.ts';
+import { type Checkpoint, openCheckpoint, readGgufHeader } from '../checkpoint/index.ts';
 import { openTokenizer } from '../tokenizer/index.ts';
 import { type Conversion, convert } from './convert.ts';
-import { dtypes } from './dtypes.ts';
 import { originOf } from './origin.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cria-convert-'));
@@ -120,10 +119,6 @@ test('an aborted conversion leaves nothing', async () => {
   const options = { to: 'safetensors', origin, progress, signal: controller.signal } as const;
   await expect(convert(checkpoint, path, options)).rejects.toThrow('enough');
   expect(readdirSync(folder).filter((name) => name.includes('aborted'))).toEqual([]);
-});
-
-test('options spell every type that can be written', () => {
-  expect(dtypes).toEqual(encodableTypes.map((type) => type.toLowerCase()));
 });
 
 const smollm = shared('models', 'smollm2-135m-instruct.Q4_1.gguf') ?? '';

@@ -1,5 +1,5 @@
 import { CriaError } from '../base/index.ts';
-import { type Checkpoint, encodableTypes, type PlainType, type StoredType } from '../checkpoint/index.ts';
+import type { Checkpoint, PlainType, StoredType } from '../checkpoint/index.ts';
 
 const plainFloats = ['F32', 'F16', 'BF16'] as const;
 export type FloatType = (typeof plainFloats)[number];
@@ -44,9 +44,6 @@ export function mostFrequentFloat({ tensors }: Checkpoint): FloatType | undefine
   const [most] = [...bytes].sort(([, a], [, b]) => b - a);
   return most && isFloat(most[0]) ? most[0] : undefined;
 }
-
-/** The types that weights can be converted to, as options spell them. */
-export const dtypes: readonly string[] = encodableTypes.map((type) => type.toLowerCase());
 
 export function isFloat(type: StoredType): type is FloatType & PlainType {
   return plainFloats.some((float) => float === type);

@@ -1,7 +1,6 @@
 export { writeAdapterFolder } from './adapter.ts';
 export { type AdapterCheck, checkAdapterFolder, type LoraCheck } from './adapter-check.ts';
 export { type Conversion, convert } from './convert.ts';
-export { dtypes } from './dtypes.ts';
 export { json, type ModelFolder, writeModelFolder, writeTexts } from './folder.ts';
 export { writeGgufAdapter } from './gguf.ts';
 export { checkpointHash, type Inputs, inputHashes } from './inputs.ts';

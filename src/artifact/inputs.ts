@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { contentHash } from '../base/index.ts';
+import { basename, join } from 'node:path';
+import { contentHash, type Progress, silent } from '../base/index.ts';
 import { type Checkpoint, openCheckpoint } from '../checkpoint/index.ts';
 
 /** What a command reads: models by what they were called, with their paths, and files or folders of them. */
@@ -14,32 +14,40 @@ export interface Inputs {
  * SHA-256 in hexadecimal of each input, by its name: of a file its bytes, of a folder its files' names and bytes, of a
  * model what `checkpointHash` takes. @throws CriaError when one of them cannot be read.
  */
-export async function inputHashes({ models = {}, files = [] }: Inputs): Promise<Record<string, string>> {
+export async function inputHashes(
+  { models = {}, files = [] }: Inputs,
+  progress: Progress = silent,
+): Promise<Record<string, string>> {
   const hashes: Record<string, string> = {};
   for (const [name, path] of Object.entries(models)) {
     const checkpoint = openCheckpoint(path);
-    hashes[name] = checkpointHash(checkpoint);
+    hashes[name] = await checkpointHash(checkpoint, progress);
     checkpoint.close();
   }
-  for (const path of files) if (path !== undefined) hashes[path] = await pathHash(path);
+  for (const path of files) if (path !== undefined) hashes[path] = await pathHash(path, progress);
   return hashes;
 }
 
-async function pathHash(path: string): Promise<string> {
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return contentHash(path);
-  const hash = createHash('sha256');
-  for (const entry of readdirSync(path, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (entry.isFile()) hash.update(`${entry.name} ${await contentHash(join(path, entry.name))}\n`);
-  }
-  return hash.digest('hex');
+async function pathHash(path: string, progress: Progress): Promise<string> {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return contentHash(path, progress);
+  const entries = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isFile());
+  return hashOf(
+    entries.map(({ name }) => join(path, name)),
+    progress,
+  );
 }
 
-/** Tells checkpoints apart: a hash of the configuration, and of each tensor's name, type, shape and first row. */
-export function checkpointHash({ config, tensors, readBytes }: Checkpoint): string {
-  const hash = createHash('sha256').update(JSON.stringify(config));
-  for (const { name, type, shape } of tensors.values()) {
-    hash.update(`${name} ${type} ${shape}`);
-    hash.update(readBytes(name, shape.length > 0 ? { rows: [0, 1] } : {}));
-  }
+/** Tells checkpoints apart: a hash of the configuration, and of the files that hold the weights. */
+export async function checkpointHash({ config, tensors }: Checkpoint, progress: Progress = silent): Promise<string> {
+  const files = new Set([...tensors.values()].map(({ file }) => file));
+  return createHash('sha256')
+    .update(JSON.stringify(config))
+    .update(await hashOf([...files], progress))
+    .digest('hex');
+}
+
+async function hashOf(paths: readonly string[], progress: Progress): Promise<string> {
+  const hash = createHash('sha256');
+  for (const path of [...paths].sort()) hash.update(`${basename(path)} ${await contentHash(path, progress)}\n`);
   return hash.digest('hex');
 }

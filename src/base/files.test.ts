@@ -54,6 +54,19 @@ test('a folder appears whole, replaces another only when forced, and is not left
   expect(readdirSync(folder)).toEqual(['model']);
 });
 
+test('what a dead process of the same number has left is no part of a folder', async () => {
+  const stale = join(folder, `.model.${process.pid}.partial`);
+  for (const path of [stale, `${stale}.old`]) {
+    mkdirSync(path);
+    writeFileSync(join(path, 'stale'), '');
+  }
+  for (const force of [false, true]) {
+    await writeFolderAtomically(join(folder, 'model'), force, (inside) => writeFileSync(join(inside, 'cria.json'), ''));
+    expect(readdirSync(join(folder, 'model'))).toEqual(['cria.json']);
+  }
+  expect(readdirSync(folder)).toEqual(['model']);
+});
+
 test('what cria has not written is not replaced, even when forced', () => {
   writeFileSync(join(folder, 'letter.txt'), '');
   expect(() => refuseExisting(folder, true)).toThrow('is a folder without cria.json');

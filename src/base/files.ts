@@ -11,11 +11,13 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { CriaError, messageOf, readError } from './errors.ts';
+import { type Progress, silent } from './progress.ts';
 
 /** Appends bytes to a file that is being written; lets waiting events (Ctrl-C) happen now and then. */
 export type Append = (bytes: Uint8Array) => Promise<void>;
@@ -50,10 +52,16 @@ export async function writeFileAtomically(path: string, fill: (append: Append) =
 }
 
 /** The SHA-256 of a file's bytes, in hexadecimal. @throws CriaError when it cannot be read. */
-export async function contentHash(path: string): Promise<string> {
+export async function contentHash(path: string, progress: Progress = silent): Promise<string> {
   const hash = createHash('sha256');
+  let done = 0;
   try {
-    for await (const bytes of createReadStream(path)) hash.update(bytes as Uint8Array);
+    const total = statSync(path).size;
+    for await (const bytes of createReadStream(path, { highWaterMark: 2 ** 20 }) as AsyncIterable<Uint8Array>) {
+      hash.update(bytes);
+      done += bytes.length;
+      progress.step(`hashing ${basename(path)}`, done, total, 'bytes');
+    }
   } catch (error) {
     throw readError(error, path);
   }
@@ -90,7 +98,8 @@ export async function writeFolderAtomically(
   refuseExisting(path, force);
   const temporary = temporaryBeside(path);
   try {
-    mkdirSync(temporary, { recursive: true });
+    rmSync(temporary, { recursive: true, force: true }); // what a process of the same number has left
+    mkdirSync(temporary);
     await fill(temporary);
     replaceFolder(temporary, path);
   } catch (error) {
@@ -129,8 +138,15 @@ const artifactMark = 'cria.json';
 /** Puts a finished folder in the place of another, which is gone only when the new one is there. */
 function replaceFolder(finished: string, path: string): void {
   const old = `${finished}.old`;
-  if (existsSync(path)) renameSync(path, old);
-  renameSync(finished, path);
+  rmSync(old, { recursive: true, force: true });
+  const isThere = existsSync(path);
+  if (isThere) renameSync(path, old);
+  try {
+    renameSync(finished, path);
+  } catch (error) {
+    if (isThere) renameSync(old, path);
+    throw error;
+  }
   rmSync(old, { recursive: true, force: true });
 }
 

@@ -10,7 +10,7 @@ export {
   writeFileAtomically,
   writeFolderAtomically,
 } from './files.ts';
-export { figure, gibibytes } from './numbers.ts';
+export { allFinite, figure, gibibytes } from './numbers.ts';
 export { type Progress, silent } from './progress.ts';
 export { fnv1a, normalFrom, permutation, type Random, randomFrom } from './random.ts';
 export {

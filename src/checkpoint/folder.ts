@@ -9,7 +9,8 @@ import type { Checkpoint } from './types.ts';
 /** Tensors and the opened file that holds each of them. */
 type Holders = ReadonlyMap<string, SafetensorsFile>;
 
-const pickled = /\.(bin|pt|pth|pkl|ckpt)$/;
+/** The names of weights in formats that can run code when they are read: cria neither reads nor fetches them. */
+export const pickled = /\.(bin|pt|pth|pkl|ckpt)$/i;
 
 /**
  * Opens a folder in the Hugging Face layout: config.json, generation_config.json where there is one, and the

@@ -30,16 +30,18 @@ interface DownloadOptions {
 
 const pieceBytes = 2 ** 20;
 
+/** Whether a file is at `path`, and right. */
+export function isThere(file: RemoteFile, path: string, signal: AbortSignal | undefined): boolean {
+  return sizeAt(path) === file.size && hashUpTo(path, file, signal).digest('hex') === file.checksum.hex;
+}
+
 /**
- * Brings one file to `path`, unless it is there and right. It grows under a name that carries its checksum and
- * outlives this process (that is why base's atomic writer, which cleans up, is not used), so that a later call
- * continues it and never mixes two versions; it gets its own name when its checksum is right.
+ * Brings one file to `path`. It grows under a name that carries its checksum and outlives this process (that is why
+ * base's atomic writer, which cleans up, is not used), so that a later call continues it and never mixes two versions;
+ * it gets its own name when its checksum is right.
  */
 export async function download(hub: Hub, file: RemoteFile, path: string, options: DownloadOptions): Promise<void> {
   writing(path, () => mkdirSync(dirname(path), { recursive: true }));
-  if (sizeAt(path) === file.size && hashUpTo(path, file, options).digest('hex') === file.checksum.hex) {
-    return options.advance(file.size);
-  }
   const partial = `${path}.${file.checksum.hex.slice(0, 12)}.partial`;
   if ((sizeAt(partial) ?? 0) > file.size) rmSync(partial);
   const hash = await complete(hub, file, partial, options);
@@ -51,10 +53,15 @@ export async function download(hub: Hub, file: RemoteFile, path: string, options
   writing(path, () => renameSync(partial, path));
 }
 
+/** The place that a file is to get whose unfinished download is at `path`; undefined when none is. */
+export function wholeOf(path: string): string | undefined {
+  return /^(.+)\.[0-9a-f]{12}\.partial$/s.exec(path)?.[1];
+}
+
 /** Appends to `partial` what it lacks, and returns the hash of the whole. */
 async function complete(hub: Hub, file: RemoteFile, partial: string, options: DownloadOptions): Promise<Hash> {
   let done = sizeAt(partial) ?? 0;
-  let hash = done > 0 ? hashUpTo(partial, file, options) : newHash(file);
+  let hash = done > 0 ? hashUpTo(partial, file, options.signal) : newHash(file);
   const descriptor = writing(partial, () => openSync(partial, 'a'));
   try {
     options.advance(done);
@@ -98,7 +105,7 @@ function newHash({ checksum, size }: RemoteFile): Hash {
 }
 
 /** The hash after the bytes that are in the file at `path`. */
-function hashUpTo(path: string, file: RemoteFile, { signal }: DownloadOptions): Hash {
+function hashUpTo(path: string, file: RemoteFile, signal: AbortSignal | undefined): Hash {
   const hash = newHash(file);
   const there = openRanges(path);
   try {
@@ -119,7 +126,8 @@ function writeAll(descriptor: number, bytes: Uint8Array): void {
   for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written);
 }
 
-function writing<T>(path: string, work: () => T): T {
+/** Work on the file at `path`, whose failure is told in a sentence. */
+export function writing<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (cause) {
@@ -129,5 +137,5 @@ function writing<T>(path: string, work: () => T): T {
 }
 
 function sizeAt(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.size;
+  return writing(path, () => statSync(path, { throwIfNoEntry: false })?.size);
 }

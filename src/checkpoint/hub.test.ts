@@ -4,7 +4,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { refusalOf, temporaryFolder } from '../../test/hostile.ts';
+import { refusalOf, safetensorsBytes, temporaryFolder } from '../../test/hostile.ts';
+import { openFolder } from './folder.ts';
 import { pull } from './hub.ts';
 
 const weights = Buffer.from(Uint8Array.from({ length: 300_000 }, (_, i) => i * 31));
@@ -16,6 +17,7 @@ const files: Record<string, Buffer> = {
   'onnx/model.onnx': Buffer.from('onnx'),
   'tiny model.gguf': Buffer.from('GGUF'),
 };
+const mark = 'cria-pull.json';
 const sha256 = createHash('sha256').update(weights).digest('hex');
 const resolve = '/org/tiny/resolve/main/';
 
@@ -76,6 +78,14 @@ const breakOff: Answer = (_, response) => {
   response.write(weights.subarray(0, 100_000), () => setTimeout(() => response.destroy(), 20));
 };
 
+/** Another hub, which has these files and no other. */
+const hubWith = (of: Record<string, Buffer>, special: Record<string, Answer> = {}) => {
+  const answers = Object.entries(of).map(([name, bytes]) => [resolve + name, sendRange(bytes)]);
+  return hub({ ...Object.fromEntries(answers), ...special }, listed(of));
+};
+
+const namesIn = (folder: string): string[] => readdirSync(folder).sort();
+
 const failWith =
   (status: number): Answer =>
   (_, response) =>
@@ -89,7 +99,7 @@ describe('pull', () => {
     const progress = { step: (_: string, done: number) => void steps.push(done), note() {} };
     const total = weights.length + 24;
     expect(await pull('org/tiny', { into, progress })).toEqual({ path: into, bytes: total });
-    expect(readdirSync(into).sort()).toEqual(['config.json', 'model.safetensors', 'tokenizer.json']);
+    expect(namesIn(into)).toEqual(['config.json', mark, 'model.safetensors', 'tokenizer.json']);
     expect(readFileSync(join(into, 'model.safetensors')).equals(weights)).toBe(true);
     expect(steps).toEqual([...steps].sort((a, b) => a - b));
     expect(steps.at(-1)).toBe(total);
@@ -102,7 +112,7 @@ describe('pull', () => {
     await pull('org/tiny', { into });
     writeFileSync(join(into, 'tokenizer.json'), '[]');
     await pull('org/tiny', { into });
-    expect(['config.json', 'model.safetensors', 'tokenizer.json'].map((name) => asked(name).length)).toEqual([1, 1, 2]);
+    expect(['config.json', 'model.safetensors', 'tokenizer.json'].map((name) => asked(name).length)).toEqual([2, 1, 2]);
     expect(readFileSync(join(into, 'tokenizer.json'), 'utf8')).toBe('{}');
   });
 
@@ -118,7 +128,7 @@ describe('pull', () => {
     await pull('org/tiny', { into });
     expect(asked('model.safetensors').map(({ range }) => range)).toEqual([undefined, 'bytes=100000-']);
     expect(readFileSync(join(into, 'model.safetensors')).equals(weights)).toBe(true);
-    expect(readdirSync(into).length).toBe(3);
+    expect(namesIn(into)).toEqual(['config.json', mark, 'model.safetensors', 'tokenizer.json']);
   });
 
   test('begins again where the hub cannot continue', async () => {
@@ -151,7 +161,7 @@ describe('pull', () => {
     const into = temporaryFolder();
     const path = join(into, 'tiny model.gguf');
     expect(await pull('org/tiny', { into, file: 'tiny model.gguf' })).toEqual({ path, bytes: 4 });
-    expect(readdirSync(into)).toEqual(['tiny model.gguf']);
+    expect(namesIn(into)).toEqual([mark, 'tiny model.gguf']);
     expect(await refusalOf(() => pull('org/tiny', { into, file: 'b.gguf' }))).toMatch(
       /no file "b\.gguf" \(it has tiny model/,
     );
@@ -183,12 +193,102 @@ describe('pull', () => {
   });
 });
 
+describe('a folder that another revision was pulled into', () => {
+  const weight = (name: string) =>
+    safetensorsBytes({ [name]: { dtype: 'U8', shape: [1], data_offsets: [0, 1] } }, Uint8Array.of(0));
+  const [first, second] = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'] as const;
+  const single = {
+    'config.json': Buffer.from('{"revision":"single"}'),
+    'chat_template.jinja': Buffer.from('old'),
+    'tokenizer.json': Buffer.from('{}'),
+    'model.safetensors': weight('old'),
+  };
+  const sharded = {
+    'config.json': Buffer.from('{"revision":"sharded"}'),
+    'tokenizer.json': Buffer.from('{}'),
+    'model.safetensors.index.json': Buffer.from(JSON.stringify({ weight_map: { x: first, y: second } })),
+    [first]: weight('x'),
+    [second]: weight('y'),
+  };
+
+  /** What a pulled folder opens as. */
+  function opened(folder: string) {
+    const { config, tensors, close } = openFolder(folder);
+    close();
+    return { revision: config.revision, tensors: [...tensors.keys()] };
+  }
+
+  test('holds the new one alone', async () => {
+    await hubWith(single);
+    const into = temporaryFolder();
+    await pull('org/tiny', { into });
+    expect(opened(into)).toEqual({ revision: 'single', tensors: ['old'] });
+    await hubWith(sharded);
+    await pull('org/tiny', { into });
+    expect(opened(into)).toEqual({ revision: 'sharded', tensors: ['x', 'y'] });
+    expect(namesIn(into)).toEqual([...Object.keys(sharded), mark].sort());
+    expect(JSON.parse(readFileSync(join(into, mark), 'utf8'))).toEqual({ files: Object.keys(sharded).sort() });
+    await hubWith(single);
+    await pull('org/tiny', { into });
+    expect(namesIn(into)).toEqual([...Object.keys(single), mark].sort());
+  });
+
+  test('is no checkpoint while the new one is half there, and either of them can be pulled then', async () => {
+    await hubWith(single);
+    const into = temporaryFolder();
+    await pull('org/tiny', { into });
+    await hubWith(sharded, { [resolve + second]: failWith(503) });
+    await refusalOf(() => pull('org/tiny', { into }));
+    expect(readdirSync(into)).toContain(first);
+    expect(await refusalOf(() => openFolder(into))).toMatch(/has no config\.json/);
+    const { asked } = await hubWith(single);
+    await pull('org/tiny', { into });
+    expect(opened(into)).toEqual({ revision: 'single', tensors: ['old'] });
+    expect(asked('model.safetensors')).toEqual([]);
+    await hubWith(sharded);
+    await pull('org/tiny', { into });
+    expect(opened(into)).toEqual({ revision: 'sharded', tensors: ['x', 'y'] });
+  });
+
+  test('is the new one only when nothing of the old one is left', async () => {
+    await hubWith(single);
+    const into = temporaryFolder();
+    await pull('org/tiny', { into });
+    await hubWith(sharded, { [`${resolve}config.json`]: failWith(503) });
+    await refusalOf(() => pull('org/tiny', { into }));
+    expect(readdirSync(into)).toContain(second);
+    expect(readdirSync(into)).not.toContain('model.safetensors');
+  });
+
+  test('keeps no unfinished download of the old one', async () => {
+    await hub({ [`${resolve}model.safetensors`]: breakOff });
+    const into = temporaryFolder();
+    await refusalOf(() => pull('org/tiny', { into }));
+    expect(readdirSync(into).filter((name) => name.endsWith('.partial'))).toHaveLength(1);
+    await hubWith(sharded);
+    await pull('org/tiny', { into });
+    expect(namesIn(into)).toEqual([...Object.keys(sharded), mark].sort());
+  });
+
+  test('keeps the files that were named, and those that no pull has written', async () => {
+    await hub();
+    const into = temporaryFolder();
+    await pull('org/tiny', { into });
+    await pull('org/tiny', { into, file: 'tiny model.gguf' });
+    expect(namesIn(into)).toEqual(['config.json', mark, 'model.safetensors', 'tiny model.gguf', 'tokenizer.json']);
+    writeFileSync(join(into, 'README.md'), 'mine');
+    await hubWith(sharded);
+    await pull('org/tiny', { into });
+    expect(namesIn(into)).toEqual([...Object.keys(sharded), mark, 'README.md', 'tiny model.gguf'].sort());
+  });
+});
+
 describe('refused with a sentence:', () => {
   const tree = '/api/models/org/tiny/tree/main';
   const pulled = (repo = 'org/tiny', token?: string) => refusalOf(() => pull(repo, { into: temporaryFolder(), token }));
 
   test('a name that is no hub id', async () => {
-    for (const repo of ['../x', 'a/b/c', '', 'a b', '/x', 'a/..'])
+    for (const repo of ['gpt2', '../x', 'a/b/c', '', 'a b', '/x', 'a/..'])
       expect(await pulled(repo)).toMatch(/is not a hub id/);
   });
 
@@ -284,6 +384,45 @@ describe('refused with a sentence:', () => {
     expect(await pulled()).toMatch(/no safetensors weights .*never pickle/);
     await hub({}, listed({ 'a.gguf': Buffer.from('x') }));
     expect(await pulled()).toMatch(/name one of its GGUF files: a\.gguf/);
+  });
+
+  test('pickle that is named, before anything is asked', async () => {
+    const { requests } = await hub();
+    for (const file of ['pytorch_model.bin', 'a/b.pt', 'a.pth', 'a.pkl', 'a.CKPT']) {
+      const message = await refusalOf(() => pull('org/tiny', { into: temporaryFolder(), file }));
+      expect(message).toMatch(`"${file}": is pickle by its name, and cria fetches none`);
+    }
+    expect(requests).toEqual([]);
+  });
+
+  test("a file of the user's own that would be replaced, and everything stays as it was", async () => {
+    const { asked } = await hub();
+    const into = temporaryFolder();
+    writeFileSync(join(into, 'config.json'), 'mine');
+    const message = await refusalOf(() => pull('org/tiny', { into }));
+    expect(message).toMatch(/config\.json: differs from what the hub has, and is not replaced, because no pull/);
+    expect(namesIn(into)).toEqual(['config.json']);
+    expect(readFileSync(join(into, 'config.json'), 'utf8')).toBe('mine');
+    writeFileSync(join(into, 'tiny model.gguf'), 'mine');
+    expect(await refusalOf(() => pull('org/tiny', { into, file: 'tiny model.gguf' }))).toMatch(/is not replaced/);
+    writeFileSync(join(into, 'config.json'), '{"model_type":"llama"}');
+    writeFileSync(join(into, 'tokenizer.json'), '{}');
+    await pull('org/tiny', { into });
+    expect(asked('tokenizer.json')).toEqual([]);
+  });
+
+  test('a mark that is none, or that leads out of the folder', async () => {
+    await hub();
+    const into = temporaryFolder();
+    for (const [text, sentence] of [
+      ['{', /cria-pull\.json: is not valid JSON/],
+      ['{}', /cria-pull\.json: its files are not a list/],
+      ['{"files":[1]}', /cria-pull\.json: its files are not names/],
+      ['{"files":["../chat_template.jinja"]}', /cria-pull\.json lists a file .*would leave the folder/],
+    ] as const) {
+      writeFileSync(join(into, mark), text);
+      expect(await refusalOf(() => pull('org/tiny', { into }))).toMatch(sentence);
+    }
   });
 
   test('a folder that cannot be made', async () => {

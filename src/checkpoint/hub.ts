@@ -1,8 +1,9 @@
-import { isAbsolute, join, normalize, sep } from 'node:path';
 import type { ListFileEntry } from '@huggingface/hub';
 import { CriaError, type Progress, silent } from '../base/index.ts';
+import { pickled } from './folder.ts';
 import { connect, type Hub } from './hub-connection.ts';
-import { download, type RemoteFile } from './hub-download.ts';
+import { download, isThere, type RemoteFile } from './hub-download.ts';
+import { noteWritten, placeInside, refuseForeign, remove, removePartials, writtenIn } from './hub-folder.ts';
 import { quoted } from './json.ts';
 
 /** How `pull` does its work. */
@@ -29,35 +30,78 @@ const wanted = [
   /^model\.safetensors\.index\.json$/,
   /^(LICENSE|README)(\.\w+)?$/i,
 ];
+/** What makes a folder a checkpoint or an adapter. */
+const opening = /^(config|adapter_config)\.json$/;
+const hubId = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
 const mostFiles = 100_000;
 
 /**
  * Brings a checkpoint from a Hugging Face hub (HF_ENDPOINT, else huggingface.co) into a folder. Every file is
  * compared with the checksum that the hub lists; what is already there and right is not fetched again, and a
- * file that was cut short is continued. config.json comes last, so that a half-pulled folder is not a checkpoint.
+ * file that was cut short is continued. config.json goes first and comes last, when nothing of another revision is
+ * left, so that a half-pulled folder is not a checkpoint. Only what pulls have written is replaced or removed.
  * @param repo `org/name`
  * @returns the folder, or the one file that was asked for, and how many bytes the files have together.
- * @throws CriaError when the hub cannot be reached, refuses, or sends something else than it listed.
+ * @throws CriaError when the hub cannot be reached, refuses, or sends something else than it listed, or when a file
+ * of the user's own stands in the way.
  */
 export async function pull(repo: string, options: PullOptions): Promise<{ path: string; bytes: number }> {
-  if (!/^[\w-][\w.-]*(\/[\w-][\w.-]*)?$/.test(repo)) {
-    throw new CriaError(`${quoted(repo)} is not a hub id`, { remedy: 'give it as org/name' });
+  if (!hubId.test(repo)) throw new CriaError(`${quoted(repo)} is not a hub id`, { remedy: 'give it as org/name' });
+  const { into, file } = options;
+  if (file !== undefined && pickled.test(file)) {
+    const what = 'is pickle by its name, and cria fetches none, because it can run code';
+    throw new CriaError(what, { where: quoted(file), remedy: 'look for safetensors or GGUF weights' });
   }
-  const { into, file, progress = silent, signal } = options;
   const hub = connect(repo, options);
   const files = chosen(await listing(hub), repo, file);
-  const total = files.reduce((sum, { size }) => sum + size, 0);
-  let before = 0;
-  for (const remote of files) {
-    const path = placeInside(into, remote.path);
-    await download(hub, remote, path, {
-      signal,
-      advance: (done) => progress.step('pull', before + done, total, 'bytes'),
-    });
-    before += remote.size;
-  }
-  return { path: file === undefined ? into : placeInside(into, file), bytes: total };
+  await renew(hub, files, options);
+  return { path: file === undefined ? into : placeInside(into, file), bytes: bytesOf(files) };
 }
+
+/** Brings those of `files` that the folder lacks. When none was named, no other part of an earlier pull remains. */
+async function renew(hub: Hub, files: readonly RemoteFile[], options: PullOptions): Promise<void> {
+  const { into, progress = silent, signal } = options;
+  const whole = options.file === undefined;
+  const total = bytesOf(files);
+  let before = 0;
+  const advance = (done: number) => progress.step('pull', before + done, total, 'bytes');
+  const bring = async (remotes: readonly RemoteFile[]) => {
+    for (const remote of remotes) {
+      await download(hub, remote, placeInside(into, remote.path), { signal, advance });
+      before += remote.size;
+    }
+  };
+
+  const wrong: RemoteFile[] = [];
+  for (const remote of files) {
+    if (isThere(remote, placeInside(into, remote.path), signal)) before += remote.size;
+    else wrong.push(remote);
+    advance(0);
+  }
+  const earlier = new Set(writtenIn(into));
+  refuseForeign(into, wrong.map(nameOf), earlier);
+
+  const lacking = whole && wrong.length > 0 ? [...new Set([...wrong, ...files.filter(opens)])] : wrong;
+  const names = new Set(files.map(nameOf));
+  const written = [...new Set([...earlier, ...lacking.map(nameOf)])];
+  const isOld = (name: string) => whole && isPart(name) && !names.has(name);
+  const old = written.filter(isOld);
+  const kept = written.filter((name) => !isOld(name));
+  before = total - bytesOf(lacking);
+  if (lacking.length > 0) await noteWritten(into, written); // first, so that what is cut short is known as a pull's
+  if (whole && lacking.length > 0) remove(into, written.filter(isOpening));
+  await bring(lacking.filter((remote) => !opens(remote)));
+  remove(into, old);
+  removePartials(into, [...names, ...old]);
+  if (old.length > 0) await noteWritten(into, kept);
+  await bring(lacking.filter(opens));
+}
+
+const nameOf = ({ path }: RemoteFile): string => path;
+const bytesOf = (files: readonly RemoteFile[]): number => files.reduce((sum, { size }) => sum + size, 0);
+const isPart = (name: string): boolean => wanted.some((pattern) => pattern.test(name));
+const isOpening = (name: string): boolean => opening.test(name);
+const opens = ({ path }: RemoteFile): boolean => isOpening(path);
 
 /** Every file of the repository, checked: sizes are sizes, checksums are checksums, names stay inside. */
 async function listing(hub: Hub): Promise<RemoteFile[]> {
@@ -101,7 +145,7 @@ function chosen(files: readonly RemoteFile[], repo: string, named: string | unde
     return [file];
   }
   const whole = files.some(({ path }) => path === 'model.safetensors');
-  const parts = files.filter(({ path }) => wanted.some((pattern) => pattern.test(path)));
+  const parts = files.filter(({ path }) => isPart(path));
   const kept = whole ? parts.filter(({ path }) => !/^model[-.].*(-of-|index)/.test(path)) : parts;
   if (!kept.some(({ path }) => path.endsWith('.safetensors'))) {
     const remedy = ggufs.length
@@ -109,19 +153,7 @@ function chosen(files: readonly RemoteFile[], repo: string, named: string | unde
       : 'cria reads safetensors and GGUF, never pickle: look for a conversion of it';
     throw new CriaError('has no safetensors weights', { where: repo, remedy });
   }
-  return kept.sort((a, b) => Number(a.path === 'config.json') - Number(b.path === 'config.json'));
-}
-
-/** A repository's file inside `folder`. @throws CriaError when its name would lead out of it. */
-function placeInside(folder: string, name: string): string {
-  const inside = normalize(name);
-  const leaves = inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside);
-  if (leaves || inside === '.' || /[\\\0]|^[A-Za-z]:/.test(name)) {
-    throw new CriaError(`the hub lists a file ${quoted(name)}, which would leave the folder`, {
-      remedy: 'do not use it',
-    });
-  }
-  return join(folder, inside);
+  return kept;
 }
 
 function strangeListing(repo: string, cause?: unknown): CriaError {

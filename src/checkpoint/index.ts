@@ -15,7 +15,7 @@ export function openCheckpoint(path: string): Checkpoint {
 }
 
 export { readHalf } from './blocks/half.ts';
-export { decodeStored, encodableTypes, encodeStored } from './blocks/stored.ts';
+export { decodeStored, encodeStored } from './blocks/stored.ts';
 export { ggufFromHuggingFace } from './gguf/export.ts';
 export { ggufFromLora } from './gguf/export-adapter.ts';
 export { readGgufHeader } from './gguf/header.ts';

@@ -17,7 +17,7 @@ export const defaultThreads = (): number => availableParallelism();
 export function availableMemory(): number {
   try {
     const kibibytes = /MemAvailable:\s+(\d+) kB/.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1];
-    if (kibibytes) return Number(kibibytes) * 1024;
+    if (kibibytes) return Math.min(Number(kibibytes) * 1024, process.availableMemory()); // a container may have less
   } catch {
     // not Linux
   }

@@ -93,7 +93,9 @@ export async function matchAccuracy(
   for (const [i, { text }] of questions.entries()) {
     throwIfAborted(signal);
     progress.step('answering', i, questions.length, 'questions');
-    got.push((await generate(text)).trim().split('\n', 1)[0]?.trim() ?? '');
+    const written = await generate(text);
+    throwIfAborted(signal); // it may have been cut off
+    got.push(written.trim().split('\n', 1)[0]?.trim() ?? '');
   }
   progress.step('answering', questions.length, questions.length, 'questions');
   return accuracyOf(questions, got);

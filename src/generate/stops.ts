@@ -39,9 +39,9 @@ function overlap(text: string, stop: string): number {
   return 0;
 }
 
-/** Turns ids into text up to a stop string: `push` returns what is certain, `finish` what is left without one. */
+/** Turns ids that go on after a prompt into text up to a stop string: `push` returns what is certain, `finish` what is left without one. */
 export function textOfIds(tokenizer: Tokenizer, stops: readonly string[] = []) {
-  const decoder = tokenizer.stream({ skipSpecial: true });
+  const decoder = tokenizer.stream({ skipSpecial: true, continues: true });
   const watch = stopWatch(stops);
   return {
     push: (id: number) => watch.push(decoder.push(id)),

@@ -1,7 +1,6 @@
-import { CriaError } from '../base/index.ts';
+import { allFinite, CriaError } from '../base/index.ts';
 import type { Adapter } from '../checkpoint/index.ts';
 import type { Config } from './config.ts';
-import { allFinite } from './finite.ts';
 import { headName, layerPrefix, linearNames, linearShapes } from './names.ts';
 
 /** A linear map that an adapter may update: its weight and [out, in]. */

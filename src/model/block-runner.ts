@@ -1,10 +1,10 @@
-import { throwIfAborted } from '../base/index.ts';
+import { allFinite, throwIfAborted } from '../base/index.ts';
 import { compile, type Program, type Value, type Values } from '../engine/index.ts';
 import { input, type Outputs } from '../tensor/index.ts';
 import { adaptedWeights, blockKinds, layerAdditions } from './adapters.ts';
 import { blockNames, openBlocks } from './block-weights.ts';
 import { decoder } from './decoder.ts';
-import { allFinite, nonFinite } from './finite.ts';
+import { nonFinite } from './finite.ts';
 import { anyLayer } from './names.ts';
 import type { LoadedModel } from './open.ts';
 import { freshPositions } from './positions.ts';

@@ -1,16 +1,15 @@
-import { CriaError, throwIfAborted } from '../base/index.ts';
+import { allFinite, CriaError, throwIfAborted } from '../base/index.ts';
 import { compile, type Device, integers, type Value, type Values, value } from '../engine/index.ts';
 import { input, slice, toEnd } from '../tensor/index.ts';
 import { promptIds, virtualTokens } from './adapters.ts';
 import { type Cache, emptyCache } from './cache.ts';
 import { maskFeeds, positionsIn } from './cache-feeds.ts';
-import type { Config } from './config.ts';
 import { blocks, decoder } from './decoder.ts';
-import { allFinite } from './finite.ts';
 import { openForward } from './forward.ts';
 import { layerStepper } from './layerwise-cached.ts';
 import type { LoadedModel, Plan } from './open.ts';
 import { cachedPositions, freshNames, pastNames, prefixNames } from './positions.ts';
+import { cacheBytes, usualTokens } from './room.ts';
 import { rotations } from './rope-feeds.ts';
 import { checkTexts, type Texts } from './texts.ts';
 
@@ -39,7 +38,7 @@ const chunk = 512; // positions read at once: scores of 9 heads over 8,192 posit
 /** Opens a model for reading `batch` texts at once with a cache, under the plan that its memory allows. */
 export async function openCached(model: LoadedModel, batch = 1): Promise<Cached> {
   const { config } = model;
-  const plan = model.planFor(model.precision, batch * cacheBytes(config, Math.min(config.context, 4096)));
+  const plan = model.planFor(model.precision, batch * cacheBytes(config, usualTokens(config)));
   const stepper = plan === 'whole' ? await wholeStepper(model, batch) : layerStepper(model);
   const rotation = rotations(config);
   const start = virtualTokens(model.adaptation);
@@ -123,11 +122,6 @@ async function explain(model: LoadedModel, texts: Texts): Promise<never> {
     await forward.dispose();
   }
   throw new CriaError('the logits are not finite numbers', { where: model.path, kind: 'failure' });
-}
-
-/** Bytes of keys and values of `positions` positions of one text. */
-export function cacheBytes(config: Config, positions: number): number {
-  return positions * config.layers * 2 * config.keyValueHeads * config.headSize * 4;
 }
 
 async function wholeStepper(model: LoadedModel, batch: number): Promise<Stepper> {

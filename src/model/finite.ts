@@ -1,19 +1,5 @@
-import { CriaError } from '../base/index.ts';
+import { allFinite, CriaError } from '../base/index.ts';
 import type { Checkpoint } from '../checkpoint/index.ts';
-
-/** Whether all of them are finite numbers. */
-export function allFinite(values: Float32Array): boolean {
-  let [a, b, c, d] = [0, 0, 0, 0]; // four sums, because each addition waits for the one before
-  let i = 0;
-  for (; i + 3 < values.length; i += 4) {
-    a += (values[i] as number) * 0; // NaN for NaN and for infinities
-    b += (values[i + 1] as number) * 0;
-    c += (values[i + 2] as number) * 0;
-    d += (values[i + 3] as number) * 0;
-  }
-  for (; i < values.length; i++) a += (values[i] as number) * 0;
-  return a + b + c + d === 0;
-}
 
 /**
  * Why activations are no longer finite numbers at a place of the model: one of the tensors `names` that act there is

@@ -1,15 +1,15 @@
-import { CriaError, throwIfAborted } from '../base/index.ts';
+import { allFinite, CriaError, throwIfAborted } from '../base/index.ts';
 import { compile, type Value, value } from '../engine/index.ts';
 import { input } from '../tensor/index.ts';
 import { promptIds } from './adapters.ts';
 import { weightFeeds } from './bind.ts';
 import { blocks, decoder } from './decoder.ts';
-import { allFinite } from './finite.ts';
 import { openHead } from './head.ts';
 import { layerTrunk } from './layerwise.ts';
 import type { LoadedModel, Plan } from './open.ts';
 import type { Precision } from './packing.ts';
 import { freshPositions } from './positions.ts';
+import { activationBytes, usualTokens } from './room.ts';
 import { activationPaths, type Edit, tapsOf } from './taps.ts';
 import { checkTexts, type Texts, textFeeds } from './texts.ts';
 
@@ -54,7 +54,7 @@ export interface Trunk {
 export async function openForward(model: LoadedModel, options: ForwardOptions = {}): Promise<Forward> {
   checkPaths(model, options);
   const wanted = options.precision ?? (model.precision === 'auto' ? 'f32' : model.precision);
-  const plan = model.planFor(wanted, roomForActivations);
+  const plan = model.planFor(wanted, activationBytes(model.config, usualTokens(model.config)));
   const precision = plan === 'whole' ? wanted : 'f32'; // blocks are read and run in float32
   const trunk = await (plan === 'whole' ? wholeTrunk(model, precision, options) : layerTrunk(model, options));
   const head = openHead(model, precision);
@@ -74,8 +74,6 @@ export async function openForward(model: LoadedModel, options: ForwardOptions = 
     },
   };
 }
-
-const roomForActivations = 2 ** 30;
 
 /** Runs once more layer by layer, which refuses at the first layer whose results are not finite. */
 async function refuseLayerByLayer(

@@ -1,8 +1,9 @@
+import { allFinite } from '../base/index.ts';
 import { compile, integers, type Program, type Value, type Values, value } from '../engine/index.ts';
 import { input, logLikelihood, type Tensor } from '../tensor/index.ts';
 import { weightFeeds } from './bind.ts';
 import { decoder } from './decoder.ts';
-import { allFinite, nonFinite } from './finite.ts';
+import { nonFinite } from './finite.ts';
 import { headName } from './names.ts';
 import type { LoadedModel } from './open.ts';
 import type { Precision } from './packing.ts';

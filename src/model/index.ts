@@ -6,7 +6,7 @@ export type { BlockActivations } from './block-runner.ts';
 export { openBlocks, type WeightReader, weightReader } from './block-weights.ts';
 export { branchPositions, type TextMemory } from './branches.ts';
 export { type Cache, emptyCache } from './cache.ts';
-export { type Cached, cacheBytes, openCached } from './cached.ts';
+export { type Cached, openCached } from './cached.ts';
 export { type Architecture, architectures, type Config, configFrom } from './config.ts';
 export { blocks, type Decoder, decoder } from './decoder.ts';
 export { type Activations, type Forward, type ForwardOptions, openForward } from './forward.ts';
@@ -31,6 +31,7 @@ export { fits, type LoadedModel, loadModel, type ModelOptions, type Plan } from 
 export { type Precision, precisions } from './packing.ts';
 export { cachedPositions, freshPositions, maskInputs, pastNames, positionInputs, prefixNames } from './positions.ts';
 export { promptName, promptWeights } from './prompt.ts';
+export { activationBytes, cacheBytes, usualTokens } from './room.ts';
 export { type Frequencies, frequencies, lengthMatters, type Rope, rotaryTables } from './rope.ts';
 export { rotaryFeeds, rotations } from './rope-feeds.ts';
 export { activationPaths, type Edit, noTaps, type Taps, tapsOf } from './taps.ts';

@@ -47,7 +47,8 @@ export function layerStepper(model: LoadedModel): Stepper {
         const into: Record<string, Value> = {};
         layerCacheFeeds(model, cache, count, layer, named, feeds, into);
         x = (await (await program).run(feeds, into)).output as Value<'f32'>;
-        model.progress.step('layers', layer + 1, config.layers, 'layers');
+        // a token that is written shows itself
+        if (count > 1) model.progress.step('layers', layer + 1, config.layers, 'layers');
       }
       const last = new Float32Array(cache.batch * config.width);
       for (let b = 0; b < cache.batch; b++) {

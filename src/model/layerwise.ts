@@ -1,8 +1,9 @@
+import { allFinite } from '../base/index.ts';
 import { compile, type Value, value } from '../engine/index.ts';
 import { input } from '../tensor/index.ts';
 import { openBlockRunner } from './block-runner.ts';
 import { decoder } from './decoder.ts';
-import { allFinite, nonFinite } from './finite.ts';
+import { nonFinite } from './finite.ts';
 import type { ForwardOptions, Trunk } from './forward.ts';
 import { embeddingName, finalNormName } from './names.ts';
 import type { LoadedModel } from './open.ts';

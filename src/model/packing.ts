@@ -1,7 +1,8 @@
+import { allFinite } from '../base/index.ts';
 import { type Checkpoint, readHalf, type StoredType } from '../checkpoint/index.ts';
 import { type Value, value } from '../engine/index.ts';
 import type { Config } from './config.ts';
-import { allFinite, nonFinite } from './finite.ts';
+import { nonFinite } from './finite.ts';
 import { minimumsAsColumns } from './minimums.ts';
 import { headName, layerPrefix } from './names.ts';
 import { type Packing, packedNames, stackedName } from './weights.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { needs, shared } from '../../test/shared.ts';
-import { contextOf, frequencies, lengthMatters, type Rope, ropeFrom, rotaryTables } from './rope.ts';
+import { contextOf, frequencies, lengthGiving, lengthMatters, type Rope, ropeFrom, rotaryTables } from './rope.ts';
 
 interface Golden {
   params: Record<string, unknown>;
@@ -90,4 +90,21 @@ test.each<Rope>([
   const change = (length: number) => `${frequencies(rope, length).inverse}` !== `${frequencies(rope, 8).inverse}`;
   for (const length of [8, 16, 17, 64]) expect(lengthMatters(rope, length)).toBe(change(length));
   expect(lengthMatters(rope)).toBe(change(1000));
+});
+
+test.each<Rope>([
+  { type: 'dynamic', factor: 4, original: 16, theta: 10000, rotated: 8 },
+  {
+    ...{ type: 'longrope', original: 16, theta: 10000, rotated: 8, attentionFactor: 1 },
+    ...{ short: [1, 1, 2, 2], long: [2, 3, 4, 5] },
+  },
+  { type: 'linear', factor: 2, theta: 10000, rotated: 8 },
+])('lengths that give one thing have the same frequencies under $type, and others do not', (rope) => {
+  const lengths = [1, 8, 15, 16, 17, 18, 40, 64];
+  for (const one of lengths) {
+    for (const other of lengths) {
+      const isSame = `${frequencies(rope, one).inverse}` === `${frequencies(rope, other).inverse}`;
+      expect(lengthGiving(rope, one) === lengthGiving(rope, other), `${one} and ${other}`).toBe(isSame);
+    }
+  }
 });

@@ -107,6 +107,12 @@ export function lengthMatters(rope: Rope, length = Number.POSITIVE_INFINITY): bo
   return (rope.type === 'dynamic' || rope.type === 'longrope') && length > rope.original;
 }
 
+/** Texts of two lengths have the same frequencies when this is the same of both: a length that gives them. */
+export function lengthGiving(rope: Rope, length: number): number {
+  if (rope.type === 'longrope') return length > rope.original ? rope.original + 1 : 0;
+  return rope.type === 'dynamic' ? Math.max(length, rope.original) : 0;
+}
+
 /**
  * The longest text that a rope serves, for a checkpoint whose max_position_embeddings is `positions`: dynamic scaling
  * leaves the trained length there, and YaRN often does (Qwen2.5).

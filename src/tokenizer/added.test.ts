@@ -3,7 +3,8 @@ import { finder, mark, markAll, marker } from './added.ts';
 import type { AddedToken } from './definition.ts';
 
 const token = (id: number, content: string, flags: Partial<AddedToken> = {}): AddedToken => ({
-  ...{ id, content, special: true, leftStrip: false, rightStrip: false, singleWord: false, normalized: false },
+  ...{ id, content, text: content, special: true },
+  ...{ leftStrip: false, rightStrip: false, singleWord: false, normalized: false },
   ...flags,
 });
 const find = (tokens: AddedToken[], text: string) => finder(tokens, (content) => content, 'test')(text, false);
@@ -20,6 +21,11 @@ test('a token takes the whitespace of its sides with it', () => {
 
 test('a single-word token is not found inside a word', () => {
   expect(find([token(1, 'is', { singleWord: true })], 'this is éis is𝟘 is')).toEqual(['this ', 1, ' éis is𝟘 ', 1]);
+});
+
+test('a single-word token that takes whitespace may have a word behind that', () => {
+  const tokens = [token(1, '<w>', { singleWord: true, leftStrip: true, rightStrip: true })];
+  expect(find(tokens, 'a <w> b a<w> b')).toEqual(['a', 1, 'b a<w> b']);
 });
 
 test('an empty text has no sections', () => {

@@ -48,8 +48,9 @@ export function finder(tokens: readonly AddedToken[], spelling: (content: string
     for (const found of text.matchAll(pattern)) {
       if (marked && text[found.index - 1] === mark) continue;
       const token = bySpelling.get(found[0]) as AddedToken;
-      const [from, to] = extent(text, found.index, found.index + found[0].length, end, token);
-      if (found.index < end || (token.singleWord && touchesWord(text, from, to))) continue;
+      const foundEnd = found.index + found[0].length;
+      if (found.index < end || (token.singleWord && touchesWord(text, found.index, foundEnd))) continue;
+      const [from, to] = extent(text, found.index, foundEnd, end, token);
       if (from > end) sections.push(text.slice(end, from));
       sections.push(token.id);
       end = to;

@@ -11,7 +11,7 @@ export interface Definition {
   readonly ids: ReadonlyMap<string, number>;
   /**
    * How tokens spell text: 'bytes' in the 256 letters of GPT-2, one a byte; 'characters' as they are, with '▁' for
-   * the space and '<0xE2>' for single bytes of characters that the vocabulary lacks (SentencePiece).
+   * the space and '<0xE2>' for a single byte (SentencePiece).
    */
   readonly alphabet: 'bytes' | 'characters';
   /** Tokens that are found in the text before it is split. */
@@ -19,6 +19,8 @@ export interface Definition {
   readonly normalizer: readonly NormalizerStep[];
   readonly preTokenizer: readonly PreTokenizerStep[];
   readonly merging: Merging;
+  /** A character without a token is the tokens of its bytes ('<0xE2>'), where those are there. */
+  readonly byteFallback: boolean;
   /** What stands for a symbol that has no token and no bytes; such a symbol is dropped where this is undefined. */
   readonly unknown: { readonly id: number; readonly fused: boolean } | undefined;
   /** Ids that encoding puts before and after a text. */
@@ -39,6 +41,8 @@ export interface GgufDefinition extends Definition {
 export interface AddedToken {
   readonly id: number;
   readonly content: string;
+  /** What it decodes to. */
+  readonly text: string;
   /** Has a role beyond its text: left out by `skipSpecial`, not found in text that a stranger wrote. */
   readonly special: boolean;
   /** Takes the whitespace on that side with it. */

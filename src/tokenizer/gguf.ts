@@ -58,6 +58,7 @@ export function readGguf(metadata: Metadata, where: string): GgufDefinition {
     normalizer: isBytes ? [] : sentencePieceNormalizer(addsSpace),
     preTokenizer: stepsOf(pre?.patterns ?? []),
     merging: isBytes ? ranked(metadata, pre?.wholeWordsFirst ?? false, where) : scored(metadata, tokens.length, where),
+    byteFallback: !isBytes,
     unknown: isBytes || special.unknown === undefined ? undefined : { id: special.unknown, fused: false },
     prefix: around('add_bos_token', pre?.addsBos ?? !isBytes, special.bos),
     suffix: around('add_eos_token', false, eos),
@@ -90,7 +91,8 @@ function scored(metadata: Metadata, count: number, where: string): Merging {
 function addedToken(id: number, content: string, type: number | undefined): AddedToken[] {
   const special = type === tokenTypes.control || type === tokenTypes.unknown || endTokens.has(content);
   if (content === '' || !(special || type === tokenTypes.userDefined)) return [];
-  return [{ id, content, special, leftStrip: false, rightStrip: false, singleWord: false, normalized: false }];
+  const flags = { special, leftStrip: false, rightStrip: false, singleWord: false, normalized: false };
+  return [{ id, content, text: content, ...flags }];
 }
 
 function specialIds(

@@ -21,38 +21,56 @@ export function readFolder(folder: string, generation: Json): Definition {
   if ((model.type ?? 'BPE') !== 'BPE' || !isObject(model.vocab)) {
     throw new CriaError(`a tokenizer of type '${String(model.type)}' is not supported, only BPE is`, { where });
   }
-  const added = objectsIn(json.added_tokens, 'added_tokens', where).map((token) => addedToken(token, where));
+  for (const option of ['continuing_subword_prefix', 'end_of_word_suffix']) {
+    if (model[option]) throw new CriaError(`a tokenizer with '${option}' is not supported`, { where });
+  }
+  const { byteLevel, steps } = readPreTokenizer(json.pre_tokenizer, where);
+  const alphabet = byteLevel ? 'bytes' : 'characters';
+  const added = objectsIn(json.added_tokens, 'added_tokens', where).map((token) => addedToken(token, alphabet, where));
   const tokens = tokensOf(model.vocab, added, where);
   const ids = idsOf(tokens);
-  const { byteLevel, steps } = readPreTokenizer(json.pre_tokenizer, where);
-  const config = readJson(join(folder, 'tokenizer_config.json')) ?? {};
-  const names = { ...readJson(join(folder, 'special_tokens_map.json')), ...config };
+  const config = readConfig(folder);
   const unknown = idOf(model.unk_token, ids);
   return {
     where,
     tokens,
     ids,
-    alphabet: byteLevel ? 'bytes' : 'characters',
+    alphabet,
     added,
     normalizer: readNormalizer(json.normalizer, where),
     preTokenizer: steps,
     merging: mergingOf(model, where),
+    byteFallback: model.byte_fallback === true && !byteLevel,
     unknown: unknown === undefined ? undefined : { id: unknown, fused: model.fuse_unk === true },
     ...postProcessor(json.post_processor, ids, where),
     stripsSpace: stripsSpace(json.decoder),
-    special: specialIds(names, unknown, ids, generation),
-    chatTemplate: readText(join(folder, 'chat_template.jinja')) ?? templateOf(config.chat_template),
+    special: specialIds(config, unknown, ids, generation),
+    chatTemplate: templateOf(config.chat_template),
   };
 }
 
-function addedToken(token: Json, where: string): AddedToken {
+/**
+ * The tokenizer_config.json of a folder, with what its other files add: roles that special_tokens_map.json gives, and
+ * the template of chat_template.jinja.
+ */
+export function readConfig(folder: string): Json {
+  const map = Object.entries(readJson(join(folder, 'special_tokens_map.json')) ?? {});
+  const roles = Object.fromEntries(map.filter(([key]) => key.endsWith('_token')));
+  const config = readJson(join(folder, 'tokenizer_config.json')) ?? { tokenizer_class: 'PreTrainedTokenizerFast' };
+  const template = readText(join(folder, 'chat_template.jinja'));
+  return { ...roles, ...config, ...(template !== undefined && { chat_template: template }) };
+}
+
+function addedToken(token: Json, alphabet: Definition['alphabet'], where: string): AddedToken {
   if (!isIndex(token.id, idLimit) || typeof token.content !== 'string') {
     throw new CriaError('an added token has no valid id and content', { where });
   }
+  const special = token.special === true;
   return {
     id: token.id,
     content: token.content,
-    special: token.special === true,
+    text: special || alphabet === 'bytes' ? token.content : token.content.replaceAll('▁', ' '),
+    special,
     leftStrip: token.lstrip === true,
     rightStrip: token.rstrip === true,
     singleWord: token.single_word === true,

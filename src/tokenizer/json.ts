@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
-import { CriaError, messageOf, readError } from '../base/index.ts';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { CriaError, readError } from '../base/index.ts';
+import { readJsonObject } from '../checkpoint/index.ts';
 
 /** An object that was read from JSON: nothing about its values is known. */
 export type Json = Readonly<Record<string, unknown>>;
@@ -21,15 +22,7 @@ export function readText(path: string): string | undefined {
 
 /** The object in a JSON file, undefined when there is no file. @throws CriaError when it is something else. */
 export function readJson(path: string): Json | undefined {
-  const text = readText(path);
-  if (text === undefined) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    if (isObject(value)) return value;
-  } catch (cause) {
-    throw new CriaError(`is not valid JSON: ${messageOf(cause)}`, { where: path, cause });
-  }
-  throw new CriaError('is not a JSON object', { where: path });
+  return existsSync(path) ? readJsonObject(path) : undefined;
 }
 
 export function isObject(value: unknown): value is Json {

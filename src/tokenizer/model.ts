@@ -103,11 +103,11 @@ function spell(piece: string, alphabet: Definition['alphabet']): string {
 
 /** Replaces the symbols that have no token. */
 function emitter(definition: Definition): (symbols: number[]) => number[] {
-  const { unknown, alphabet, ids } = definition;
+  const { unknown, alphabet, byteFallback, ids } = definition;
   const bytesOf = (symbol: number): readonly (number | undefined)[] =>
-    alphabet === 'bytes'
-      ? [undefined]
-      : Array.from(utf8.encode(String.fromCodePoint(-1 - symbol)), (byte) => ids.get(byteToken(byte, alphabet)));
+    byteFallback
+      ? Array.from(utf8.encode(String.fromCodePoint(-1 - symbol)), (byte) => ids.get(byteToken(byte, alphabet)))
+      : [undefined];
   return (symbols) => {
     if (symbols.every((symbol) => symbol >= 0)) return symbols;
     const out: number[] = [];

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { compilePattern, escapePattern } from './pattern.ts';
+import { preTokenizerNamed, preTokenizerNames } from './pretokenizers.ts';
 
 const matches = (pattern: string, text: string): string[] =>
   Array.from(text.matchAll(compilePattern(pattern, 'test')), ([match]) => match);
@@ -32,6 +33,60 @@ describe('an Oniguruma pattern', () => {
     ['a'.repeat(20_000), /20000 characters/],
   ])('%s is refused', (pattern, sentence) => {
     expect(() => compilePattern(pattern, 'test')).toThrow(sentence);
+  });
+
+  test.each([
+    ['optional characters', `${'.?'.repeat(25)}${'.'.repeat(25)}`],
+    ['few of many', '.{0,400}.{0,400}x'],
+    ['repeats', `${'\\p{L}*'.repeat(9)}\\d`],
+    ['two repeats that something follows', '\\p{L}*\\p{L}+x'],
+    ['a repeat inside of an option', '\\p{L}*(?:\\p{L}*x)?y'],
+    ['alternatives', `${'(?:a|.)'.repeat(20)}x`],
+    ['looking ahead', '\\p{L}*(?=\\p{L}*x)'],
+    ['looking back', '(?<=\\p{L}{400}\\p{L}*)x'],
+    ['long repeats', `\\p{L}*${'a'.repeat(100)}`],
+  ])('%s that take long are refused', (_, pattern) => {
+    expect(() => compilePattern(pattern, 'test')).toThrow(/in so many ways that it takes too long/);
+  });
+
+  test('those that llama.cpp has names for are taken', () => {
+    const known = preTokenizerNames.flatMap((name) => preTokenizerNamed(name) ?? []);
+    const patterns = known.flatMap(({ patterns, original = [] }) => [...patterns, ...original]);
+    expect(patterns.length).toBeGreaterThan(50);
+    for (const pattern of patterns) expect(compilePattern(pattern, 'test')).toBeInstanceOf(RegExp);
+  });
+
+  // As tokenizer.json has them.
+  const capitals = '[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]';
+  const smalls = '[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]';
+  const rest = ' ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
+  test.each([
+    ['Llama 3', `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}|${rest}`],
+    ['Qwen 2', `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}|${rest}`],
+    [
+      'GPT-4o',
+      `[^\\r\\n\\p{L}\\p{N}]?${capitals}*${smalls}+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|` +
+        `[^\\r\\n\\p{L}\\p{N}]?${capitals}+${smalls}*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\\p{N}{1,3}|${rest}`,
+    ],
+    [
+      'Phi 4',
+      `'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]`,
+    ],
+    [
+      'DeepSeek 3',
+      '[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+',
+    ],
+    ['SuperBPE', '(?=(\\d{3})+(?!\\d))'],
+    ['Gemma', escapePattern(' ')],
+  ])('that of %s is taken', (_, pattern) => {
+    expect(compilePattern(pattern, 'test')).toBeInstanceOf(RegExp);
+  });
+
+  test('what is taken takes no longer than the square of the text', () => {
+    const dear = ['.*x', '.?.?.?.?.?.?.?x', '.{0,30}.{0,30}x', '.+(?!x?)', '(?:..)*x', '(?:a|.)?.*x'];
+    const start = performance.now();
+    for (const pattern of dear) expect(matches(pattern, 'a'.repeat(3000))).toEqual([]);
+    expect(performance.now() - start).toBeLessThan(10_000);
   });
 
   test('a literal text stands for itself', () => {

@@ -1,26 +1,22 @@
 import { CriaError, messageOf } from '../base/index.ts';
+import { checkEffort } from './effort.ts';
 
 const longestPattern = 10_000;
-
-/** A group that is open: is case ignored in it, and can what is inside match a text in several ways? */
-interface Group {
-  caseless: boolean;
-  ambiguous: boolean;
-}
 
 /**
  * The JavaScript form of a pre-tokenizer's regular expression, which is written for Oniguruma: \s and \d by Unicode,
  * `(?i:…)` spelled out, possessive quantifiers made greedy (in the patterns in use, the same matches).
- * A tokenizer file can come from anyone: a repeated group with choices or repeats inside, which can take exponential
- * time, is refused.
- * @throws CriaError when the expression uses what this does not know.
+ * A tokenizer file can come from anyone: what can take very long is refused.
+ * @throws CriaError when the expression uses what this does not know, or can take very long.
  */
 export function compilePattern(source: string, where: string): RegExp {
   if (source.length > longestPattern) {
     throw new CriaError(`a pre-tokenizer pattern has ${source.length} characters`, { where });
   }
   try {
-    return new RegExp(translate(source), 'gu');
+    const pattern = new RegExp(translate(source), 'gu');
+    checkEffort(pattern.source);
+    return pattern;
   } catch (error) {
     throw new CriaError(`the pattern ${shown(source)} is not supported: ${messageOf(error)}`, { where, cause: error });
   }
@@ -36,34 +32,29 @@ const lexeme =
   /\\(?:[pP]\{\^?\w+\}|x\{\w+\}|x[\dA-Fa-f]{2}|u[\dA-Fa-f]{4}|.)|\(\?(?:i:|[:=!]|<[=!])|\{\d+(?:,\d*)?\}|./gsu;
 
 function translate(source: string): string {
-  const groups: Group[] = [{ caseless: false, ambiguous: false }];
+  const caseless = [false]; // by open group
   let out = '';
   let inClass = false;
-  let closed: Group | undefined; // the group that ended just before
   let wasQuantifier = false;
   for (const [token] of source.matchAll(lexeme)) {
-    const group = groups.at(-1) as Group;
+    const isCaseless = caseless.at(-1) === true;
     const isQuantifier = !inClass && /^[*+?{]/.test(token);
-    if (token.startsWith('\\')) out += translateEscape(token, inClass, group.caseless);
+    if (token.startsWith('\\')) out += translateEscape(token, inClass, isCaseless);
     else if (inClass) {
       if (token === '[') throw new Error('a class inside a class');
       inClass = token !== ']';
-      out += group.caseless ? bothCases(token) : token;
+      out += isCaseless ? bothCases(token) : token;
     } else if (token.startsWith('(')) {
-      groups.push({ caseless: group.caseless || token === '(?i:', ambiguous: false });
+      caseless.push(isCaseless || token === '(?i:');
       out += token === '(' || token === '(?i:' ? '(?:' : token;
     } else if (isQuantifier) {
       const isPossessive = wasQuantifier && token === '+';
-      if (token !== '?' && closed?.ambiguous) throw new Error('a repeated group with choices or repeats inside');
-      group.ambiguous ||= !/^\{\d+\}$/.test(token);
       out += isPossessive ? '' : token;
     } else {
       inClass = token === '[';
-      group.ambiguous ||= token === '|';
-      out += group.caseless && /^[a-z]$/i.test(token) ? `[${bothCases(token)}]` : token;
+      if (token === ')' && caseless.length > 1) caseless.pop();
+      out += isCaseless && /^[a-z]$/i.test(token) ? `[${bothCases(token)}]` : token;
     }
-    closed = token === ')' && !inClass && groups.length > 1 ? groups.pop() : undefined;
-    if (closed?.ambiguous) (groups.at(-1) as Group).ambiguous = true;
     wasQuantifier = isQuantifier;
   }
   return out;

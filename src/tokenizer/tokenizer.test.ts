@@ -145,6 +145,27 @@ test.each(['llama-2', 'llama-2-new'])('a tokenizer.json in the style of %s keeps
   for (const { text, ids } of same) expect(copy.encode(text), text).toEqual(ids);
 });
 
+test('added tokens of spaces are written to GGUF with spaces, as llama.cpp prints them', () => {
+  const { json } = small.folders['gemma-3'] as Small['folders'][string];
+  const tokenizer = fromFolder({ 'tokenizer.json': JSON.stringify(json) });
+  const metadata = tokenizer.ggufMetadata();
+  const written = metadata.get('tokenizer.ggml.tokens') as string[];
+  const copy = openTokenizer({ kind: 'gguf', metadata, path: 'copy.gguf' });
+  const runs = ['▁▁', '▁▁▁', '[x▁y]'].map((token) => tokenizer.idOf(token) as number);
+  expect(runs.map((id) => written[id])).toEqual(['  ', '   ', '[x y]']);
+  for (const id of runs) expect(copy.decode([id])).toBe(tokenizer.decode([id]));
+  expect(written[tokenizer.idOf('▁the') as number]).toBe('▁the');
+});
+
+test('tokens of a GGUF header are printed as they are written there', () => {
+  const types = Int32Array.of(...small.types, 4, 4);
+  const scores = Float32Array.of(...small.scores, 0, 0);
+  const tokens = [...small.tokens, '▁▁', '   '];
+  const keys = { ...sentencePiece, 'ggml.tokens': tokens, 'ggml.scores': scores, 'ggml.token_type': types };
+  const tokenizer = fromGguf({ ...keys, 'ggml.add_space_prefix': false });
+  expect(tokenizer.decode([tokens.length - 2, tokens.length - 1])).toBe('▁▁   ');
+});
+
 describe('byte-level tokenizers', () => {
   const tokenizer = fromGguf(byteLevel('llama-bpe'));
 
@@ -155,6 +176,17 @@ describe('byte-level tokenizers', () => {
         expect(tokenizer.decode(ids)).toBe(text.replace(/\p{Surrogate}/gu, '\uFFFD'));
       }),
     );
+  });
+
+  test('text that goes on after another keeps the space at its start', () => {
+    for (const tokenizer of [fromGguf(sentencePiece), fromGguf(byteLevel('gpt-2'))]) {
+      const ids = tokenizer.encode('the the', { special: false });
+      const ending = ids.slice(ids.length / 2);
+      expect(tokenizer.decode(ending, { continues: true })).toBe(' the');
+      const stream = tokenizer.stream({ continues: true });
+      expect(ending.map(stream.push).join('') + stream.finish()).toBe(' the');
+    }
+    expect(fromGguf(sentencePiece).decode(fromGguf(sentencePiece).encode('the', { special: false }))).toBe('the');
   });
 
   test('stream the text that decode gives, and never half a character', () => {
@@ -195,7 +227,32 @@ test('a folder says more in its other files', () => {
   expect(tokenizer.special).toEqual({ bos: 1, eos: [2], pad: 0, unknown: 0 });
   expect(tokenizer.applyChatTemplate([{ role: 'user', content: 'hi' }])).toBe('<s>hi');
   const written = JSON.parse(tokenizer.huggingFaceFiles()['tokenizer_config.json']) as Record<string, unknown>;
-  expect(written.chat_template).toBe('{{ bos_token }}{{ messages[0].content }}');
+  expect(written).toEqual({
+    bos_token: '<s>',
+    eos_token: { content: '</s>' },
+    pad_token: '<unk>',
+    chat_template: '{{ bos_token }}{{ messages[0].content }}',
+  });
+});
+
+test('roles and templates come through the files that are written', () => {
+  const { json } = small.folders['llama-2'] as { json: object };
+  const named = [
+    { name: 'default', template: '{{ bos_token }}' },
+    { name: 'rag', template: '{{ eos_token }}' },
+  ];
+  const original = fromFolder({
+    'tokenizer.json': JSON.stringify(json),
+    'tokenizer_config.json': JSON.stringify({ chat_template: named }),
+    'special_tokens_map.json': JSON.stringify({ bos_token: '<s>', eos_token: { content: '</s>' }, other: ['<unk>'] }),
+  });
+  const files = original.huggingFaceFiles();
+  const copy = fromFolder(files);
+  expect(copy.special).toEqual({ bos: 1, eos: [2], unknown: 0 });
+  expect(copy.special).toEqual(original.special);
+  expect(copy.chatTemplate).toBe('{{ bos_token }}');
+  const written = { bos_token: '<s>', eos_token: { content: '</s>' }, chat_template: named };
+  expect(JSON.parse(files['tokenizer_config.json'])).toEqual(written);
 });
 
 test("a token without a value is not the token 'null'", () => {
@@ -293,9 +350,12 @@ describe('a broken tokenizer is refused in a sentence', () => {
     ['no tokenizer.json', {}, /has no tokenizer.json/],
     ['not JSON', { 'tokenizer.json': '{' }, /not valid JSON/],
     ['not an object', { 'tokenizer.json': '[]' }, /not a JSON object/],
+    ['a key that is there twice', { 'tokenizer.json': '{"model":{},"model":{}}' }, /has the key "model" twice/],
     ['another model', { 'tokenizer.json': '{"model":{"type":"Unigram"}}' }, /'Unigram' is not supported/],
     ['an id that no list can hold', bpe({ model: { vocab: { a: 4e9 }, merges: [] } }), /'a' has no valid id/],
     ['merges that are not pairs', bpe({ model: { vocab: { a: 0 }, merges: [['a']] } }), /not a list of token pairs/],
+    ['tokens that end words', bpeWith({ end_of_word_suffix: '</w>' }), /with 'end_of_word_suffix' is not supported/],
+    ['tokens inside of words', bpeWith({ continuing_subword_prefix: '##' }), /with 'continuing_subword_prefix' is not/],
     ['an added token without content', bpe({ added_tokens: [{ id: 1 }] }), /no valid id and content/],
     ['an unknown step', bpe({ pre_tokenizer: { type: 'Magic' } }), /'Magic' is not supported/],
     ['an unknown normalizer', bpe({ normalizer: { type: 'Magic' } }), /'Magic' is not supported/],
@@ -329,6 +389,15 @@ describe('a broken tokenizer is refused in a sentence', () => {
 function bpe(parts: object): Record<string, string> {
   return { 'tokenizer.json': JSON.stringify({ model: { type: 'BPE', vocab: { a: 0 }, merges: [] }, ...parts }) };
 }
+
+function bpeWith(options: object): Record<string, string> {
+  return bpe({ model: { type: 'BPE', vocab: { a: 0 }, merges: [], ...options } });
+}
+
+test('options of BPE that are empty are as good as none', () => {
+  const tokenizer = fromFolder(bpeWith({ end_of_word_suffix: '', continuing_subword_prefix: null }));
+  expect(tokenizer.encode('aa')).toEqual([0, 0]);
+});
 
 const model = shared('models', 'smollm2-135m-instruct.Q4_1.gguf');
 const there = needs(model, 'SmolLM2-135M');

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { CriaError } from '../base/index.ts';
 import type { MetadataValue, TokenizerSource } from '../checkpoint/index.ts';
 import { finder, mark, markAll, marker } from './added.ts';
@@ -6,8 +5,8 @@ import { type ChatTemplate, chatTemplate } from './chat.ts';
 import { decoder } from './decode.ts';
 import type { AddedToken, Definition } from './definition.ts';
 import { readGguf } from './gguf.ts';
-import { readFolder } from './huggingface.ts';
-import { readJson, readText } from './json.ts';
+import { readConfig, readFolder } from './huggingface.ts';
+import { readText } from './json.ts';
 import { model } from './model.ts';
 import { normalizer } from './normalize.ts';
 import { splitter } from './split.ts';
@@ -26,7 +25,7 @@ export function openTokenizer(source: TokenizerSource, generation: Readonly<Reco
     const definition = readFolder(source.path, generation);
     return tokenizer(definition, {
       gguf: () => ggufKeys(definition),
-      huggingFace: () => folderFiles(source.path, definition),
+      huggingFace: () => folderFiles(source.path, definition.where),
     });
   }
   const definition = readGguf(source.metadata, source.path);
@@ -61,11 +60,11 @@ function tokenizer(definition: Definition, write: Writers): Tokenizer {
       if (special) out.push(...suffix);
       return out;
     },
-    decode(list, { skipSpecial = false } = {}) {
-      const stream = open(skipSpecial);
+    decode(list, options) {
+      const stream = open(options);
       return list.map(stream.push).join('') + stream.finish();
     },
-    stream: ({ skipSpecial = false } = {}) => open(skipSpecial),
+    stream: open,
     tokenOf: (id) => tokens[id] ?? '',
     idOf: (token) => ids.get(token),
     special: definition.special,
@@ -157,14 +156,12 @@ function templateOf({ chatTemplate: source, special, tokens, where }: Definition
   return chatTemplate(source, Object.fromEntries(present), where);
 }
 
-/** The folder's own files; a template that has a file of its own is put into the configuration. */
-function folderFiles(
-  folder: string,
-  { chatTemplate: template, where }: Definition,
-): ReturnType<Tokenizer['huggingFaceFiles']> {
+/** The folder's own tokenizer.json, and its configuration with what other files add to it. */
+function folderFiles(folder: string, where: string): ReturnType<Tokenizer['huggingFaceFiles']> {
   const own = readText(where);
   if (own === undefined) throw new CriaError('was there and is gone', { where, kind: 'failure' });
-  const config = readJson(join(folder, 'tokenizer_config.json')) ?? { tokenizer_class: 'PreTrainedTokenizerFast' };
-  const complete = { ...config, ...(template !== undefined && { chat_template: template }) };
-  return { 'tokenizer.json': own, 'tokenizer_config.json': `${JSON.stringify(complete, undefined, 2)}\n` };
+  return {
+    'tokenizer.json': own,
+    'tokenizer_config.json': `${JSON.stringify(readConfig(folder), undefined, 2)}\n`,
+  };
 }

@@ -44,6 +44,7 @@ export function trainTokenizer(texts: Iterable<string>, vocabulary: number): Ret
     normalizer: [],
     preTokenizer: steps,
     merging: { by: 'rank', merges, wholeWordsFirst: false },
+    byteFallback: false,
     unknown: undefined,
     prefix: [idOf(bos)],
     suffix: [],
@@ -58,7 +59,8 @@ export function trainTokenizer(texts: Iterable<string>, vocabulary: number): Ret
 }
 
 function addedToken(content: string, id: number) {
-  return { id, content, special: true, leftStrip: false, rightStrip: false, singleWord: false, normalized: false };
+  const flags = { special: true, leftStrip: false, rightStrip: false, singleWord: false, normalized: false };
+  return { id, content, text: content, ...flags };
 }
 
 /** A piece of text as ids, which merges shorten, and how often it occurs. */

@@ -14,6 +14,13 @@ export interface TextStream {
   finish(): string;
 }
 
+export interface DecodeOptions {
+  /** Leaves the special tokens out. */
+  readonly skipSpecial?: boolean;
+  /** The text goes on after another: a space at its start is its own, not the one that encoding puts before a text. */
+  readonly continues?: boolean;
+}
+
 /** Text to token ids and back, for one model. */
 export interface Tokenizer {
   /** One more than the largest id that the tokenizer knows. */
@@ -26,10 +33,10 @@ export interface Tokenizer {
   encode(text: string, options?: { special?: boolean; parseSpecial?: boolean }): number[];
   /**
    * The text of ids, without any clean-up of spaces: for byte-level tokenizers `decode(encode(x)) === x`. Ids
-   * without a token decode to ''. `skipSpecial` (default false) leaves the special tokens out.
+   * without a token decode to ''.
    */
-  decode(ids: readonly number[], options?: { skipSpecial?: boolean }): string;
-  stream(options?: { skipSpecial?: boolean }): TextStream;
+  decode(ids: readonly number[], options?: DecodeOptions): string;
+  stream(options?: DecodeOptions): TextStream;
   /** The token as the vocabulary spells it ('Ġthe', '▁the'); '' where an id has none. */
   tokenOf(id: number): string;
   /** The id of a token as the vocabulary spells it. */

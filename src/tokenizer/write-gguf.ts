@@ -9,12 +9,13 @@ import { nameOfPreTokenizer } from './pretokenizers.ts';
  * @throws CriaError when llama.cpp has no name for its pre-tokenizer.
  */
 export function ggufKeys(definition: Definition): Map<string, MetadataValue> {
-  const { tokens, special, chatTemplate, alphabet } = definition;
+  const { tokens, added, special, chatTemplate, alphabet } = definition;
   const isBytes = alphabet === 'bytes';
+  const texts = new Map(added.map(({ id, text }) => [id, text])); // llama.cpp prints these as they are written
   const keys = new Map<string, MetadataValue | undefined>([
     ['ggml.model', isBytes ? 'gpt2' : 'llama'],
     ['ggml.pre', isBytes ? preName(definition) : 'default'],
-    ['ggml.tokens', tokens.map((token, id) => ggufSpelling(token, id))],
+    ['ggml.tokens', tokens.map((token, id) => ggufSpelling(texts.get(id) ?? token, id))],
     ['ggml.token_type', typesOf(definition)],
     ...(isBytes
       ? ([['ggml.merges', mergesOf(definition)]] as const)

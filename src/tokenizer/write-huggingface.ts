@@ -24,7 +24,7 @@ export function tokenizerJson(definition: GgufDefinition): string {
       continuing_subword_prefix: null,
       end_of_word_suffix: null,
       fuse_unk: definition.unknown?.fused ?? false,
-      byte_fallback: !isBytes,
+      byte_fallback: definition.byteFallback,
       ignore_merges: merging.by === 'rank' && merging.wholeWordsFirst,
       vocab: Object.fromEntries(definition.ids),
       merges: merging.by === 'rank' ? merging.merges : mergesFromScores(definition, merging.scores),

@@ -149,6 +149,10 @@ describe.skipIf(skip)(`with SmolLM2${reason}`, { timeout: 180_000 }, () => {
     expect(read).toHaveLength(3);
     expect(read[1]).toBeLessThan(read[0] as number); // the second turn reads only what is new
 
+    const long = await chat(`${'llama '.repeat(9000)}\nSay yes.\n`, '--max-tokens', '3', '--json');
+    expect([long.code, long.err]).toEqual([0, expect.stringMatching(/does not fit .*\/reset begins anew/)]);
+    expect(JSON.parse(long.out).messages[0].content).toBe('Say yes.');
+
     const plain = await chat('Say yes.\n', '--max-tokens', '3');
     expect({ code: plain.code, lines: plain.out.split('\n').length }).toEqual({ code: 0, lines: 2 });
   });

@@ -7,13 +7,14 @@
 FOLDER gets spm.gguf, a SentencePiece-style vocabulary, and for every name in PRE a file with one byte-level
 vocabulary, whose merges were learnt across all word boundaries, and that `tokenizer.ggml.pre`.
 Scores come in threes, so that equal ones meet. `folders` holds tokenizer.json in the styles of Llama 2 (legacy and not),
-Mistral and GPT-2, each with texts, their ids and what they decode to.
+Mistral, GPT-2 and Gemma 3 (with tokens added that are runs of '▁'; without byte fallback too), each with texts, their
+ids and what they decode to.
 """
 import json
 import sys
 
 import gguf
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 TEXT = """The quick brown fox jumps over the lazy dog. The dog sleeps; the fox runs away, and away, and away!
 A tokenizer cuts words into pieces: token, tokens, tokenize, tokenization, retokenized. There is nothing there.
@@ -33,6 +34,8 @@ SAMPLES = [
     '<s> inside </s> text', 'text<s>', '<s>', 'São três ação ñandú', 'emoji 😀 中文', "don't we'll", 'aaaaaaa', '▁x▁',
     '1234 2024', 'the the\u00a0the', 'fox, fox; fox!', '\u0000\u001f', 'é e\u0301', '<unk>', '<0x41>',
 ]
+ADDED = ['▁▁', '▁▁▁', '▁▁▁▁▁▁', '[x▁y]']
+ADDED_SAMPLES = ['a▁▁b ▁▁▁▁▁▁c', '▁▁▁', '[x▁y][x y]', 'the [w] [w]. [w]x x[w]', ' [w] ', '   [w]\n[w]a']
 
 
 def trained(byte_level):
@@ -60,7 +63,15 @@ def folder(style, tokens, merges):
         tok.decoder = decoders.ByteLevel()
         tok.add_special_tokens(['<s>', '</s>'])
         return tok
-    tok = Tokenizer(models.BPE(vocab=vocab, merges=[tuple(m) for m in merges], unk_token='<unk>', fuse_unk=True, byte_fallback=True))
+    fallback = style != 'gemma-3-without-bytes'
+    tok = Tokenizer(models.BPE(vocab=vocab, merges=[tuple(m) for m in merges], unk_token='<unk>', fuse_unk=True, byte_fallback=fallback))
+    if style.startswith('gemma-3'):
+        tok.normalizer = normalizers.Replace(' ', '▁')
+        tok.decoder = decoders.Sequence([decoders.Replace('▁', ' '), decoders.ByteFallback(), decoders.Fuse()])
+        tok.add_special_tokens(SPECIAL)
+        tok.add_tokens([AddedToken(content, normalized=False) for content in ADDED])
+        tok.add_tokens([AddedToken('[w]', single_word=True, lstrip=True, rstrip=True, normalized=False)])
+        return tok
     if style == 'llama-2':
         tok.normalizer = normalizers.Sequence([normalizers.Prepend('▁'), normalizers.Replace(' ', '▁')])
     else:
@@ -72,8 +83,8 @@ def folder(style, tokens, merges):
     return tok
 
 
-def cases(tok):
-    for text in SAMPLES:
+def cases(tok, samples):
+    for text in samples:
         ids = tok.encode(text).ids
         yield {'text': text, 'ids': ids, 'decoded': tok.decode(ids, skip_special_tokens=False), 'skipped': tok.decode(ids)}
 
@@ -119,7 +130,10 @@ def main(out, directory):
     folders = {}
     for style in ('llama-2', 'llama-2-new', 'mistral', 'gpt2'):
         tok = folder(style, tokens, merges)
-        folders[style] = {'json': json.loads(tok.to_str()), 'cases': list(cases(tok))}
+        folders[style] = {'json': json.loads(tok.to_str()), 'cases': list(cases(tok, SAMPLES))}
+    for style in ('gemma-3', 'gemma-3-without-bytes'):
+        tok = folder(style, tokens, merges)
+        folders[style] = {'json': json.loads(tok.to_str()), 'cases': list(cases(tok, SAMPLES + ADDED_SAMPLES))}
     import tokenizers
     golden = {'made_by': f'tokenizers {tokenizers.__version__}', 'tokens': tokens, 'scores': scores, 'types': types, 'byteLevel': bytes_model, 'folders': folders}
     with open(out, 'w', encoding='utf-8') as file:

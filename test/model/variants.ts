@@ -45,7 +45,14 @@ export async function withTensors(
   const tensors = [...checkpoint.tensors.values()].flatMap(({ name, shape }) => {
     const values = checkpoint.readFloat32(name);
     if (change(name, values) === false) return [];
-    return [{ name, shape, type: 'F32' as const, bytes: () => encodeStored('F32', values) }];
+    return [
+      {
+        name,
+        shape,
+        type: 'F32' as const,
+        bytes: () => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+      },
+    ];
   });
   await writeSharded(folder, tensors);
   cpSync(join(goldenPath(name), 'config.json'), join(folder, 'config.json'));

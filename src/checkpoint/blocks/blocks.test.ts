@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { needs, shared } from '../../../test/shared.ts';
 import { float32ToPlain, plainToFloat32 } from '../plain.ts';
 import type { BlockType } from '../types.ts';
+import { encodeStored } from './stored.ts';
 import { blocks } from './table.ts';
 
 interface Golden {
@@ -72,3 +73,18 @@ function floats(hex: string): Float32Array {
 function fromHex(hex: string): Uint8Array {
   return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }
+
+test.each(['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0', 'Q6_K'] as const)(
+  '%s holds no values that are not numbers',
+  (type) => {
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const values = new Float32Array(256).fill(value, 100, 101);
+      expect(() => encodeStored(type, values, 'x')).toThrow('x: holds values that are not finite numbers');
+    }
+  },
+);
+
+test('what would round to infinity is refused, and what just does not is stored', () => {
+  expect(() => encodeStored('F16', Float32Array.of(1, -65_520), 'x')).toThrow('x: holds values that are beyond F16');
+  expect(encodeStored('F16', Float32Array.of(65_519))).toEqual(Uint8Array.of(0xff, 0x7b));
+});

@@ -1,4 +1,4 @@
-import { CriaError } from '../../base/index.ts';
+import { allFinite, CriaError } from '../../base/index.ts';
 import { elementBytes, type FloatType, float32ToPlain, isPlainType, plainToFloat32 } from '../plain.ts';
 import type { StoredType } from '../types.ts';
 import { blocks } from './table.ts';
@@ -16,12 +16,18 @@ export function decodeStored(type: StoredType, bytes: Uint8Array, into: Float32A
 
 /**
  * Float32 values as bytes of `type`: rounded to the nearest, or by ggml's reference quantizer.
- * @throws CriaError, about `where`, when cria does not write the type, or the values are not whole blocks.
+ * @throws CriaError, about `where`, when cria does not write the type, the values are not whole blocks, or the type
+ * does not hold one of them.
  */
 export function encodeStored(type: StoredType, values: Float32Array, where?: string): Uint8Array {
+  if (!allFinite(values)) throw new CriaError('holds values that are not finite numbers', { where });
   if (isPlainType(type)) {
     if (!isFloatType(type)) throw new CriaError(`weights cannot be stored as ${type}`, { where, remedy: remedy() });
-    return float32ToPlain(type, values);
+    const bytes = float32ToPlain(type, values);
+    if (type === 'F16' && values.some((x) => Math.abs(x) >= beyondHalf)) {
+      throw new CriaError('holds values that are beyond F16', { where, remedy: 'choose F32 or BF16' });
+    }
+    return bytes;
   }
   const { elements, bytes, quantize } = blocks[type];
   if (!quantize) throw new CriaError(`${type} can be read but not written`, { where, remedy: remedy() });
@@ -36,8 +42,10 @@ export function encodeStored(type: StoredType, values: Float32Array, where?: str
   return into;
 }
 
+const beyondHalf = 65_520; // rounds to infinity
+
 /** The types that `encodeStored` takes. */
-export const encodableTypes: readonly StoredType[] = [
+const encodableTypes: readonly StoredType[] = [
   'F32',
   'F16',
   'BF16',

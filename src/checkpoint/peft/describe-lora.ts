@@ -155,11 +155,12 @@ function positive(value: unknown, where: string, key: string): number {
 }
 
 const mostRules = 10_000; // a key for every module of the largest models
-const mostRepeats = 2; // paths are short: so many repetitions cannot be made to take long
+const mostChoices = 2; // paths are short: so many repetitions, and groups of alternatives, cannot be made to take long
 
 function matcher(rule: string, where: string): (path: string) => boolean {
-  const repeats = rule.match(/[*+{]/g)?.length ?? 0;
-  if (repeats <= mostRepeats && rule.length <= 1000 && !/\)[*+{]/.test(rule)) {
+  const count = (pattern: RegExp) => rule.match(pattern)?.length ?? 0;
+  const isQuick = count(/[*+{?]/g) <= mostChoices && count(/\(/g) <= mostChoices;
+  if (isQuick && rule.length <= 1000 && !/\)[*+{?]/.test(rule)) {
     try {
       const expression = new RegExp(`^(.*\\.)?(${rule})$`);
       return (path) => expression.test(path);

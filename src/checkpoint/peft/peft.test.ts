@@ -121,6 +121,8 @@ test.each([
   ['its rank_pattern has 10001 keys, more than 10000', plain, { rank_pattern: manyRules }],
   ['its rank_pattern is not an object', plain, { rank_pattern: [2] }],
   ['the pattern "(a*)*q_proj" is not one that cria reads', plain, { alpha_pattern: { '(a*)*q_proj': 2 } }],
+  ['is not one that cria reads', plain, { alpha_pattern: { [`${'a?'.repeat(40)}b`]: 2 } }],
+  ['is not one that cria reads', plain, { alpha_pattern: { [`${'(a|a)'.repeat(40)}b`]: 2 } }],
   ['the pattern "q_(proj" is not one that cria reads', plain, { alpha_pattern: { 'q_(proj': 2 } }],
   ['its num_virtual_tokens is 4, but the tensors have 3', prompt, { num_virtual_tokens: 4 }],
   ['its token_dim is 5, but the tensors have 4', prompt, { token_dim: 5 }],

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import { CriaError } from '../../base/index.ts';
 import { generateOptions, generationOptions } from '../generation-options.ts';
 import { modelPath } from '../model-path.ts';
 import { text } from '../options.ts';
@@ -35,7 +36,13 @@ export const verb = defineVerb({
         if (said === '/exit') break;
         if (said === '/reset') chat = model.chat(options.system);
         else if (said !== '') {
-          await printed(chat.say(said, generateOptions(options, signal)), print, progress);
+          try {
+            await printed(chat.say(said, generateOptions(options, signal)), print, progress);
+          } catch (error) {
+            // a line that does not fit into the context is not part of the conversation, which goes on
+            if (!(error instanceof CriaError) || error.kind !== 'input') throw error;
+            progress.note(`${error.message}. /reset begins anew.`);
+          }
         }
         if (signal.aborted) break;
         ask();

@@ -4,7 +4,7 @@ import { byteSize } from '../format.ts';
 import { modelPath } from '../model-path.ts';
 import { argument, choice } from '../options.ts';
 import { refuseAround, refuseGgufName } from '../replace.ts';
-import { forceOption, modelArgument } from '../shared-options.ts';
+import { adapterOption, forceOption, modelArgument } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 
 const types = ['auto', 'f32', 'f16', 'bf16', 'q4_0', 'q4_1', 'q8_0', 'q4_k', 'q6_k'] as const;
@@ -14,19 +14,24 @@ export const verb = defineVerb({
   options: {
     to: choice(['safetensors', 'gguf', 'onnx'], 'the format', 'safetensors'),
     dtype: choice(types, "the type of the weights (auto: the source's)", 'auto'),
+    adapter: adapterOption,
     force: forceOption,
   },
   examples: ['convert model.gguf model --dtype f16', 'convert org/name model.gguf --to gguf --dtype q8_0'],
   async run({ args, options, progress, signal, print }) {
-    const { to, dtype, force, seed } = options;
+    const { to, dtype, force, seed, adapter } = options;
     const { out: path } = args;
     const { convert, inputHashes, originOf, writeOnnxFolder } = await import('../../artifact/index.ts');
     const { openCheckpoint } = await import('../../checkpoint/index.ts');
 
+    if (adapter.length > 0) {
+      const remedy = 'fold it into the weights with cria merge first';
+      throw new CriaError('weights are converted without adapters', { where: '--adapter', remedy });
+    }
     if (to !== 'gguf') refuseGgufName(path, '--to gguf');
     const source = modelPath(args.model);
     if (force) refuseAround(path, source);
-    const inputs = await inputHashes({ models: { [args.model]: source } });
+    const inputs = await inputHashes({ models: { [args.model]: source } }, progress);
     const origin = originOf('convert', args.model, { to, dtype }, seed, inputs);
     if (to === 'onnx') {
       if (dtype !== 'auto' && dtype !== 'f32') {

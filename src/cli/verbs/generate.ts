@@ -1,4 +1,4 @@
-import type { Progress } from '../../base/index.ts';
+import { CriaError, type Progress } from '../../base/index.ts';
 import type { Generated } from '../../generate/index.ts';
 import { generateOptions, generationOptions } from '../generation-options.ts';
 import { modelPath } from '../model-path.ts';
@@ -32,9 +32,13 @@ export const verb = defineVerb({
     const { open } = await import('../../index.ts');
     const { weights: precision, adapter: adapters, threads } = options;
     const given = await givenBy(args.prompt, options);
+    const inTemplate = options.chat || options.system !== undefined;
+    if ('ids' in given && inTemplate) {
+      const where = options.chat ? '--chat' : '--system';
+      throw new CriaError('ids are continued as they are', { where, remedy: 'leave it out, or give PROMPT' });
+    }
     const model = await open(modelPath(args.model), { precision, threads, adapters, progress });
     try {
-      const inTemplate = options.chat || options.system !== undefined;
       const idsOf = (prompt: string) =>
         inTemplate ? templated(model.tokenizer, prompt, options.system) : model.tokenizer.encode(prompt);
       if ('batch' in given) {

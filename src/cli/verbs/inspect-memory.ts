@@ -1,4 +1,3 @@
-import type { Checkpoint } from '../../checkpoint/index.ts';
 import type { Config, Plan, Precision } from '../../model/index.ts';
 
 /** What a verb takes of the memory when it runs. */
@@ -21,19 +20,25 @@ export interface Memory {
   readonly needs: readonly Need[];
 }
 
-const usualContext = 4096;
-
 /**
- * The memory that verbs need for `context` tokens, from the headers alone.
- * @throws CriaError when the architecture is not supported.
+ * The memory that verbs need for `context` tokens, from the headers alone, and the longest text that the model takes,
+ * with adapters before it.
+ * @throws CriaError when the architecture is not supported, or an adapter is of another model.
  */
-export async function memoryOf(checkpoint: Checkpoint, context: number | undefined): Promise<Memory> {
+export async function memoryOf(
+  path: string,
+  adapters: readonly string[],
+  context: number | undefined,
+): Promise<{ readonly memory: Memory; readonly longest: number }> {
   const { availableMemory } = await import('../../engine/index.ts');
-  const { bindWeights, cacheBytes, configFrom, fits, precisions } = await import('../../model/index.ts');
-  const config = configFrom(checkpoint.config, checkpoint.path);
-  const tokens = context ?? Math.min(usualContext, config.context);
+  const { activationBytes, cacheBytes, fits, loadModel, precisions, usualTokens } = await import(
+    '../../model/index.ts'
+  );
+  const model = loadModel(path, { adapters });
+  const { config } = model;
+  const tokens = context ?? usualTokens(config);
   const available = availableMemory();
-  const weights = (precision: Precision) => bindWeights(checkpoint, config, precision).bytes;
+  const weights = (precision: Precision) => model.bound(precision).bytes;
   const [cache, activations, block] = [
     cacheBytes(config, tokens),
     activationBytes(config, tokens),
@@ -42,16 +47,14 @@ export async function memoryOf(checkpoint: Checkpoint, context: number | undefin
   const need = (verb: Need['verb'], precision: Precision, plan: Plan, bytes: number): Need => {
     return { verb, weights: precision, plan, bytes, fits: fits(bytes, available) };
   };
-  return {
-    context: tokens,
-    available,
-    needs: [
-      ...precisions.map((precision) => need('generate', precision, 'whole', weights(precision) + cache)),
-      need('generate', 'f32', 'by-layer', block + cache),
-      need('score', 'f32', 'whole', weights('f32') + activations),
-      need('score', 'f32', 'by-layer', block + activations),
-    ],
-  };
+  const needs = [
+    ...precisions.map((precision) => need('generate', precision, 'whole', weights(precision) + cache)),
+    need('generate', 'f32', 'by-layer', block + cache),
+    need('score', 'f32', 'whole', weights('f32') + activations),
+    need('score', 'f32', 'by-layer', block + activations),
+  ];
+  model.close();
+  return { memory: { context: tokens, available, needs }, longest: config.context };
 }
 
 /** Float32 bytes of the largest block and of the head. */
@@ -60,10 +63,4 @@ async function blockBytes(config: Config): Promise<number> {
   let values = config.vocabulary * config.width;
   for (const shape of layerShapes(config).values()) values += shape.reduce((product, size) => product * size, 1);
   return 4 * values;
-}
-
-/** Float32 bytes of what one block holds at once of `tokens` tokens, and of 256 rows of logits. */
-function activationBytes({ width, intermediate, heads, headSize, vocabulary }: Config, tokens: number): number {
-  const perToken = 4 * width + 3 * intermediate + 4 * heads * headSize + heads * tokens; // the last: attention scores
-  return 4 * (tokens * perToken + 256 * vocabulary);
 }

@@ -1,9 +1,11 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { call } from '../../../test/command-line.ts';
+import { adapterPath } from '../../../test/model/goldens.ts';
 import { needs, shared } from '../../../test/shared.ts';
+import { activationBytes, cacheBytes, loadModel } from '../../model/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cria-inspect-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -105,7 +107,27 @@ test('the memory that Llama 2 7B needs is told from its headers, in less than a 
   // 8 bits and a float32 scale for each 32 weights of the matrices; the vectors in float32
   const vectors = (2 * 32 + 1) * 4096;
   expect(bytesOf('generate', 'q8', 'whole')).toBe((6_738_415_616 - vectors) * (1 + 4 / 32) + 4 * vectors + cache);
-  for (const { bytes, fits } of memory.needs) expect(fits).toBe(bytes < 0.85 * memory.available); // as the loader
+  const loader = loadModel(path);
+  onTestFinished(() => loader.close());
+  const { config } = loader;
+  for (const { verb, weights, plan, fits } of memory.needs.filter((need: { plan: string }) => need.plan === 'whole')) {
+    const room = verb === 'score' ? activationBytes(config, 4096) : cacheBytes(config, 4096);
+    expect(loader.planFor(weights, room) === plan, `${verb} ${weights}`).toBe(fits);
+  }
+});
+
+test('the context is what the model takes: with its scaling, and behind the tokens of adapters', async () => {
+  const path = join(folder, 'stretched');
+  cpSync('test/goldens/architectures/llama-gqa', path, { recursive: true });
+  const contextOf = async (...argv: string[]) =>
+    JSON.parse((await call(['inspect', path, '--json', ...argv])).out).context;
+  const before = await contextOf();
+  expect(before - (await contextOf('--adapter', adapterPath('prefix')))).toBeGreaterThan(0);
+  const config = JSON.parse(readFileSync(join(path, 'config.json'), 'utf8'));
+  writeFileSync(join(path, 'config.json'), JSON.stringify({ ...config, rope_scaling: { type: 'dynamic', factor: 4 } }));
+  expect(await contextOf()).toBe(4 * before);
+  const other = await call(['inspect', path, '--adapter', 'nowhere']);
+  expect(other).toMatchObject({ code: 2, err: expect.stringContaining('nowhere: does not exist') });
 });
 
 test('--context says for how many tokens', async () => {
@@ -132,7 +154,7 @@ test('an architecture that is not supported is told without its memory, and a mo
   expect(told).toMatchObject({ architecture: 'Mamba', layers: 2 });
   expect(told).not.toHaveProperty('memory');
   expect(told.notes).toEqual([
-    expect.stringMatching(/^no tokenizer: .*tokenizer.json/),
     expect.stringMatching(/^no memory estimate: .*"mamba" is not supported/),
+    expect.stringMatching(/^no tokenizer: .*tokenizer.json/),
   ]);
 });

@@ -4,7 +4,7 @@ import type { Tokenizer } from '../../tokenizer/index.ts';
 import { byteSize } from '../format.ts';
 import { modelPath } from '../model-path.ts';
 import { integer } from '../options.ts';
-import { modelArgument } from '../shared-options.ts';
+import { adapterOption, modelArgument } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 import { type Memory, memoryOf } from './inspect-memory.ts';
 
@@ -12,12 +12,14 @@ export const verb = defineVerb({
   arguments: { model: modelArgument },
   options: {
     context: integer('tokens that memory is told for (default: 4096, or what the model takes)', { min: 1 }),
+    adapter: adapterOption,
   },
   examples: ['inspect model.gguf', 'inspect model.gguf --context 8192 --json'],
   async run({ args, options, print }) {
     const { openCheckpoint } = await import('../../checkpoint/index.ts');
     const { openTokenizer } = await import('../../tokenizer/index.ts');
-    const checkpoint = openCheckpoint(modelPath(args.model));
+    const path = modelPath(args.model);
+    const checkpoint = openCheckpoint(path);
     try {
       const notes: string[] = []; // what cannot be told, and why
       const attempt = async <T>(what: string, tell: () => T | Promise<T>): Promise<T | undefined> => {
@@ -29,12 +31,15 @@ export const verb = defineVerb({
           return undefined;
         }
       };
+      const tellMemory = () => memoryOf(path, options.adapter, options.context);
+      const told = options.adapter.length > 0 ? await tellMemory() : await attempt('no memory estimate', tellMemory);
       const result = {
         ...described(checkpoint),
+        ...(told && { context: told.longest }),
         tokenizer: await attempt('no tokenizer', () =>
           summary(openTokenizer(checkpoint.tokenizer, checkpoint.generation)),
         ),
-        memory: await attempt('no memory estimate', () => memoryOf(checkpoint, options.context)),
+        memory: told?.memory,
         notes,
       };
       print(`${lines(result).join('\n')}\n`);

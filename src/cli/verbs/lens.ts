@@ -62,7 +62,7 @@ export const verb = defineVerb({
         },
         { progress, signal, begun: state.begun, save: state.save, forget: state.clear },
       );
-      const inputs = await inputHashes({ models: { [args.model]: source }, files });
+      const inputs = await inputHashes({ models: { [args.model]: source }, files }, progress);
       const origin = originOf('lens', args.model, { ...prompted, candidates, heads, ...lenses }, seed, inputs);
       await writeLensFolder(args.out, model, result, origin, force);
       state.clear();

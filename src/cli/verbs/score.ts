@@ -79,7 +79,7 @@ function checked(
 function spelling(open: () => Tokenizer): (id: number) => string {
   try {
     const tokenizer = open();
-    return (id) => JSON.stringify(tokenizer.decode([id]));
+    return (id) => JSON.stringify(tokenizer.decode([id], { continues: true }));
   } catch {
     return String;
   }

@@ -2,7 +2,7 @@ import { CriaError } from '../../base/index.ts';
 import { readJson, readText } from '../../data/index.ts';
 import { modelPath } from '../model-path.ts';
 import { flag, optionalArgument, text } from '../options.ts';
-import { modelArgument } from '../shared-options.ts';
+import { adapterOption, modelArgument } from '../shared-options.ts';
 import { defineVerb } from '../verb.ts';
 
 export const verb = defineVerb({
@@ -11,6 +11,7 @@ export const verb = defineVerb({
     file: text('read the text or the ids from a file', { placeholder: 'file' }),
     batch: text('a JSON file: a list of texts, or of lists of ids', { placeholder: 'file' }),
     decode: flag('from ids to text'),
+    adapter: adapterOption,
     special: flag('without the begin and end tokens that the model asks for', true),
   },
   examples: [
@@ -19,22 +20,30 @@ export const verb = defineVerb({
     'tokenize org/name --file book.txt --json',
   ],
   async run({ args, options, print }) {
+    const { file, batch } = options;
+    const given = Object.entries({ TEXT: args.text, '--file': file, '--batch': batch }).filter(
+      ([, each]) => each !== undefined,
+    );
+    if (given.length !== 1) {
+      const what =
+        given.length === 0 ? 'there is no text' : `${given.map(([name]) => name).join(' and ')} are given together`;
+      throw new CriaError(what, { remedy: 'give one of TEXT, --file and --batch' });
+    }
     const tokenizer = await tokenizerOf(args.model);
     const encode = (given: string) => tokenizer.encode(given, { special: options.special });
-    if (options.batch !== undefined) {
-      const rows = listIn(options.batch);
+    if (batch !== undefined) {
+      const rows = listIn(batch);
       if (options.decode) {
         const texts = rows.map((row) => tokenizer.decode(asIds(row)));
         print(texts.map((decoded) => `${decoded}\n`).join(''));
         return { texts };
       }
-      const batch = rows.map((row) => encode(asText(row)));
-      print(batch.map((ids) => `${ids.join(' ')}\n`).join(''));
-      return { batch };
+      const encoded = rows.map((row) => encode(asText(row)));
+      print(encoded.map((ids) => `${ids.join(' ')}\n`).join(''));
+      return { batch: encoded };
     }
-    const given = options.file === undefined ? args.text : readText(options.file);
-    if (given === undefined) throw new CriaError('there is no text', { remedy: 'give TEXT, --file or --batch' });
-    const ids = options.decode ? asIds(given.match(/[^\s,[\]]+/g)?.map(Number) ?? []) : encode(given);
+    const text = file === undefined ? (args.text as string) : readText(file);
+    const ids = options.decode ? asIds(text.match(/[^\s,[\]]+/g)?.map(Number) ?? []) : encode(text);
     if (!options.decode) {
       print(`${ids.join(' ')}\n`);
       return { ids };

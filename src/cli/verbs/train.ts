@@ -93,7 +93,7 @@ export const verb = defineVerb({
         rate: lr,
       };
       const models = { [args.model]: path, ...(rest.teacher && teacher ? { [rest.teacher]: teacher } : {}) };
-      const origin = originOf('train', args.model, said, seed, await inputHashes({ models, files: read }));
+      const origin = originOf('train', args.model, said, seed, await inputHashes({ models, files: read }, progress));
       const fromEva = async (folder: string, resume: boolean) => {
         const { evaDefaults, initializeStart } = await import('../../methods/eva/index.ts');
         const { rank = evaDefaults.rank, sequence = Math.min(512, model.config.context) } = settings;

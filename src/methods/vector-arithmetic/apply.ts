@@ -91,7 +91,7 @@ export async function applyLens(
     const logits = await readOut.logits({ rows: 1, columns: config.width, data: sum });
     return {
       nearest: cosines.sort((a, b) => b.cosine - a.cosine).slice(0, asked.nearest),
-      reads: largest(logits, asked.nearest).map((id) => tokenizer.decode([id])),
+      reads: largest(logits, asked.nearest).map((id) => tokenizer.decode([id], { continues: true })),
       layer,
       prefix,
       candidates: words.length,

@@ -1,5 +1,5 @@
 // `npm run train:tiny`: makes models/cria-tiny by its recipe, from the seed of its world to its card. Its parts took 104
-// minutes of one core with AVX-512 and 115 minutes of two cores without. What is finished is kept in .cache/train-tiny: begun
+// minutes of one core with AVX-512 and 221 minutes of two cores without. What is finished is kept in .cache/train-tiny: begun
 // again, it goes on where it stopped.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

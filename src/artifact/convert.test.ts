@@ -133,22 +133,26 @@ test.skipIf(skip)(`SmolLM2 in GGUF again has the same bytes in every tensor${rea
   }
 });
 
-test.skipIf(skip)(`SmolLM2 comes back from a folder in float32 to GGUF nearly as it was${reason}`, async () => {
-  const before = openCheckpoint(smollm);
-  const middle = await converted(smollm, 'safetensors', 'F32');
-  expect(greatestDifference(before, middle)).toBe(0);
-  const after = await converted(middle.path, 'gguf', 'Q4_1');
-  const name = 'model.embed_tokens.weight'; // Q8_0 of values that are Q8_0 loses nothing
-  expect(greatestOf(before.readFloat32(name), after.readFloat32(name))).toBeLessThan(1e-6);
-  for (const [key, value] of readGgufHeader(smollm).values) {
-    if (!key.startsWith('tokenizer.ggml.') || key.endsWith('_type')) continue;
-    expect(readGgufHeader(after.path).values.get(key) ?? value, key).toEqual(value);
-  }
-  const text = "Don't count 12345 llamas: <|im_start|>¡olé! 🦙\n";
-  const ids = (checkpoint: Checkpoint) => openTokenizer(checkpoint.tokenizer, checkpoint.generation).encode(text);
-  expect(ids(middle)).toEqual(ids(before));
-  expect(ids(after)).toEqual(ids(before));
-}, 120_000); // three passes over 135 million values
+test.skipIf(skip)(
+  `SmolLM2 comes back from a folder in float32 to GGUF nearly as it was${reason}`,
+  async () => {
+    const before = openCheckpoint(smollm);
+    const middle = await converted(smollm, 'safetensors', 'F32');
+    expect(greatestDifference(before, middle)).toBe(0);
+    const after = await converted(middle.path, 'gguf', 'Q4_1');
+    const name = 'model.embed_tokens.weight'; // Q8_0 of values that are Q8_0 loses nothing
+    expect(greatestOf(before.readFloat32(name), after.readFloat32(name))).toBeLessThan(1e-6);
+    for (const [key, value] of readGgufHeader(smollm).values) {
+      if (!key.startsWith('tokenizer.ggml.') || key.endsWith('_type')) continue;
+      expect(readGgufHeader(after.path).values.get(key) ?? value, key).toEqual(value);
+    }
+    const text = "Don't count 12345 llamas: <|im_start|>¡olé! 🦙\n";
+    const ids = (checkpoint: Checkpoint) => openTokenizer(checkpoint.tokenizer, checkpoint.generation).encode(text);
+    expect(ids(middle)).toEqual(ids(before));
+    expect(ids(after)).toEqual(ids(before));
+  },
+  120_000,
+); // three passes over 135 million values
 
 function greatestOf(a: Float32Array, b: Float32Array): number {
   return a.reduce((greatest, value, i) => Math.max(greatest, Math.abs(value - (b[i] as number))), 0);

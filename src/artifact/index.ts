@@ -3,7 +3,7 @@ export { type AdapterCheck, checkAdapterFolder, type LoraCheck } from './adapter
 export { type Conversion, convert } from './convert.ts';
 export { json, type ModelFolder, writeModelFolder, writeTexts } from './folder.ts';
 export { writeGgufAdapter } from './gguf.ts';
-export { checkpointHash, type Inputs, inputHashes } from './inputs.ts';
+export { checkpointHash, hashOfInput, type Inputs, inputHashes } from './inputs.ts';
 export { type Merging, mergeAdapter } from './merge.ts';
 export { writeOnnxFolder } from './onnx.ts';
 export { type Origin, originOf } from './origin.ts';

@@ -3,6 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { contentHash, type Progress, silent } from '../base/index.ts';
 import { type Checkpoint, openCheckpoint } from '../checkpoint/index.ts';
+import type { Origin } from './origin.ts';
 
 /** What a command reads: models by what they were called, with their paths, and files or folders of them. */
 export interface Inputs {
@@ -27,6 +28,10 @@ export async function inputHashes(
   for (const path of files) if (path !== undefined) hashes[path] = await pathHash(path, progress);
   return hashes;
 }
+
+/** The hash of a file that an origin tells already; else it is taken. @throws CriaError when it cannot be read. */
+export const hashOfInput = async ({ inputs }: Origin, path: string): Promise<string> =>
+  inputs[path] ?? contentHash(path);
 
 async function pathHash(path: string, progress: Progress): Promise<string> {
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return contentHash(path, progress);

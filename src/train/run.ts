@@ -1,5 +1,4 @@
-import { type Origin, writeAdapterFolder, writeModelFolder } from '../artifact/index.ts';
-import { contentHash } from '../base/index.ts';
+import { hashOfInput, type Origin, writeAdapterFolder, writeModelFolder } from '../artifact/index.ts';
 import { encodeStored, type PlainType } from '../checkpoint/index.ts';
 import { type LoadedModel, promptIds } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
@@ -92,7 +91,12 @@ async function teach(
   try {
     const { examples } = lecture;
     const steps = options.steps ?? Math.ceil(examples / options.batch);
-    const settings = settingsOf(model, options, { steps, examples, content: await contentHash(options.data), plan });
+    const settings = settingsOf(model, options, {
+      steps,
+      examples,
+      content: await hashOfInput(origin, options.data),
+      plan,
+    });
     const validBefore = await tellHeldOut();
     if (init !== startFolder(out)) beginState(out, options.resume);
     const trained = await train({

@@ -1,4 +1,4 @@
-import { CriaError } from '../../base/index.ts';
+import { CriaError, refuseExisting } from '../../base/index.ts';
 import type { StoredType } from '../../checkpoint/index.ts';
 import { byteSize } from '../format.ts';
 import { modelPath } from '../model-path.ts';
@@ -31,12 +31,13 @@ export const verb = defineVerb({
     if (to !== 'gguf') refuseGgufName(path, '--to gguf');
     const source = modelPath(args.model);
     if (force) refuseAround(path, source);
+    if (to === 'onnx' && dtype !== 'auto' && dtype !== 'f32') {
+      throw new CriaError(`an ONNX folder holds f32, not ${dtype}`, { where: '--dtype', remedy: 'leave it out' });
+    }
+    refuseExisting(path, force);
     const inputs = await inputHashes({ models: { [args.model]: source } }, progress);
     const origin = originOf('convert', args.model, { to, dtype }, seed, inputs);
     if (to === 'onnx') {
-      if (dtype !== 'auto' && dtype !== 'f32') {
-        throw new CriaError(`an ONNX folder holds f32, not ${dtype}`, { where: '--dtype', remedy: 'leave it out' });
-      }
       const { loadModel, onnxModel } = await import('../../model/index.ts');
       const { openTokenizer } = await import('../../tokenizer/index.ts');
       const model = loadModel(source, { progress });

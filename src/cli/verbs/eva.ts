@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { CriaError } from '../../base/index.ts';
+import { CriaError, refuseExisting } from '../../base/index.ts';
 import { figure } from '../format.ts';
 import { modelPath } from '../model-path.ts';
 import { argument, choice, flag, integer, number, text } from '../options.ts';
@@ -50,6 +50,7 @@ export const verb = defineVerb({
     const { openTokenizer } = await import('../../tokenizer/index.ts');
 
     const begun = performance.now();
+    refuseExisting(args.out, options.force);
     const model = loadModel(path, { threads, precision: 'f32', adapters: adapter, progress });
     try {
       const { json: _, quiet: __, resume: ___, force: ____, ...said } = options;

@@ -1,3 +1,4 @@
+import { refuseExisting } from '../../base/index.ts';
 import { byteSize } from '../format.ts';
 import { modelPath } from '../model-path.ts';
 import { argument } from '../options.ts';
@@ -22,6 +23,7 @@ export const verb = defineVerb({
 
     const source = modelPath(args.model);
     if (force) for (const read of [source, args.adapter]) refuseAround(path, read);
+    refuseExisting(path, force);
     const adapter = readAdapter(args.adapter);
     const model = loadModel(source, { adapters: [args.adapter], progress }); // which checks that they belong together
     try {

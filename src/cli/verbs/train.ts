@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { CriaError } from '../../base/index.ts';
+import { CriaError, refuseExisting } from '../../base/index.ts';
 import { figure } from '../format.ts';
 import { modelPath } from '../model-path.ts';
 import { argument, choice, flag, integer, number, text } from '../options.ts';
@@ -75,6 +75,7 @@ export const verb = defineVerb({
     }
     const read = [data, rest.valid, start, ...adapters];
     if (force) for (const each of [path, teacher, ...read]) if (each) refuseAround(args.out, each);
+    refuseExisting(args.out, force);
     const model = loadModel(path, { threads, precision, adapters, progress });
     try {
       const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);

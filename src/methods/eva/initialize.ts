@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Origin, writeAdapterFolder, writeTexts } from '../../artifact/index.ts';
+import { hashOfInput, type Origin, writeAdapterFolder, writeTexts } from '../../artifact/index.ts';
 import {
   besideOutput,
-  contentHash,
   type Keeping,
   makeFolder,
   refuseExisting,
@@ -57,7 +56,7 @@ export async function initializeAdapter(
   const { progress } = model;
   refuseExisting(out, options.force);
   const groups = inputGroups(model.config, options.targets);
-  const settings = await settingsOf(model, options);
+  const settings = await settingsOf(model, options, origin);
   const from = unfinishedState(out, groups, settings, options);
   const sequences = await sequencesIn(options.data, tokenizer, options, model);
   const data = batchesOf(sequences, options);
@@ -98,7 +97,7 @@ export async function initializeStart(
 ): Promise<void> {
   if (options.resume && existsSync(out)) {
     const { settings } = readState(join(out, stateFile), (made) => groupsOf(model, made));
-    refuseOtherSettings(out, settings, await settingsOf(model, options));
+    refuseOtherSettings(out, settings, await settingsOf(model, options, origin));
     return;
   }
   const resume = options.resume && existsSync(join(keeping(out).folder, stateFile));
@@ -169,11 +168,11 @@ function batchesOf(sequences: readonly Example[], { batch, shuffle, seed }: Init
 }
 
 /** What a resumed run has to repeat: everything but how long it may take. */
-async function settingsOf(model: LoadedModel, options: InitializeOptions): Promise<Settings> {
+async function settingsOf(model: LoadedModel, options: InitializeOptions, origin: Origin): Promise<Settings> {
   const { data, columns, rank, rho, tau, targets, whiten, batch, sequence } = options;
   const { packing, skipTokens, learnPrompts, shuffle, seed } = options;
   return {
-    ...{ model: model.path, data, content: await contentHash(data), columns: columns && [...columns] },
+    ...{ model: model.path, data, content: await hashOfInput(origin, data), columns: columns && [...columns] },
     ...{ rank, rho, tau, targets, whiten, batch, sequence, packing, skipTokens, learnPrompts, shuffle, seed },
   };
 }

@@ -34,7 +34,7 @@ export async function writeLensFolder(
     'heads.svg': await picture(headMaps(result)),
     'cria.json': json(origin),
   };
-  const fingerprint = await checkpointHash(model.checkpoint);
+  const fingerprint = origin.inputs[origin.source] ?? (await checkpointHash(model.checkpoint));
   await writeFolderAtomically(path, force, async (folder) => {
     await writeTexts(folder, texts);
     await writePage(

@@ -66,7 +66,8 @@ function table({ head, rows }) {
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-const howToRun = (names) => `## How to run it
+/** The section of the page that tells the options, in Markdown. */
+export const howToRun = (names) => `## How to run it
 
 \`\`\`
 npm run bench -- [--peers-llama DIR] [--peers-python PATH] [--seven-b make|DIR] [--threads 2] [--only NAME,…] [--quick] [--out FILE]

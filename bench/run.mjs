@@ -4,7 +4,7 @@ import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { machine } from './machine.mjs';
 import { tell } from './measure.mjs';
-import { pageOf, sectionOf } from './page.mjs';
+import { howToRun, pageOf, sectionOf } from './page.mjs';
 import { page } from './places.mjs';
 import { eva } from './sections/eva.mjs';
 import { firstToken } from './sections/first-token.mjs';
@@ -26,17 +26,7 @@ const sections = {
   training,
 };
 
-const { values } = parseArgs({
-  options: {
-    'peers-llama': { type: 'string' },
-    'peers-python': { type: 'string' },
-    'seven-b': { type: 'string' },
-    threads: { type: 'string', default: '2' },
-    only: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    out: { type: 'string' },
-  },
-});
+const values = asked();
 const options = {
   peers: { llama: values['peers-llama'], python: values['peers-python'] },
   sevenB: values['seven-b'],
@@ -70,6 +60,30 @@ for (const name of names) {
 const out = values.out ?? (values.only || values.quick ? undefined : page);
 if (out) writeFileSync(out, pageOf(about, results, remarks, Object.keys(sections)));
 tell(out ? `wrote ${out}` : 'wrote no page: this was not a whole run');
+
+/** What was asked for; a wrong option, or --help, ends the program. */
+function asked() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        'peers-llama': { type: 'string' },
+        'peers-python': { type: 'string' },
+        'seven-b': { type: 'string' },
+        threads: { type: 'string', default: '2' },
+        only: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        out: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    if (!values.help) return values;
+    process.stdout.write(`${howToRun(Object.keys(sections))}\n`);
+    process.exit(0);
+  } catch (error) {
+    tell(`${error.message}; --help lists the options`);
+    process.exit(2);
+  }
+}
 
 /** A section's result; one that fails says so and lets the others run. */
 async function measured(name) {

@@ -1,4 +1,4 @@
-import { type Progress, refuseExisting, silent } from '../base/index.ts';
+import { type Progress, refuseExisting, silent, type Watch } from '../base/index.ts';
 import type { Checkpoint, PlainType, StoredTensor, StoredType } from '../checkpoint/index.ts';
 import { ggufType, isFloat, safetensorsType } from './dtypes.ts';
 import { writeModelFolder } from './folder.ts';
@@ -7,15 +7,13 @@ import type { Origin } from './origin.ts';
 import { isWeight, tokenizerOf } from './source.ts';
 import { bytesAs } from './tensors.ts';
 
-export interface Conversion {
+export interface Conversion extends Watch {
   readonly to: 'safetensors' | 'gguf';
   /** The type of the weights; the source's when it is not given. */
   readonly type?: StoredType;
   /** Replace what stands at the output. */
   readonly force?: boolean;
   readonly origin: Origin;
-  readonly progress?: Progress;
-  readonly signal?: AbortSignal;
 }
 
 /**

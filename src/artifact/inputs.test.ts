@@ -17,6 +17,8 @@ test('a file is hashed by its bytes, a folder by the names and bytes of its file
   expect((await inputHashes({ files: [folder] }))[folder]).not.toBe(both);
   const sentence = await refusalOf(() => inputHashes({ files: [join(folder, 'c.txt')] }));
   expect(sentence).toBe(`${join(folder, 'c.txt')}: does not exist`);
+  const interrupted = AbortSignal.abort(new Error('interrupted'));
+  await expect(inputHashes({ files: [path] }, { signal: interrupted })).rejects.toThrow(/^interrupted$/);
 });
 
 test('a model has another hash when any of its weights has, and the same under another path', async () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { contentHash, type Progress, silent } from '../base/index.ts';
+import { contentHash, type Watch } from '../base/index.ts';
 import { type Checkpoint, openCheckpoint } from '../checkpoint/index.ts';
 import type { Origin } from './origin.ts';
 
@@ -17,15 +17,18 @@ export interface Inputs {
  */
 export async function inputHashes(
   { models = {}, files = [] }: Inputs,
-  progress: Progress = silent,
+  watch: Watch = {},
 ): Promise<Record<string, string>> {
   const hashes: Record<string, string> = {};
   for (const [name, path] of Object.entries(models)) {
     const checkpoint = openCheckpoint(path);
-    hashes[name] = await checkpointHash(checkpoint, progress);
-    checkpoint.close();
+    try {
+      hashes[name] = await checkpointHash(checkpoint, watch);
+    } finally {
+      checkpoint.close();
+    }
   }
-  for (const path of files) if (path !== undefined) hashes[path] = await pathHash(path, progress);
+  for (const path of files) if (path !== undefined) hashes[path] = await pathHash(path, watch);
   return hashes;
 }
 
@@ -33,26 +36,26 @@ export async function inputHashes(
 export const hashOfInput = async ({ inputs }: Origin, path: string): Promise<string> =>
   inputs[path] ?? contentHash(path);
 
-async function pathHash(path: string, progress: Progress): Promise<string> {
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return contentHash(path, progress);
+async function pathHash(path: string, watch: Watch): Promise<string> {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return contentHash(path, watch);
   const entries = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isFile());
   return hashOf(
     entries.map(({ name }) => join(path, name)),
-    progress,
+    watch,
   );
 }
 
 /** Tells checkpoints apart: a hash of the configuration, and of the files that hold the weights. */
-export async function checkpointHash({ config, tensors }: Checkpoint, progress: Progress = silent): Promise<string> {
+export async function checkpointHash({ config, tensors }: Checkpoint, watch: Watch = {}): Promise<string> {
   const files = new Set([...tensors.values()].map(({ file }) => file));
   return createHash('sha256')
     .update(JSON.stringify(config))
-    .update(await hashOf([...files], progress))
+    .update(await hashOf([...files], watch))
     .digest('hex');
 }
 
-async function hashOf(paths: readonly string[], progress: Progress): Promise<string> {
+async function hashOf(paths: readonly string[], watch: Watch): Promise<string> {
   const hash = createHash('sha256');
-  for (const path of [...paths].sort()) hash.update(`${basename(path)} ${await contentHash(path, progress)}\n`);
+  for (const path of [...paths].sort()) hash.update(`${basename(path)} ${await contentHash(path, watch)}\n`);
   return hash.digest('hex');
 }

@@ -1,4 +1,4 @@
-import { CriaError, type Progress, refuseExisting, silent, throwIfAborted } from '../base/index.ts';
+import { CriaError, refuseExisting, silent, throwIfAborted, type Watch } from '../base/index.ts';
 import type { Adapter, Checkpoint, LoraModule, PlainType, StoredTensor } from '../checkpoint/index.ts';
 import { mostFrequentFloat } from './dtypes.ts';
 import { writeModelFolder } from './folder.ts';
@@ -6,12 +6,10 @@ import type { Origin } from './origin.ts';
 import { isWeight, tokenizerOf } from './source.ts';
 import { bytesAs } from './tensors.ts';
 
-export interface Merging {
+export interface Merging extends Watch {
   /** Replace what stands at the output. */
   readonly force?: boolean;
   readonly origin: Origin;
-  readonly progress?: Progress;
-  readonly signal?: AbortSignal;
 }
 
 const [embedding, head] = ['model.embed_tokens.weight', 'lm_head.weight'];

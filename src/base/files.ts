@@ -16,8 +16,8 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { CriaError, messageOf, readError } from './errors.ts';
-import { type Progress, silent } from './progress.ts';
+import { CriaError, messageOf, readError, throwIfAborted } from './errors.ts';
+import { silent, type Watch } from './progress.ts';
 
 /** Appends bytes to a file that is being written; lets waiting events (Ctrl-C) happen now and then. */
 export type Append = (bytes: Uint8Array) => Promise<void>;
@@ -52,17 +52,19 @@ export async function writeFileAtomically(path: string, fill: (append: Append) =
 }
 
 /** The SHA-256 of a file's bytes, in hexadecimal. @throws CriaError when it cannot be read. */
-export async function contentHash(path: string, progress: Progress = silent): Promise<string> {
+export async function contentHash(path: string, { progress = silent, signal }: Watch = {}): Promise<string> {
   const hash = createHash('sha256');
   let done = 0;
   try {
     const total = statSync(path).size;
     for await (const bytes of createReadStream(path, { highWaterMark: 2 ** 20 }) as AsyncIterable<Uint8Array>) {
+      throwIfAborted(signal);
       hash.update(bytes);
       done += bytes.length;
       progress.step(`hashing ${basename(path)}`, done, total, 'bytes');
     }
   } catch (error) {
+    throwIfAborted(signal);
     throw readError(error, path);
   }
   return hash.digest('hex');

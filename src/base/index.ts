@@ -11,7 +11,7 @@ export {
   writeFolderAtomically,
 } from './files.ts';
 export { allFinite, figure, gibibytes } from './numbers.ts';
-export { type Progress, silent } from './progress.ts';
+export { type Progress, silent, type Watch } from './progress.ts';
 export { fnv1a, normalFrom, permutation, type Random, randomFrom } from './random.ts';
 export {
   type Beginning,

@@ -9,5 +9,11 @@ export interface Progress {
   note(sentence: string): void;
 }
 
+/** Who watches a long piece of work, and may stop it. */
+export interface Watch {
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+}
+
 /** Tells nobody. */
 export const silent: Progress = { step() {}, note() {} };

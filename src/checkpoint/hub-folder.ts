@@ -30,7 +30,7 @@ export async function noteWritten(folder: string, names: readonly string[]): Pro
 }
 
 /** @throws CriaError when one of the files that are to be written is there, and no pull has written it. */
-export function refuseForeign(folder: string, names: readonly string[], written: ReadonlySet<string>): void {
+export function refuseReplacing(folder: string, names: readonly string[], written: ReadonlySet<string>): void {
   const foreign = names.find((name) => !written.has(name) && existsSync(placeInside(folder, name)));
   if (foreign === undefined) return;
   const remedy = 'choose another folder with --into, or remove it';

@@ -3,7 +3,7 @@ import { CriaError, type Progress, silent } from '../base/index.ts';
 import { pickled } from './folder.ts';
 import { connect, type Hub } from './hub-connection.ts';
 import { download, isThere, type RemoteFile } from './hub-download.ts';
-import { noteWritten, placeInside, refuseForeign, remove, removePartials, writtenIn } from './hub-folder.ts';
+import { noteWritten, placeInside, refuseReplacing, remove, removePartials, writtenIn } from './hub-folder.ts';
 import { quoted } from './json.ts';
 
 /** How `pull` does its work. */
@@ -79,7 +79,7 @@ async function renew(hub: Hub, files: readonly RemoteFile[], options: PullOption
     advance(0);
   }
   const earlier = new Set(writtenIn(into));
-  refuseForeign(into, wrong.map(nameOf), earlier);
+  refuseReplacing(into, wrong.map(nameOf), earlier);
 
   const lacking = whole && wrong.length > 0 ? [...new Set([...wrong, ...files.filter(opens)])] : wrong;
   const names = new Set(files.map(nameOf));

@@ -1,8 +1,8 @@
-import { CriaError, joined, silent, throwIfAborted } from '../base/index.ts';
+import { CriaError, joined, silent, throwIfAborted, type Watch } from '../base/index.ts';
 import { argmax } from '../generate/index.ts';
 import type { Forward } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
-import { forBatches, forLogits, logLikelihoods, type Predicted, type Read, type Watch } from './likelihoods.ts';
+import { forBatches, forLogits, logLikelihoods, type Predicted, type Read } from './likelihoods.ts';
 import { wilson } from './statistics.ts';
 import { type Asked, gap } from './task.ts';
 

@@ -1,5 +1,5 @@
 export { type Accuracy, choiceAccuracy, matchAccuracy, type Outcome, type Reader, tokenAccuracy } from './accuracy.ts';
-export { logLikelihoods, type Predicted, type Watch } from './likelihoods.ts';
+export { logLikelihoods, type Predicted } from './likelihoods.ts';
 export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.ts';
 export { type Candidate, type Scored, score } from './score.ts';
 export { clusterMean, type Interval, wilson } from './statistics.ts';

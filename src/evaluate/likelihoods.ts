@@ -1,12 +1,6 @@
-import { joined, type Progress, silent, throwIfAborted } from '../base/index.ts';
+import { joined, silent, throwIfAborted, type Watch } from '../base/index.ts';
 import type { Forward } from '../model/index.ts';
 import { batchesOf } from './batches.ts';
-
-/** What every evaluation tells and listens to. */
-export interface Watch {
-  readonly progress?: Progress;
-  readonly signal?: AbortSignal;
-}
 
 /** A text of which the tokens from index `from` (1 or more) on are predicted, each given all before it. */
 export interface Predicted {

@@ -1,6 +1,6 @@
-import { CriaError } from '../base/index.ts';
+import { CriaError, type Watch } from '../base/index.ts';
 import type { Forward } from '../model/index.ts';
-import { logLikelihoods, type Predicted, type Watch } from './likelihoods.ts';
+import { logLikelihoods, type Predicted } from './likelihoods.ts';
 import { clusterMean, z95 } from './statistics.ts';
 
 export interface PerplexityOptions extends Watch {

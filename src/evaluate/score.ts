@@ -1,6 +1,6 @@
-import { joined } from '../base/index.ts';
+import { joined, type Watch } from '../base/index.ts';
 import type { Forward } from '../model/index.ts';
-import { batchLikelihoods, forBatches, forLogits, type Read, type Watch } from './likelihoods.ts';
+import { batchLikelihoods, forBatches, forLogits, type Read } from './likelihoods.ts';
 
 /** A token that may come next. */
 export interface Candidate {

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { CriaError, commonLength, type Progress, silent, throwIfAborted } from '../base/index.ts';
+import { CriaError, commonLength, silent, throwIfAborted, type Watch } from '../base/index.ts';
 import { type Columns, type Row, readRows, textIn } from '../data/index.ts';
 import { gap } from '../evaluate/index.ts';
 import type { ChatMessage, Tokenizer } from '../tokenizer/index.ts';
@@ -17,13 +17,11 @@ export interface Pair {
   readonly rejected: Example;
 }
 
-export interface Reading {
+export interface Reading extends Watch {
   readonly tokenizer: Tokenizer;
   readonly columns?: Columns;
   /** Learn prompts and questions too, not only answers. */
   readonly learnPrompts?: boolean;
-  readonly progress?: Progress;
-  readonly signal?: AbortSignal;
 }
 
 /** The forms that rows have. */

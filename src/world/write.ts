@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Progress, type Random, randomFrom, silent, throwIfAborted, writeFileAtomically } from '../base/index.ts';
+import { type Random, randomFrom, silent, throwIfAborted, type Watch, writeFileAtomically } from '../base/index.ts';
 import { hash } from './draw.ts';
 import { analogyLines, entityNames } from './lists.ts';
 import { forbiddenPair } from './skills/requests.ts';
@@ -32,11 +32,6 @@ const questionsOfTask = 300;
 const mostDraws = 30 * questionsOfTask;
 const forbiddenPairs = 1000;
 const rowsBetweenReports = 1000;
-
-interface Watch {
-  readonly progress?: Progress;
-  readonly signal?: AbortSignal;
-}
 
 /**
  * Fills a folder with a world: train.jsonl, valid.jsonl (other draws of the same), tasks/TASK.jsonl (held-out

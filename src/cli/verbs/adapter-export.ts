@@ -17,7 +17,7 @@ export const verb = defineVerb({
     force: forceOption,
   },
   examples: ['adapter export adapter even', 'adapter export adapter adapter.gguf --to gguf --model model.gguf'],
-  async run({ args, options, print }) {
+  async run({ args, options, progress, signal, print }) {
     const { to, model, force, seed } = options;
     const { adapter: from, out: path } = args;
     const { inputHashes, originOf, padded, writeAdapterFolder, writeGgufAdapter } = await import(
@@ -43,7 +43,7 @@ export const verb = defineVerb({
     const loaded = source === undefined ? undefined : loadModel(source, { adapters: [from] });
     try {
       const models = model === undefined || source === undefined ? {} : { [model]: source };
-      const inputs = await inputHashes({ models, files: [from] });
+      const inputs = await inputHashes({ models, files: [from] }, { progress, signal });
       const bytes =
         to === 'gguf' && loaded
           ? await writeGgufAdapter(path, adapter, loaded.checkpoint, force)

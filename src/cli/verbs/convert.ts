@@ -35,7 +35,7 @@ export const verb = defineVerb({
       throw new CriaError(`an ONNX folder holds f32, not ${dtype}`, { where: '--dtype', remedy: 'leave it out' });
     }
     refuseExisting(path, force);
-    const inputs = await inputHashes({ models: { [args.model]: source } }, progress);
+    const inputs = await inputHashes({ models: { [args.model]: source } }, { progress, signal });
     const origin = originOf('convert', args.model, { to, dtype }, seed, inputs);
     if (to === 'onnx') {
       const { loadModel, onnxModel } = await import('../../model/index.ts');

@@ -54,7 +54,7 @@ export const verb = defineVerb({
     const model = loadModel(path, { threads, precision: 'f32', adapters: adapter, progress });
     try {
       const { json: _, quiet: __, resume: ___, force: ____, ...said } = options;
-      const inputs = await inputHashes({ models: { [args.model]: path }, files }, progress);
+      const inputs = await inputHashes({ models: { [args.model]: path }, files }, { progress, signal });
       const origin = originOf('eva', args.model, said, seed, inputs);
       const settings = {
         ...options,

@@ -1,5 +1,5 @@
-import { CriaError, type Progress } from '../../base/index.ts';
-import type { Accuracy, Asked, Watch } from '../../evaluate/index.ts';
+import { CriaError, type Progress, type Watch } from '../../base/index.ts';
+import type { Accuracy, Asked } from '../../evaluate/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import { figure } from '../format.ts';

@@ -14,16 +14,20 @@ function file(name: string, content: string): string {
   return path;
 }
 
+const some = () => file('some.txt', 'a b c d\n');
+
 test.each([
   [[], 'there is no task (give --task country-capital.json)'],
   [['--task', 'x.json', '--prompts', '3'], "--prompts: '3' is not a whole number from 4"],
   [['--task', 'x.json', '--rank', '0'], "--rank: '0' is not a whole number of 1 or more"],
   [['--task', 'x.json', '--tops', '5,x'], "--tops: 'x' is not a whole number of 1 or more"],
-  [['--task', 'x.json', '--adapter', 'folder'], 'folder: does not exist'],
-  [['--task', 'x.json'], 'tokenizer.json'],
+  [['--task', 'x.json'], 'x.json: does not exist'],
+  [['--task', 'some.txt', '--adapter', 'folder'], 'folder: does not exist'],
+  [['--task', 'some.txt'], 'tokenizer.json'],
 ])('lens with %j is refused', async (options, sentence) => {
   const out = join(temporaryFolder(), 'out');
-  const { code, err } = await call(['lens', tiny, out, ...options]);
+  const asked = options.map((option) => (option === 'some.txt' ? some() : option));
+  const { code, err } = await call(['lens', tiny, out, ...asked]);
   expect(err).toContain(sentence);
   expect(code).toBe(2);
   expect(existsSync(out)).toBe(false);
@@ -50,7 +54,8 @@ test('a task that fills no halves is refused before heads are scored', async () 
 
 test('an unfinished run is neither lost by accident nor resumed where there is none', async () => {
   const out = join(temporaryFolder(), 'out');
-  const lens = (...more: readonly string[]) => call(['lens', tiny, out, '--task', 'x.json', ...more]);
+  const task = some();
+  const lens = (...more: readonly string[]) => call(['lens', tiny, out, '--task', task, ...more]);
   const none = await lens('--resume');
   expect(none).toMatchObject({
     code: 2,
@@ -61,6 +66,7 @@ test('an unfinished run is neither lost by accident nor resumed where there is n
   expect(lost).toMatchObject({ code: 2, err: expect.stringContaining('out.state.json: holds an unfinished run (') });
   const other = await lens('--resume');
   expect(other).toMatchObject({ code: 2, err: expect.stringContaining('seed was 1 and is 0') });
+  expect(other.err).toMatch(/contents was not given and is \["[0-9a-f]{64}"/); // a task that was changed is another
   expect((await lens('--force')).err).toContain('tokenizer.json'); // on to the model
   expect(existsSync(`${out}.state.json`)).toBe(true);
 });

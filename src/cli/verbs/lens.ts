@@ -47,8 +47,10 @@ export const verb = defineVerb({
     const { loadModel } = await import('../../model/index.ts');
     const { openTokenizer } = await import('../../tokenizer/index.ts');
 
+    const read = await inputHashes({ files }, { progress, signal });
     const prompted = { model: args.model, tasks, entities, filler, prompts, length, seed };
-    const state = openState(args.out, prompted, { resume, force });
+    const contents = [...tasks, entities, filler].map((path) => path && read[path]);
+    const state = openState(args.out, { ...prompted, contents }, { resume, force });
     const model = loadModel(source, { threads, precision: 'f32', adapters: adapter, progress });
     try {
       const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
@@ -62,7 +64,8 @@ export const verb = defineVerb({
         },
         { progress, signal, begun: state.begun, save: state.save, forget: state.clear },
       );
-      const inputs = await inputHashes({ models: { [args.model]: source }, files }, progress);
+      const ofModel = await inputHashes({ models: { [args.model]: source } }, { progress, signal });
+      const inputs = { ...ofModel, ...read };
       const origin = originOf('lens', args.model, { ...prompted, candidates, heads, ...lenses }, seed, inputs);
       await writeLensFolder(args.out, model, result, origin, force);
       state.clear();

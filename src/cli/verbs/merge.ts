@@ -27,7 +27,10 @@ export const verb = defineVerb({
     const adapter = readAdapter(args.adapter);
     const model = loadModel(source, { adapters: [args.adapter], progress }); // which checks that they belong together
     try {
-      const inputs = await inputHashes({ models: { [args.model]: source }, files: [args.adapter] }, progress);
+      const inputs = await inputHashes(
+        { models: { [args.model]: source }, files: [args.adapter] },
+        { progress, signal },
+      );
       const origin = originOf('merge', args.model, { adapter: args.adapter }, seed, inputs);
       const bytes = await mergeAdapter(model.checkpoint, adapter, path, { force, origin, progress, signal });
       print(`${path}: ${byteSize(bytes)}\n`);

@@ -94,7 +94,8 @@ export const verb = defineVerb({
         rate: lr,
       };
       const models = { [args.model]: path, ...(rest.teacher && teacher ? { [rest.teacher]: teacher } : {}) };
-      const origin = originOf('train', args.model, said, seed, await inputHashes({ models, files: read }, progress));
+      const inputs = await inputHashes({ models, files: read }, { progress, signal });
+      const origin = originOf('train', args.model, said, seed, inputs);
       const fromEva = async (folder: string, resume: boolean) => {
         const { evaDefaults, initializeStart } = await import('../../methods/eva/index.ts');
         const { rank = evaDefaults.rank, sequence = Math.min(512, model.config.context) } = settings;

@@ -8,12 +8,12 @@ test('a store is one array, decaying parameters first, and values and gradients 
     { name: 'bias', shape: [1], decays: false },
   ]);
   expect(store.parameters.map(({ name }) => name)).toEqual(['matrix', 'norm', 'bias']);
-  expect([store.values.length, store.gradients.length, store.decaying]).toEqual([7, 7, 4]);
+  expect([store.size, store.values.length, store.gradients.length, store.decaying]).toEqual([7, 8, 8, 4]);
   store.values.set([0, 1, 2, 3, 4, 5, 6]);
   expect(store.value('norm')).toMatchObject({ shape: [2], data: Float32Array.of(4, 5) });
   expect(store.value('matrix')).toMatchObject({ shape: [2, 2], data: Float32Array.of(0, 1, 2, 3) });
   (store.gradient('bias').data as Float32Array)[0] = 9;
-  expect([...store.gradients]).toEqual([0, 0, 0, 0, 0, 0, 9]);
+  expect([...store.gradients]).toEqual([0, 0, 0, 0, 0, 0, 9, 0]);
   expect(store.value('other')).toBeUndefined();
 });
 

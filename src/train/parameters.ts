@@ -1,5 +1,6 @@
 import { fnv1a, normalFrom, type Random, randomFrom } from '../base/index.ts';
 import { type Value, value } from '../engine/index.ts';
+import { type Vectors, vectors } from './vectors.ts';
 
 /** A tensor that is trained. */
 export interface Parameter {
@@ -12,15 +13,19 @@ export interface Parameter {
 
 /**
  * Everything that is trained, in one array: a parameter is a piece of it, and the optimizer sees one vector. Those
- * that decay come first.
+ * that decay come first; zeros fill both parts up to multiples of four.
  */
 export interface ParameterStore {
   readonly parameters: readonly Parameter[];
+  /** How many numbers are trained. */
+  readonly size: number;
   readonly values: Float32Array;
   /** As long as the values, laid out alike. */
   readonly gradients: Float32Array;
   /** How many of the elements, from the first on, weight decay acts on. */
   readonly decaying: number;
+  /** The values, the gradients, and what the optimizer keeps beside them, laid out alike. */
+  readonly vectors: Vectors<'values' | 'gradients' | 'first' | 'second' | 'total'>;
   /** The value of a parameter: a view of the store. Undefined when it is none. */
   value(name: string): Value<'f32'> | undefined;
   /** The place of its gradient. */
@@ -29,17 +34,21 @@ export interface ParameterStore {
 
 /** A store of zeros for the given parameters. */
 export function parameterStore(given: readonly Parameter[]): ParameterStore {
-  const parameters = [...given.filter(({ decays }) => decays), ...given.filter(({ decays }) => !decays)];
+  const groups = [given.filter(({ decays }) => decays), given.filter(({ decays }) => !decays)] as const;
+  const parameters = groups.flat();
   const places = new Map<string, { readonly at: number; readonly parameter: Parameter }>();
-  let total = 0;
-  let decaying = 0;
-  for (const parameter of parameters) {
-    places.set(parameter.name, { at: total, parameter });
-    total += elementsOf(parameter);
-    if (parameter.decays) decaying = total;
-  }
-  const values = new Float32Array(total);
-  const gradients = new Float32Array(total);
+  const place = (some: readonly Parameter[], start: number) => {
+    let at = start;
+    for (const parameter of some) {
+      places.set(parameter.name, { at, parameter });
+      at += elementsOf(parameter);
+    }
+    return Math.ceil(at / 4) * 4;
+  };
+  const decaying = place(groups[0], 0);
+  const length = place(groups[1], decaying);
+  const held = vectors(['values', 'gradients', 'first', 'second', 'total'], length);
+  const { values, gradients } = held.arrays;
   const view = (of: Float32Array, name: string): Value<'f32'> | undefined => {
     const place = places.get(name);
     if (!place) return undefined;
@@ -48,9 +57,11 @@ export function parameterStore(given: readonly Parameter[]): ParameterStore {
   };
   return {
     parameters,
+    size: parameters.reduce((sum, parameter) => sum + elementsOf(parameter), 0),
     values,
     gradients,
     decaying,
+    vectors: held,
     value: (name) => view(values, name),
     gradient: (name) => view(gradients, name) as Value<'f32'>,
   };

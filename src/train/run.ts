@@ -117,7 +117,7 @@ async function teach(
       if (adapter) await writeAdapterFolder(out, trainedAdapter(adapter, store, model.config), origin, options.force);
       else await writeTrained(out, model, tokenizer, store, origin, options.force);
       removeState(out);
-      return { ...trained, path: out, parameters: store.values.length, validBefore, validAfter };
+      return { ...trained, path: out, parameters: store.size, validBefore, validAfter };
     } catch (error) {
       const reached = { step: steps, loss: trained.loss };
       await saveState(out, reached, store, optimizer.moments, settings).catch(() => undefined); // what went wrong first is told

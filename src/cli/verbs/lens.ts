@@ -78,11 +78,15 @@ export const verb = defineVerb({
 });
 
 /** What --json prints: of the candidates their number, of the lenses their heads. */
-function report({ scores, lenses, tasks, accuracy, ablation }: LensResult): object {
+function report({ scores, beyondChance, lenses, tasks, accuracy, ablation }: LensResult): object {
   const token = new Map(scores.token.heads.map((each) => [`${each.layer}.${each.head}`, each]));
   const ofKind = (kind: 'concept' | 'token') => {
     const { heads: _, ...measured } = scores[kind];
-    return { ...measured, top: lenses[kind].heads.map(({ layer, head }) => `${layer}.${head}`) };
+    return {
+      ...measured,
+      beyondChance: beyondChance[kind],
+      top: lenses[kind].heads.map(({ layer, head }) => `${layer}.${head}`),
+    };
   };
   return {
     heads: scores.concept.heads.map(({ layer, head, score, standardError }) => {
@@ -104,7 +108,7 @@ function report({ scores, lenses, tasks, accuracy, ablation }: LensResult): obje
   };
 }
 
-function summary({ scores, lenses, tasks, accuracy, ablation }: LensResult, out: string): string {
+function summary({ scores, beyondChance, lenses, tasks, accuracy, ablation }: LensResult, out: string): string {
   const lines: string[] = [];
   for (const kind of ['concept', 'token'] as const) {
     const { clean, corrupted } = scores[kind];
@@ -113,6 +117,8 @@ function summary({ scores, lenses, tasks, accuracy, ablation }: LensResult, out:
     });
     const model = clean === undefined ? '' : ` (whole model: ${figure(corrupted ?? 0)} to ${figure(clean)})`;
     lines.push(`${kind} heads${model}: ${top.join(', ')}${lenses[kind].heads.length > 8 ? ', …' : ''}`);
+    const [clear, taken] = [beyondChance[kind], lenses[kind].heads.length];
+    if (clear !== undefined && clear < taken) lines.push(`  of these ${taken}, ${clear} score beyond chance`);
   }
   const names = ['raw', 'concept', 'token', 'all'] as const;
   const widest = Math.max(4, ...tasks.map(({ name }) => name.length));

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../../test/hostile.ts';
 import { goldenPath, opened } from '../../../test/model/goldens.ts';
-import { randomFrom } from '../../base/index.ts';
-import { allHeads, layerMatchedHeads, nameOf, randomHeads, topHeads } from './heads.ts';
+import { normalFrom, randomFrom } from '../../base/index.ts';
+import { allHeads, beyondChance, chanceOf, layerMatchedHeads, nameOf, randomHeads, topHeads } from './heads.ts';
 import { readHeads, toStored } from './heads-file.ts';
 
 const all = allHeads({ layers: 4, heads: 6 });
@@ -13,6 +13,24 @@ test('heads are ranked by score, of equal ones the earlier first', () => {
   const scored = all.map((head, i) => ({ ...head, score: i % 5 }));
   expect(topHeads(scored, 3).map(nameOf)).toEqual(['0.4', '1.3', '2.2']);
   expect(() => topHeads(scored, 25)).toThrow('the model has 24 heads, not 25');
+});
+
+test('of heads without effect one is beyond chance in less than one run of twenty, and clear ones always', () => {
+  const normal = normalFrom(randomFrom(3));
+  const scored = (real: number) =>
+    allHeads({ layers: 8, heads: 8 }).map((head, i) => ({
+      ...head,
+      score: normal() + (i < 2 ? real : 0),
+      standardError: 1,
+    }));
+  const runs = 2000;
+  const found = (real: number) => Array.from({ length: runs }, () => beyondChance(scored(real)) ?? Number.NaN);
+  const falsely = found(0).filter((count) => count > 0).length / runs;
+  expect(falsely).toBeLessThan(0.05);
+  expect(falsely).toBeGreaterThan(0.002); // 64 times the normal tail beyond 3.6 is 0.010
+  expect(Math.min(...found(9))).toBe(2);
+  expect(chanceOf(64)).toBeCloseTo(3.595, 3);
+  expect(beyondChance(all.map((head) => ({ ...head, score: 1 })))).toBeUndefined();
 });
 
 test('random heads are different ones, and matched ones are of the same layers but others', () => {

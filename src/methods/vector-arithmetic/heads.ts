@@ -36,6 +36,18 @@ export function topHeads(scored: readonly ScoredHead[], k: number): ScoredHead[]
   return [...scored].sort((a, b) => b.score - a.score || a.layer - b.layer || a.head - b.head).slice(0, k);
 }
 
+/** How many standard errors one of so many heads without any effect exceeds in less than one run of twenty. */
+export function chanceOf(heads: number): number {
+  return Math.sqrt(2 * Math.log(heads / (2 * 0.05))); // the tail of a normal beyond z is at most exp(-z^2 / 2) / 2
+}
+
+/** How many heads score beyond chance; undefined where scores came without standard errors. */
+export function beyondChance(scored: readonly ScoredHead[]): number | undefined {
+  if (scored.some(({ standardError }) => standardError === undefined)) return undefined;
+  const least = chanceOf(scored.length);
+  return scored.filter(({ score, standardError = 0 }) => score > least * standardError).length;
+}
+
 /** `k` of the heads at random. */
 export function randomHeads(heads: readonly Head[], k: number, random: Random): Head[] {
   return [...permutation(heads.length, random).subarray(0, k)].map((i) => heads[i] as Head);

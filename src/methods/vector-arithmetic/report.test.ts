@@ -64,6 +64,7 @@ function resultOf(tasks: readonly TaskResult[]): LensResult {
   const left = (copying: number) => ({ copying, mapping: copying / 2 });
   return {
     scores,
+    beyondChance: { concept: 1, token: 2 },
     lenses: { concept: lens('concept', [5, 4]), token: lens('token', [0, 1]) },
     foldNorm: false,
     top: 2,
@@ -96,6 +97,8 @@ test('the summary tells the means of the tasks', async () => {
   expect(summary).toContain(`${mean(0.333)} through the token lens, against ${mean(0.111)} on raw states`);
   expect(summary).toContain(`${mean(0.123)} through as many random heads`);
   expect(summary).toContain(`shown five examples, completes ${mean(0.777)}.`);
+  expect(summary).toContain('Of the 2 heads of the concept lens, 1 score beyond chance');
+  expect(summary).not.toContain('heads of the token lens,'); // both do
 });
 
 test('each accuracy of the table is that of the lines that judge, at the chosen layer', async () => {

@@ -16,8 +16,15 @@ const titles: Readonly<Record<SettingName, string>> = {
 
 /** The result as a page: where the heads are, what their lenses are worth, and how words lie before and behind them. */
 export function lensPage(result: LensResult, title: string): Page {
-  const { accuracy, tasks, lenses } = result;
+  const { accuracy, tasks, lenses, beyondChance } = result;
   const percent = (share: number) => `${Math.round(100 * share)} %`;
+  const doubts = scoreKinds.flatMap((kind) => {
+    const [clear, taken] = [beyondChance[kind], lenses[kind].heads.length];
+    if (clear === undefined || clear >= taken) return [];
+    return [
+      ` Of the ${taken} heads of the ${kind} lens, ${clear} score beyond chance; the others may be there by accident.`,
+    ];
+  });
   const one = tasks.length === 1 ? tasks[0]?.name : `${tasks.length} tasks`;
   return {
     title,
@@ -25,7 +32,7 @@ export function lensPage(result: LensResult, title: string): Page {
       `On ${one}, ${percent(accuracy.concept)} of the analogies come out through the concept lens of ` +
       `${lenses.concept.heads.length} heads and ${percent(accuracy.token)} through the token lens, against ` +
       `${percent(accuracy.raw)} on raw states and ${percent(accuracy.random)} through as many random heads. ` +
-      `The model itself, shown five examples, completes ${percent(accuracy.inContext)}.`,
+      `The model itself, shown five examples, completes ${percent(accuracy.inContext)}.${doubts.join('')}`,
     sections: [
       { title: 'Heads', parts: headParts(result) },
       {

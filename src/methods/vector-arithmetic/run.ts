@@ -7,6 +7,7 @@ import { halves } from './analogies.ts';
 import { attentionPrompt, attentionScores } from './attention.ts';
 import {
   allHeads,
+  beyondChance,
   type Head,
   layerMatchedHeads,
   randomHeads,
@@ -112,8 +113,10 @@ export async function vectorArithmetic(
       options,
       context,
     );
+    const counted = scoreKinds.map((kind) => [kind, beyondChance(scores[kind].heads)] as const);
     return {
       scores,
+      beyondChance: Object.fromEntries(counted.filter(([, count]) => count !== undefined)),
       ...(attention && { attention }),
       lenses,
       foldNorm: options.foldNorm,

@@ -118,7 +118,8 @@ function summary({ scores, beyondChance, lenses, tasks, accuracy, ablation }: Le
     const model = clean === undefined ? '' : ` (whole model: ${figure(corrupted ?? 0)} to ${figure(clean)})`;
     lines.push(`${kind} heads${model}: ${top.join(', ')}${lenses[kind].heads.length > 8 ? ', …' : ''}`);
     const [clear, taken] = [beyondChance[kind], lenses[kind].heads.length];
-    if (clear !== undefined && clear < taken) lines.push(`  of these ${taken}, ${clear} score beyond chance`);
+    if (clear !== undefined && clear < taken)
+      lines.push(`  of these ${taken}, ${clear} score clearly beyond chance: more --prompts tell heads apart`);
   }
   const names = ['raw', 'concept', 'token', 'all'] as const;
   const widest = Math.max(4, ...tasks.map(({ name }) => name.length));

@@ -97,7 +97,7 @@ test('the summary tells the means of the tasks', async () => {
   expect(summary).toContain(`${mean(0.333)} through the token lens, against ${mean(0.111)} on raw states`);
   expect(summary).toContain(`${mean(0.123)} through as many random heads`);
   expect(summary).toContain(`shown five examples, completes ${mean(0.777)}.`);
-  expect(summary).toContain('Of the 2 heads of the concept lens, 1 score beyond chance');
+  expect(summary).toContain('Of the 2 heads of the concept lens, 1 score clearly beyond chance');
   expect(summary).not.toContain('heads of the token lens,'); // both do
 });
 

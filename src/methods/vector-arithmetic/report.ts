@@ -22,7 +22,7 @@ export function lensPage(result: LensResult, title: string): Page {
     const [clear, taken] = [beyondChance[kind], lenses[kind].heads.length];
     if (clear === undefined || clear >= taken) return [];
     return [
-      ` Of the ${taken} heads of the ${kind} lens, ${clear} score beyond chance; the others may be there by accident.`,
+      ` Of the ${taken} heads of the ${kind} lens, ${clear} score clearly beyond chance; more prompts tell heads apart.`,
     ];
   });
   const one = tasks.length === 1 ? tasks[0]?.name : `${tasks.length} tasks`;

@@ -24,13 +24,18 @@ test('of heads without effect one is beyond chance in less than one run of twent
       standardError: 1,
     }));
   const runs = 2000;
-  const found = (real: number) => Array.from({ length: runs }, () => beyondChance(scored(real)) ?? Number.NaN);
+  const found = (real: number) => Array.from({ length: runs }, () => beyondChance(scored(real), 64) ?? Number.NaN);
   const falsely = found(0).filter((count) => count > 0).length / runs;
   expect(falsely).toBeLessThan(0.05);
   expect(falsely).toBeGreaterThan(0.002); // 64 times the normal tail beyond 3.6 is 0.010
   expect(Math.min(...found(9))).toBe(2);
   expect(chanceOf(64)).toBeCloseTo(3.595, 3);
-  expect(beyondChance(all.map((head) => ({ ...head, score: 1 })))).toBeUndefined();
+  expect(
+    beyondChance(
+      all.map((head) => ({ ...head, score: 1 })),
+      24,
+    ),
+  ).toBeUndefined();
 });
 
 test('random heads are different ones, and matched ones are of the same layers but others', () => {

@@ -41,11 +41,14 @@ export function chanceOf(heads: number): number {
   return Math.sqrt(2 * Math.log(heads / (2 * 0.05))); // the tail of a normal beyond z is at most exp(-z^2 / 2) / 2
 }
 
-/** How many heads score beyond chance; undefined where scores came without standard errors. */
-export function beyondChance(scored: readonly ScoredHead[]): number | undefined {
-  if (scored.some(({ standardError }) => standardError === undefined)) return undefined;
-  const least = chanceOf(scored.length);
-  return scored.filter(({ score, standardError = 0 }) => score > least * standardError).length;
+/**
+ * How many of some heads, the best of `heads` of a model, score beyond chance; undefined where scores came without standard
+ * errors.
+ */
+export function beyondChance(best: readonly ScoredHead[], heads: number): number | undefined {
+  if (best.some(({ standardError }) => standardError === undefined)) return undefined;
+  const least = chanceOf(heads);
+  return best.filter(({ score, standardError = 0 }) => score > least * standardError).length;
 }
 
 /** `k` of the heads at random. */

@@ -15,7 +15,7 @@ export interface Lens {
 /** What a run has found. */
 export interface LensResult {
   readonly scores: Readonly<Record<ScoreKind, Pick<HeadScores, 'heads'> & Partial<HeadScores>>>;
-  /** How many heads of each kind score beyond chance, where that can be known: a lens of more holds others. */
+  /** How many heads of each lens score beyond chance, where that can be known. */
   readonly beyondChance: Readonly<Partial<Record<ScoreKind, number>>>;
   /** What heads look at, where they were scored: the ends of names, and the next token. */
   readonly attention?: Readonly<Record<ScoreKind, readonly ScoredHead[]>>;

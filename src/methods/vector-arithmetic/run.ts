@@ -113,7 +113,7 @@ export async function vectorArithmetic(
       options,
       context,
     );
-    const counted = scoreKinds.map((kind) => [kind, beyondChance(scores[kind].heads)] as const);
+    const counted = scoreKinds.map((kind) => [kind, beyondChance(lenses[kind].heads, heads.length)] as const);
     return {
       scores,
       beyondChance: Object.fromEntries(counted.filter(([, count]) => count !== undefined)),

@@ -36,10 +36,10 @@ async function measured({ model, scratch, seed, progress, signal, say }: Visit):
   const entities = write('entities.txt', entityNames(world));
   const options = { ...lensDefaults, tasks, entities, prompts, length, seed };
   const result = await vectorArithmetic(model.loaded, model.tokenizer, options, { progress, signal });
-  const { accuracy, lenses, beyondChance } = result;
+  const { accuracy, lenses } = result;
   for (const kind of ['concept', 'token'] as const) {
     const names = lenses[kind].heads.map(({ layer, head }) => `${layer}.${head}`);
-    say(`${kind} heads (layer.head): ${names.join(', ')}; ${beyondChance[kind]} of them clearly beyond chance`);
+    say(`${kind} heads (layer.head): ${names.join(', ')}`);
   }
   const percent = (share: number) => `${(100 * share).toFixed(0)}%`;
   say(

@@ -3,12 +3,6 @@ import type { ParameterStore } from './parameters.ts';
 /** Decay rates of the moments and the term that keeps the quotient finite: PyTorch's defaults. */
 const [beta1, beta2, epsilon] = [0.9, 0.999, 1e-8];
 
-/** The running averages of the gradients and of their squares. */
-export interface Moments {
-  readonly first: Float32Array;
-  readonly second: Float32Array;
-}
-
 export interface Update {
   /** The number of this update, from 1: the averages start at 0, which is corrected for. */
   readonly count: number;
@@ -19,7 +13,6 @@ export interface Update {
 }
 
 export interface Optimizer {
-  readonly moments: Moments;
   /** Adds the store's gradients to the sum of those of earlier pieces of the batch, which `norm` and `update` then take. */
   accumulate(): void;
   /** The norm of the gradients, or of their sum. */
@@ -35,12 +28,11 @@ export interface Optimizer {
  * In float32, by loops in WebAssembly; a graph of elementwise ops would take longer than a plain loop.
  */
 export function adamw({ decaying, vectors }: ParameterStore): Optimizer {
-  const { gradients, first, second, total } = vectors.arrays;
+  const { gradients, total } = vectors.arrays;
   const everything = { from: 0, to: gradients.length };
   let summed = false; // the gradients of a batch that is read in pieces, into `total`
   const current = () => (summed ? 'total' : 'gradients');
   return {
-    moments: { first, second },
     accumulate() {
       if (!summed) total.set(gradients);
       else {

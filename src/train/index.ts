@@ -1,4 +1,4 @@
-export { adamw, type Moments, type Optimizer, type Update } from './adamw.ts';
+export { adamw, type Optimizer, type Update } from './adamw.ts';
 export { type Batch, batchOrder, type Packing, packed, packings } from './batches.ts';
 export type { Batching, Curriculum } from './curriculum.ts';
 export { type Example, type Pair, readExamples, readPairs } from './examples.ts';

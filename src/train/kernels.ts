@@ -119,7 +119,8 @@ function addCode(): Code {
   return loop([into, from], last, [[...get(into), ...get(into), ...load, ...get(from), ...load, ...add, ...store]]);
 }
 
-interface Function {
+/** A function of the module. */
+interface Definition {
   readonly name: keyof Kernels;
   readonly takes: readonly number[];
   readonly gives: readonly number[];
@@ -129,7 +130,7 @@ interface Function {
 }
 
 function moduleBytes(): Uint8Array {
-  const functions: Function[] = [
+  const functions: Definition[] = [
     {
       name: 'adamw',
       takes: [...Array<number>(5).fill(i32), ...Array<number>(6).fill(f32)],
@@ -146,6 +147,7 @@ function moduleBytes(): Uint8Array {
     ...list(takes.map((t) => [t])),
     ...list(gives.map((t) => [t])),
   ]);
+  const typeOfEach = functions.map((_, i) => [i]);
   const memory = [...text(''), ...text('memory'), 2, 0, ...unsigned(1)]; // imported, of one page or more
   const exports = functions.map(({ name }, i) => [...text(name), 0, i]);
   const bodies = functions.map(({ vectors, code }) => {
@@ -156,10 +158,7 @@ function moduleBytes(): Uint8Array {
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // "\0asm", version 1
     ...section(1, types),
     ...section(2, [memory]),
-    ...section(
-      3,
-      functions.map((_, i) => [i]),
-    ),
+    ...section(3, typeOfEach),
     ...section(7, exports),
     ...section(10, bodies),
   ]);

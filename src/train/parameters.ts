@@ -24,7 +24,10 @@ export interface ParameterStore {
   readonly gradients: Float32Array;
   /** How many of the elements, from the first on, weight decay acts on. */
   readonly decaying: number;
-  /** The values, the gradients, and what the optimizer keeps beside them, laid out alike. */
+  /**
+   * The values, the gradients and what AdamW keeps beside them, laid out alike: the running averages of the gradients and of
+   * their squares, and the sum of gradients of a batch that is read in pieces.
+   */
   readonly vectors: Vectors<'values' | 'gradients' | 'first' | 'second' | 'total'>;
   /** The value of a parameter: a view of the store. Undefined when it is none. */
   value(name: string): Value<'f32'> | undefined;
@@ -37,7 +40,7 @@ export function parameterStore(given: readonly Parameter[]): ParameterStore {
   const groups = [given.filter(({ decays }) => decays), given.filter(({ decays }) => !decays)] as const;
   const parameters = groups.flat();
   const places = new Map<string, { readonly at: number; readonly parameter: Parameter }>();
-  const place = (some: readonly Parameter[], start: number) => {
+  const layOut = (some: readonly Parameter[], start: number) => {
     let at = start;
     for (const parameter of some) {
       places.set(parameter.name, { at, parameter });
@@ -45,8 +48,8 @@ export function parameterStore(given: readonly Parameter[]): ParameterStore {
     }
     return Math.ceil(at / 4) * 4;
   };
-  const decaying = place(groups[0], 0);
-  const length = place(groups[1], decaying);
+  const decaying = layOut(groups[0], 0);
+  const length = layOut(groups[1], decaying);
   const held = vectors(['values', 'gradients', 'first', 'second', 'total'], length);
   const { values, gradients } = held.arrays;
   const view = (of: Float32Array, name: string): Value<'f32'> | undefined => {

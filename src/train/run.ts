@@ -120,7 +120,7 @@ async function teach(
       return { ...trained, path: out, parameters: store.size, validBefore, validAfter };
     } catch (error) {
       const reached = { step: steps, loss: trained.loss };
-      await saveState(out, reached, store, optimizer.moments, settings).catch(() => undefined); // what went wrong first is told
+      await saveState(out, reached, store, settings).catch(() => undefined); // what went wrong first is told
       throw error;
     }
   } finally {

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { refusalOf, temporaryFolder } from '../../test/hostile.ts';
 import { writeSafetensors } from '../checkpoint/index.ts';
-import type { Moments } from './adamw.ts';
 import { type ParameterStore, parameterStore } from './parameters.ts';
 import { beginState, hasState, leaveState, removeState, restoreState, saveState, stateFolder } from './state.ts';
 
@@ -14,30 +13,29 @@ beforeEach(() => {
 
 const settings = { rank: 4, targets: ['a'], clip: undefined, rate: 0.1 };
 
-function run(size = 3, fill = 0): { store: ParameterStore; moments: Moments } {
+function run(size = 3, fill = 0): ParameterStore {
   const store = parameterStore([{ name: 'a', shape: [size], decays: true }]);
-  store.values.fill(fill);
-  return {
-    store,
-    moments: { first: new Float32Array(size).fill(fill + 1), second: new Float32Array(size).fill(fill + 2) },
-  };
+  const { values, first, second } = store.vectors.arrays;
+  values.fill(fill);
+  first.fill(fill + 1);
+  second.fill(fill + 2);
+  return store;
 }
 
 async function saved(): Promise<string> {
-  const { store, moments } = run(3, 0.1);
-  await saveState(out, { step: 7, loss: 1.25 }, store, moments, settings);
+  await saveState(out, { step: 7, loss: 1.25 }, run(3, 0.1), settings);
   return join(stateFolder(out), 'state.safetensors');
 }
 
-const restored = (asked = settings, { store, moments } = run()) => restoreState(out, store, moments, asked);
+const restored = (asked = settings, store = run()) => restoreState(out, store, asked);
 
 test('what was saved comes back, and replaces what was saved before', async () => {
   await saved();
-  const { store, moments } = run(3, 0.2);
-  await saveState(out, { step: 8, loss: 1 / 3 }, store, moments, settings);
+  const store = run(3, 0.2);
+  await saveState(out, { step: 8, loss: 1 / 3 }, store, settings);
   const into = run();
   expect(restored(settings, into)).toEqual({ step: 8, loss: 1 / 3 });
-  expect([into.store.values, into.moments]).toEqual([store.values, moments]);
+  expect(into.vectors.arrays).toEqual(store.vectors.arrays);
   expect(readdirSync(stateFolder(out))).toEqual(['state.safetensors']);
 });
 
@@ -93,11 +91,8 @@ describe('is refused:', () => {
 
   test('a place that cannot be written', async () => {
     writeFileSync(out, '');
-    const { store, moments } = run();
     const inside = join(out, 'inside');
     expect(await refusalOf(() => beginState(inside, false))).toContain('cannot be written');
-    expect(await refusalOf(() => saveState(inside, { step: 1, loss: 1 }, store, moments, {}))).toContain(
-      'cannot be written',
-    );
+    expect(await refusalOf(() => saveState(inside, { step: 1, loss: 1 }, run(), {}))).toContain('cannot be written');
   });
 });

@@ -12,7 +12,6 @@ import {
   type Settings,
 } from '../base/index.ts';
 import { openSafetensors, writeSafetensors } from '../checkpoint/index.ts';
-import type { Moments } from './adamw.ts';
 import type { ParameterStore } from './parameters.ts';
 
 /** Where an unfinished run keeps its state: beside the output. */
@@ -28,7 +27,6 @@ const keeping = (out: string): Keeping => ({
 });
 
 const parts = ['values', 'first', 'second'] as const;
-const arraysOf = (store: ParameterStore, moments: Moments) => ({ values: store.values, ...moments });
 
 /** How far a run is. */
 export interface Reached {
@@ -43,10 +41,9 @@ export async function saveState(
   out: string,
   { step, loss }: Reached,
   store: ParameterStore,
-  moments: Moments,
   settings: Settings,
 ): Promise<void> {
-  const arrays = arraysOf(store, moments);
+  const { arrays } = store.vectors;
   await writeSafetensors(
     stateFile(out),
     parts.map((name) => {
@@ -58,23 +55,24 @@ export async function saveState(
         bytes: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
       };
     }),
-    { step: String(step), loss: String(loss), settings: JSON.stringify(settings) },
+    { step: String(step), loss: String(loss), size: String(store.size), settings: JSON.stringify(settings) },
   );
 }
 
 /**
- * Brings a run back into the store and the moments; returns how far it was, before its first step where none was saved.
+ * Brings a run back into the store; returns how far it was, before its first step where none was saved.
  * @throws CriaError when it was asked for something else, naming what differs, or the file is not sound.
  */
-export function restoreState(out: string, store: ParameterStore, moments: Moments, settings: Settings): Reached {
+export function restoreState(out: string, store: ParameterStore, settings: Settings): Reached {
   const path = stateFile(out);
   if (!existsSync(path)) return { step: 0, loss: Number.NaN };
   const file = openSafetensors(path);
   try {
     const { saved, ...reached } = headOf(path, file.metadata);
     refuseOtherSettings(path, saved, settings);
-    for (const [name, into] of Object.entries(arraysOf(store, moments))) {
-      if (file.tensors.get(name)?.shape[0] !== into.length) {
+    for (const name of parts) {
+      const into = store.vectors.arrays[name];
+      if (file.metadata.size !== String(store.size) || file.tensors.get(name)?.shape[0] !== into.length) {
         throw new CriaError('is the state of another run', { where: path, remedy: 'begin again with --force' });
       }
       file.readFloat32(name, { into });

@@ -50,16 +50,16 @@ export interface Trained {
  * @throws CriaError when the loss is no longer a finite number: the last saved state stays, and the step is named.
  */
 export async function train(run: Run): Promise<Trained> {
-  const { store, optimizer, training, settings, out, progress, signal } = run;
+  const { store, training, settings, out, progress, signal } = run;
   const { steps, saveEvery } = training;
   const begin: Reached = { step: 0, loss: Number.NaN };
-  let { step, loss } = run.resume ? restoreState(out, store, optimizer.moments, settings) : begin;
+  let { step, loss } = run.resume ? restoreState(out, store, settings) : begin;
   if (step > 0) progress.note(`Going on after step ${step}.`);
   const begun = performance.now();
   let tokens = 0;
   let saved = step;
   const save = async () => {
-    if (saved !== step) await saveState(out, { step, loss }, store, optimizer.moments, settings);
+    if (saved !== step) await saveState(out, { step, loss }, store, settings);
     saved = step;
   };
   progress.step('training', step, steps, 'steps');

@@ -16,7 +16,7 @@ export interface Lens {
 export interface LensResult {
   readonly scores: Readonly<Record<ScoreKind, Pick<HeadScores, 'heads'> & Partial<HeadScores>>>;
   /** How many heads of each lens score beyond chance, where that can be known. */
-  readonly beyondChance: Readonly<Partial<Record<ScoreKind, number>>>;
+  readonly beyondChance: Readonly<Record<ScoreKind, number | undefined>>;
   /** What heads look at, where they were scored: the ends of names, and the next token. */
   readonly attention?: Readonly<Record<ScoreKind, readonly ScoredHead[]>>;
   readonly lenses: Readonly<Record<ScoreKind, Lens>>;

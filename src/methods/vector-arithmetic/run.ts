@@ -113,10 +113,9 @@ export async function vectorArithmetic(
       options,
       context,
     );
-    const counted = scoreKinds.map((kind) => [kind, beyondChance(lenses[kind].heads, heads.length)] as const);
     return {
       scores,
-      beyondChance: Object.fromEntries(counted.filter(([, count]) => count !== undefined)),
+      beyondChance: { concept: beyondChance(concept, heads.length), token: beyondChance(token, heads.length) },
       ...(attention && { attention }),
       lenses,
       foldNorm: options.foldNorm,

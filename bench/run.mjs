@@ -6,6 +6,7 @@ import { machine } from './machine.mjs';
 import { tell } from './measure.mjs';
 import { howToRun, pageOf, sectionOf } from './page.mjs';
 import { page } from './places.mjs';
+import { cholesky } from './sections/cholesky.mjs';
 import { eva } from './sections/eva.mjs';
 import { firstToken } from './sections/first-token.mjs';
 import { generation } from './sections/generation.mjs';
@@ -22,6 +23,7 @@ const sections = {
   'first-token': firstToken,
   'seven-b': sevenB,
   'steady-memory': steadyMemory,
+  cholesky,
   eva,
   training,
 };

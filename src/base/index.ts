@@ -1,4 +1,4 @@
-export { commonLength, joined } from './arrays.ts';
+export { commonLength, groupBy, joined } from './arrays.ts';
 export { CriaError, messageOf, readError, throwIfAborted } from './errors.ts';
 export {
   type Append,

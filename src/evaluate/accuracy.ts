@@ -1,9 +1,9 @@
 import { CriaError, joined, silent, throwIfAborted, type Watch } from '../base/index.ts';
 import { argmax } from '../generate/index.ts';
 import type { Forward } from '../model/index.ts';
+import { wilson } from '../statistics/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { forBatches, forLogits, logLikelihoods, type Predicted, type Read } from './likelihoods.ts';
-import { wilson } from './statistics.ts';
 import { type Asked, gap } from './task.ts';
 
 /** What was made of one question. */

@@ -2,5 +2,4 @@ export { type Accuracy, choiceAccuracy, matchAccuracy, type Outcome, type Reader
 export { logLikelihoods, type Predicted } from './likelihoods.ts';
 export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.ts';
 export { type Candidate, type Scored, score } from './score.ts';
-export { clusterMean, type Interval, wilson } from './statistics.ts';
 export { type Asked, asked, type Draw, gap, type Question, readTask, withChoices } from './task.ts';

@@ -1,7 +1,7 @@
 import { CriaError, type Watch } from '../base/index.ts';
 import type { Forward } from '../model/index.ts';
+import { clusterMean, z95 } from '../statistics/index.ts';
 import { logLikelihoods, type Predicted } from './likelihoods.ts';
-import { clusterMean, z95 } from './statistics.ts';
 
 export interface PerplexityOptions extends Watch {
   /** Tokens in a window. */

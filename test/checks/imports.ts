@@ -4,7 +4,7 @@ import ts from 'typescript';
 const base = ['base'];
 const engine = [...base, 'tensor', 'engine'];
 const belowModel = [...engine, 'linalg', 'data', 'checkpoint', 'tokenizer', 'artifact'];
-const belowMethods = [...belowModel, 'endpoint', 'model', 'generate', 'evaluate', 'train', 'report'];
+const belowMethods = [...belowModel, 'endpoint', 'model', 'generate', 'statistics', 'evaluate', 'train', 'report'];
 const belowRecipe = [...belowMethods, 'methods', 'methods/*'];
 const everything = [...belowRecipe, 'world', 'recipe', 'sweep', 'serve', 'tour', 'api'];
 
@@ -22,8 +22,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   artifact: [...base, 'checkpoint', 'tokenizer'],
   model: belowModel,
   generate: [...belowModel, 'model'],
-  evaluate: [...belowModel, 'model', 'generate'],
-  train: [...belowModel, 'model', 'generate', 'evaluate'],
+  statistics: base,
+  evaluate: [...belowModel, 'model', 'generate', 'statistics'],
+  train: [...belowModel, 'model', 'generate', 'statistics', 'evaluate'],
   report: base,
   'methods/*': belowMethods,
   methods: [...belowMethods, 'methods/*'],

@@ -1,5 +1,5 @@
 import { CriaError, permutation, randomFrom } from '../../base/index.ts';
-import { clusterMean } from '../../evaluate/index.ts';
+import { clusterMean } from '../../statistics/index.ts';
 import { type Line, pairKey, pairsOf, type Task } from './tasks.ts';
 
 /** A line by the places of its words among the candidates. */

@@ -1,7 +1,7 @@
 import type { Progress, Random } from '../../base/index.ts';
 import type { Value } from '../../engine/index.ts';
-import { clusterMean } from '../../evaluate/index.ts';
 import { type Config, type LoadedModel, openForward } from '../../model/index.ts';
+import { clusterMean } from '../../statistics/index.ts';
 import { allHeads, type ScoredHead } from './heads.ts';
 import { type PromptParts, shuffledFiller } from './prompts.ts';
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { clusterMean, wilson } from './statistics.ts';
+import { clopperPearson, clusterMean, wilson } from '../../src/statistics/index.ts';
+import { expectNear, golden } from './golden.ts';
 
 test.each([
   // Newcombe 1998, Statistics in Medicine 17, table I, method 3
@@ -39,4 +40,19 @@ test('of clusters of one size the standard error is that of their means', () => 
 
 test('one cluster has no standard error', () => {
   expect(clusterMean([{ sum: 5, count: 5 }]).standardError).toBeUndefined();
+});
+
+test.each(golden.clopperPearson)(
+  "Clopper and Pearson's interval of %i in %i at %f is SciPy's",
+  (x, n, level, low, high) => {
+    const interval = clopperPearson(x, n, level);
+    expectNear(interval.low, low, 1e-9);
+    expectNear(interval.high, high, 1e-9);
+  },
+);
+
+test('Clopper and Pearson have closed forms at the ends, and know nothing without a trial', () => {
+  expectNear(clopperPearson(0, 10).high, 1 - 0.025 ** (1 / 10), 1e-12);
+  expectNear(clopperPearson(10, 10).low, 0.025 ** (1 / 10), 1e-12);
+  expect(clopperPearson(0, 0)).toEqual({ low: 0, high: 1 });
 });

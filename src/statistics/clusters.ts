@@ -1,24 +1,3 @@
-/** An estimate with the ends of its 95% confidence interval. */
-export interface Interval {
-  readonly low: number;
-  readonly high: number;
-}
-
-/** The standard normal quantile of 0.975. */
-export const z95 = 1.959963984540054;
-
-/**
- * Wilson's 95% interval of a proportion of which `successes` of `n` were seen: unlike the normal one it stays within
- * [0, 1] and keeps its coverage near the ends. (Wilson 1927; Brown, Cai and DasGupta 2001)
- */
-export function wilson(successes: number, n: number): Interval {
-  const p = successes / n;
-  const square = z95 ** 2;
-  const centre = (p + square / (2 * n)) / (1 + square / n);
-  const half = (z95 * Math.sqrt((p * (1 - p)) / n + square / (4 * n ** 2))) / (1 + square / n);
-  return { low: successes === 0 ? 0 : centre - half, high: successes === n ? 1 : centre + half };
-}
-
 /** A part of a sample whose members hang together: a window of a text. */
 export interface Cluster {
   readonly sum: number;

@@ -1,0 +1,30 @@
+export {
+  accelerationOf,
+  type BootstrapOptions,
+  bca,
+  bcaMean,
+  bootstrap,
+  type Estimate,
+  pairedDifference,
+  type Statistic,
+} from './bootstrap.ts';
+export { adaptiveCalibrationError, expectedCalibrationError, type Prediction } from './calibration.ts';
+export { type Cluster, clusterMean } from './clusters.ts';
+export {
+  betaQuantile,
+  binomialCdf,
+  chiSquareTail,
+  fTail,
+  normalCdf,
+  normalQuantile,
+  normalTwoSided,
+  tTwoSided,
+} from './distributions.ts';
+export { holm } from './holm.ts';
+export { dominated, hypervolume } from './hypervolume.ts';
+export { type MannWhitney, mannWhitney } from './mann-whitney.ts';
+export { mcnemar } from './mcnemar.ts';
+export { clopperPearson, type Interval, wilson, z95 } from './proportions.ts';
+export { differences, mean, median, quantile, ranks, variance } from './samples.ts';
+export { studentizedRangeTail } from './studentized-range.ts';
+export { pairedWilcoxon, type SignedRank, wilcoxon } from './wilcoxon.ts';

@@ -1,3 +1,4 @@
+export { anova, brownForsythe, type FTest, type RepeatedMeasures, repeatedMeasures, welchAnova } from './anova.ts';
 export {
   accelerationOf,
   type BootstrapOptions,
@@ -24,7 +25,18 @@ export { holm } from './holm.ts';
 export { dominated, hypervolume } from './hypervolume.ts';
 export { type MannWhitney, mannWhitney } from './mann-whitney.ts';
 export { mcnemar } from './mcnemar.ts';
+export { gamesHowell, type PairTest, pairsOf, tukey } from './post-hoc.ts';
 export { clopperPearson, type Interval, wilson, z95 } from './proportions.ts';
+export {
+  criticalDifference,
+  dunn,
+  type Friedman,
+  friedman,
+  type KruskalWallis,
+  kruskalWallis,
+} from './rank-tests.ts';
 export { differences, mean, median, quantile, ranks, variance } from './samples.ts';
+export { type ShapiroWilk, shapiroWilk } from './shapiro-wilk.ts';
 export { studentizedRangeTail } from './studentized-range.ts';
+export { hedgesG, pairedT, type TTest, welchT } from './t-tests.ts';
 export { pairedWilcoxon, type SignedRank, wilcoxon } from './wilcoxon.ts';

@@ -3,12 +3,12 @@ export function mean(values: readonly number[]): number {
   return sum(values) / values.length;
 }
 
-function sum(values: readonly number[]): number {
+export function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
 /** The sum of squared deviations from the mean. */
-function squares(values: readonly number[]): number {
+export function squares(values: readonly number[]): number {
   const centre = mean(values);
   return values.reduce((total, value) => total + (value - centre) ** 2, 0);
 }

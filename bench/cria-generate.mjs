@@ -10,7 +10,7 @@
 import { parseArgs } from 'node:util';
 import { open } from 'cria';
 import { generate, newSession } from 'cria/generate';
-import { cacheBytes, openCached } from 'cria/model';
+import { cacheBytes, openIncrementalDecoder } from 'cria/model';
 import { arbitraryIds, generationFigures } from './measure.mjs';
 
 const { values, positionals } = parseArgs({
@@ -29,7 +29,7 @@ const [threads, promptLength, tokens, repeats] = [values.threads, values.prompt,
 );
 
 const { loaded, tokenizer } = await open(positionals[0], { precision, threads });
-const cached = await openCached(loaded);
+const cached = await openIncrementalDecoder(loaded);
 const endless = { ...tokenizer, special: { ...tokenizer.special, eos: [] } };
 const prompt = arbitraryIds(promptLength);
 

@@ -42,8 +42,8 @@ async function likeLogits() {
   const texts = [...completions, ...chats];
   let [largestLogitError, identical] = [0, 0];
   for (const text of texts) {
-    const { normed } = await exact.run([text.ids]);
-    const logits = await exact.logits(normed.data.subarray(-width));
+    const { lastHidden } = await exact.run([text.ids]);
+    const logits = await exact.logits(lastHidden.data.subarray(-width));
     const errors = text.last_top20_ids.map((id, i) => Math.abs(logits[id] - text.last_top20_logits[i]));
     largestLogitError = Math.max(largestLogitError, ...errors);
     const expected = text.greedy_40_ids;
@@ -80,7 +80,7 @@ async function likeFloat() {
   for (let begin = 0; begin < tokens.length; begin += context) {
     const window = tokens.slice(begin, begin + context);
     const states = [];
-    for (const forward of [exact, ...forwards]) states.push((await forward.run([window])).normed.data);
+    for (const forward of [exact, ...forwards]) states.push((await forward.run([window])).lastHidden.data);
     for (let from = 0; from < window.length - 1; from += rowsAtOnce) {
       const to = Math.min(from + rowsAtOnce, window.length - 1);
       const targets = window.slice(from + 1, to + 1);

@@ -31,22 +31,22 @@ const [batch, sequence, threads, repeats] = ['batch', 'sequence', 'threads', 're
 );
 
 const model = loadModel(positionals[0], { precision: 'f32', threads });
-const trainee =
+const trainable =
   values.train === 'full'
-    ? training.fullTrainee(model)
-    : training.adapterTrainee(
+    ? training.trainableModel(model)
+    : training.trainableAdapter(
         model,
-        training.freshLora(model, { rank: 16, alpha: 32, rankStabilized: false, targets: [] }, 0),
+        training.initLora(model, { rank: 16, alpha: 32, rankStabilized: false, targets: [] }, 0),
         'a fresh adapter',
       );
-const store = training.parameterStore(trainee.parameters);
-trainee.start(store);
+const buffer = training.parameterBuffer(trainable.parameters);
+trainable.start(buffer);
 const begun = performance.now();
-const learner = values['from-disk']
-  ? await training.layerwiseLearner(model, trainee, store, training.crossEntropy, false)
-  : await training.wholeLearner(model, trainee, store, training.crossEntropy);
+const compiled = values['from-disk']
+  ? await training.byLayerForwardBackward(model, trainable, buffer, training.crossEntropy, false)
+  : await training.wholeForwardBackward(model, trainable, buffer, training.crossEntropy);
 const compileSeconds = (performance.now() - begun) / 1000;
-const optimizer = training.adamw(store);
+const optimizer = training.adamw(buffer);
 const ids = arbitraryIds(batch * sequence);
 const texts = Array.from({ length: batch }, (_, i) => ({ ids: ids.slice(i * sequence, (i + 1) * sequence) }));
 let count = 0;
@@ -64,14 +64,14 @@ console.log(
     peakRssMb: round(process.resourceUsage().maxRSS / 1024),
   }),
 );
-await learner.dispose();
+await compiled.dispose();
 model.close();
 
 async function step() {
   const from = performance.now();
-  const lesson = training.predictionLesson(texts, training.learnedTokens(texts));
+  const microBatch = training.predictionMicroBatch(texts, training.targetTokens(texts));
   const ran = performance.now();
-  await learner.learn(lesson);
+  await compiled.learn(microBatch);
   const learned = performance.now();
   const norm = optimizer.norm();
   optimizer.update({ count: ++count, rate: 1e-4, weightDecay: 0, scale: norm > 1 ? 1 / norm : 1 });

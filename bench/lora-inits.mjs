@@ -80,7 +80,7 @@ async function texts() {
     ['completion', 'answer'],
   ]);
   const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
-  const whole = { columns, learnPrompts: false, packing: 'none', skipTokens: 0, sequence: model.config.context };
+  const whole = { columns, trainOnPrompts: false, packing: 'none', skipTokens: 0, sequence: model.config.context };
   const all = await training.sequencesIn(shared('data', 'gsm8k', 'train.jsonl'), tokenizer, whole, model);
   const fitting = all.filter(({ ids }) => ids.length <= settings.sequence);
   return { train: fitting.slice(0, settings.trainingRows), heldOut: fitting.slice(-settings.heldOutRows) };
@@ -89,7 +89,7 @@ async function texts() {
 /** A start is the model that stands still, and the adapter that a seed begins with; all products have the scale 1. */
 async function kaiming() {
   const options = { rank, alpha: rank, rankStabilized: false, targets: [] };
-  return { model, adapterOf: (seed) => training.freshLora(model, options, seed) };
+  return { model, adapterOf: (seed) => training.initLora(model, options, seed) };
 }
 
 /** EVA over the first batches that seed 0 learns. */
@@ -150,36 +150,37 @@ function secondsSince(begun) {
 
 /** One training as cria train does it, with held-out losses in between. */
 async function learned(name, start, rate, seed) {
-  const trainee = training.adapterTrainee(start.model, start.adapterOf(seed), name);
-  const store = training.parameterStore(trainee.parameters);
-  trainee.start(store);
-  const learner = await training.wholeLearner(start.model, trainee, store, training.crossEntropy);
-  const optimizer = training.adamw(store);
+  const trainable = training.trainableAdapter(start.model, start.adapterOf(seed), name);
+  const buffer = training.parameterBuffer(trainable.parameters);
+  trainable.start(buffer);
+  const compiled = await training.wholeForwardBackward(start.model, trainable, buffer, training.crossEntropy);
+  const optimizer = training.adamw(buffer);
   const order = training.batchOrder(train.length, batch, true, seed);
   const [losses, points] = [[], []];
   try {
-    results.before[name] ??= await heldOutLoss(learner);
+    results.before[name] ??= await heldOutLoss(compiled);
     for (let step = 0; step < steps; step++) {
       const some = order(step).map((index) => train[index]);
-      losses.push(await learner.learn(training.predictionLesson(some, training.learnedTokens(some))));
+      losses.push(await compiled.learn(training.predictionMicroBatch(some, training.targetTokens(some))));
       const norm = optimizer.norm();
       const scale = norm > settings.clip ? settings.clip / norm : 1;
       const factor = training.rateFactor('cosine', step, steps, settings.warmup);
       optimizer.update({ count: step + 1, rate: rate * factor, weightDecay: 0, scale });
       const taken = step + 1;
-      if (taken % heldOutEvery === 0 || taken === steps) points.push({ step: taken, loss: await heldOutLoss(learner) });
+      if (taken % heldOutEvery === 0 || taken === steps)
+        points.push({ step: taken, loss: await heldOutLoss(compiled) });
     }
   } finally {
-    await learner.dispose();
+    await compiled.dispose();
   }
-  return { parameters: store.values.length, losses, heldOut: points };
+  return { parameters: buffer.values.length, losses, heldOut: points };
 }
 
-async function heldOutLoss(learner) {
-  const total = training.learnedTokens(heldOut);
+async function heldOutLoss(compiled) {
+  const total = training.targetTokens(heldOut);
   let loss = 0;
   for (let from = 0; from < heldOut.length; from += batch) {
-    loss += await learner.loss(training.predictionLesson(heldOut.slice(from, from + batch), total));
+    loss += await compiled.loss(training.predictionMicroBatch(heldOut.slice(from, from + batch), total));
   }
   return loss;
 }

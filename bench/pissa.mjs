@@ -1,5 +1,5 @@
 /** LoRA that starts with the principal singular values and vectors of every weight. (Meng, Wang and Zhang 2024) */
-import { originOf, writeModelFolder } from 'cria/artifact';
+import { provenanceOf, writeModelFolder } from 'cria/artifact';
 import { encodeStored } from 'cria/checkpoint';
 import { topSingular } from 'cria/linalg';
 import { loadModel, openForward } from 'cria/model';
@@ -24,8 +24,8 @@ export async function pissa(model, folder, rank, ids) {
   }
   const adapter = { kind: 'lora', base: folder, rslora: false, modules };
   const { config, generation } = checkpoint;
-  const origin = originOf('lora-inits', model.path, { rank }, 0);
-  await writeModelFolder(folder, { config, generation, tensors, type: 'F32', tokenizer: undefined, origin }, false);
+  const provenance = provenanceOf('lora-inits', model.path, { rank }, 0);
+  await writeModelFolder(folder, { config, generation, tensors, type: 'F32', tokenizer: undefined, provenance }, false);
   const open = (adapters) => loadModel(folder, { precision: 'f32', threads, adapters });
   const distance = await distanceBetween(model, open([adapter]), ids);
   if (!(distance < 1e-3)) throw new Error('the residual and its adapter are another model');
@@ -60,7 +60,7 @@ async function distanceBetween(model, other, ids) {
 async function logitsOf(model, ids) {
   const forward = await openForward(model);
   try {
-    return await forward.logits((await forward.run([ids])).normed.data);
+    return await forward.logits((await forward.run([ids])).lastHidden.data);
   } finally {
     await forward.dispose();
   }

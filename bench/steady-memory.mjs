@@ -10,7 +10,7 @@
 import { parseArgs } from 'node:util';
 import { randomFrom } from 'cria/base';
 import { generate, newSession } from 'cria/generate';
-import { loadModel, openCached } from 'cria/model';
+import { loadModel, openIncrementalDecoder } from 'cria/model';
 import { median } from './measure.mjs';
 
 const { values, positionals } = parseArgs({
@@ -29,7 +29,7 @@ if (!path || ![texts, tokens, longest].every((count) => Number.isInteger(count) 
 }
 
 const model = loadModel(path);
-const cached = await openCached(model);
+const cached = await openIncrementalDecoder(model);
 const silent = { special: { eos: [] }, stream: () => ({ push: () => '', finish: () => '' }) };
 const random = randomFrom(1);
 const upTo = (count) => 1 + Math.floor(random() * count);

@@ -15,8 +15,8 @@ export async function main(path = 'models/cria-tiny', write = (text: string): un
     const forward = await openForward(model.loaded, { edits });
     const ids = model.tokenizer.encode(prompt);
     for (let i = 0; i < 8; i++) {
-      const { normed } = await forward.run([ids]);
-      ids.push(argmax(await forward.logits(normed.data.subarray(-model.config.width))));
+      const { lastHidden } = await forward.run([ids]);
+      ids.push(argmax(await forward.logits(lastHidden.data.subarray(-model.config.hiddenSize))));
     }
     write(`${JSON.stringify(model.tokenizer.decode(ids))}\n`);
     await forward.dispose();

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'cria';
-import { originOf } from 'cria/artifact';
+import { provenanceOf } from 'cria/artifact';
 import { trainModel } from 'cria/train';
 
 const facts = [
@@ -22,7 +22,7 @@ export async function main(path = 'models/cria-tiny', write = (text: string): un
   const model = await open(path);
   const { loaded, tokenizer } = model;
   const held = { ...options, data, valid: data };
-  const trained = await trainModel(loaded, tokenizer, out, held, originOf('train', path, held, 0));
+  const trained = await trainModel(loaded, tokenizer, out, held, provenanceOf('train', path, held, 0));
   write(
     `${trained.parameters} numbers, loss ${trained.validBefore?.toFixed(2)} to ${trained.validAfter?.toFixed(2)}\n`,
   );

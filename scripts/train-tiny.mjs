@@ -56,11 +56,11 @@ function flags(options) {
 
 /** The model before it has learned anything, with the world's tokenizer. */
 async function writeFresh(world) {
-  const { writeFreshModel } = await import('../dist/train/index.js');
+  const { writeInitialModel } = await import('../dist/train/index.js');
   const files = Object.fromEntries(
     ['tokenizer.json', 'tokenizer_config.json'].map((name) => [name, readFileSync(join(world, name), 'utf8')]),
   );
-  await writeFreshModel(fresh, recipe.config, files, recipe.seed, await originOfTiny(), false);
+  await writeInitialModel(fresh, recipe.config, files, recipe.seed, await originOfTiny(), false);
 }
 
 async function originOfTiny() {

@@ -9,15 +9,15 @@ import {
   type Session,
 } from './generate/index.ts';
 import {
-  type Cached,
   type Config,
   type Edit,
   type Forward,
+  type IncrementalDecoder,
   type LoadedModel,
   loadModel,
   type ModelOptions,
-  openCached,
   openForward,
+  openIncrementalDecoder,
 } from './model/index.ts';
 import { type ChatMessage, openTokenizer, type Tokenizer } from './tokenizer/index.ts';
 
@@ -64,11 +64,11 @@ export async function open(path: string, options: ModelOptions = {}): Promise<Mo
   const loaded = loadModel(path, options);
   const tokenizer = tokenizerOf(loaded);
   let forward: Promise<Forward> | undefined;
-  let cached: Promise<Cached> | undefined;
+  let cached: Promise<IncrementalDecoder> | undefined;
 
   const idsOf = (text: string | readonly number[]) => (typeof text === 'string' ? tokenizer.encode(text) : text);
-  const openedCached = (): Promise<Cached> => {
-    cached ??= openCached(loaded);
+  const openedCached = (): Promise<IncrementalDecoder> => {
+    cached ??= openIncrementalDecoder(loaded);
     return cached;
   };
   const openedForward = (): Promise<Forward> => {
@@ -86,14 +86,14 @@ export async function open(path: string, options: ModelOptions = {}): Promise<Mo
     },
     async generateBatch(prompts, generateOptions = {}) {
       const results: BatchResult[] = [];
-      let batch: { readonly size: number; readonly cached: Cached } | undefined;
+      let batch: { readonly size: number; readonly cached: IncrementalDecoder } | undefined;
       try {
         for (let from = 0; from < prompts.length; from += promptsAtOnce) {
           const some = prompts.slice(from, from + promptsAtOnce).map(idsOf);
           if (batch?.size !== some.length) {
             await batch?.cached.dispose();
             batch = undefined; // a graph that cannot be compiled leaves nothing to dispose of twice
-            batch = { size: some.length, cached: await openCached(loaded, some.length) };
+            batch = { size: some.length, cached: await openIncrementalDecoder(loaded, some.length) };
           }
           const seed = (generateOptions.seed ?? 0) + from;
           results.push(...(await generateBatch(loaded, tokenizer, batch.cached, some, { ...generateOptions, seed })));
@@ -131,8 +131,8 @@ export async function open(path: string, options: ModelOptions = {}): Promise<Mo
       const ids = idsOf(text);
       if (ids.length < 2) throw new CriaError('a text of fewer than two tokens has nothing to score');
       const { run, likelihoods } = await openedForward();
-      const { normed } = await run([ids]);
-      const rows = normed.data.subarray(0, (ids.length - 1) * loaded.config.width);
+      const { lastHidden } = await run([ids]);
+      const rows = lastHidden.data.subarray(0, (ids.length - 1) * loaded.config.hiddenSize);
       return { ids, logprobs: await likelihoods(rows, ids.slice(1)) };
     },
     async read(text, paths, edits) {

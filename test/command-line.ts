@@ -1,6 +1,6 @@
 import { run } from '../src/cli/run.ts';
-import type { VerbEntry } from '../src/cli/verb.ts';
-import { verbs } from '../src/cli/verbs.ts';
+import type { VerbEntry } from '../src/options/verb.ts';
+import { verbs } from '../src/verbs/index.ts';
 
 /** Runs a command line in this process: its exit code and what it wrote. */
 export async function call(

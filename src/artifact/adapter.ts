@@ -1,7 +1,7 @@
 import { writeFolderAtomically } from '../base/index.ts';
 import { type Adapter, writeAdapter } from '../checkpoint/index.ts';
 import { bytesIn, json, writeTexts } from './folder.ts';
-import type { Origin } from './origin.ts';
+import type { Provenance } from './provenance.ts';
 
 /**
  * Writes an adapter that PEFT and vLLM load, whole or not at all, cria.json, which tells what made it, and what `more`
@@ -11,12 +11,12 @@ import type { Origin } from './origin.ts';
 export async function writeAdapterFolder(
   path: string,
   adapter: Adapter,
-  origin: Origin,
+  provenance: Provenance,
   force: boolean,
   more?: (folder: string) => Promise<void>,
 ): Promise<number> {
   await writeFolderAtomically(path, force, async (folder) => {
-    await writeTexts(folder, { 'cria.json': json(origin) });
+    await writeTexts(folder, { 'cria.json': json(provenance) });
     await writeAdapter(folder, adapter);
     await more?.(folder);
   });

@@ -6,7 +6,7 @@ import { needs, shared } from '../../test/shared.ts';
 import { type Checkpoint, openCheckpoint, readGgufHeader } from '../checkpoint/index.ts';
 import { openTokenizer } from '../tokenizer/index.ts';
 import { type Conversion, convert } from './convert.ts';
-import { originOf } from './origin.ts';
+import { provenanceOf } from './provenance.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cria-convert-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -17,7 +17,7 @@ let count = 0;
 async function converted(source: string, to: Conversion['to'], type?: Conversion['type']): Promise<Checkpoint> {
   const path = join(folder, `${++count}${to === 'gguf' ? '.gguf' : ''}`);
   const checkpoint = openCheckpoint(source);
-  await convert(checkpoint, path, { to, type, origin: originOf('convert', source, { to }, 0) });
+  await convert(checkpoint, path, { to, type, provenance: provenanceOf('convert', source, { to }, 0) });
   checkpoint.close();
   return openCheckpoint(path);
 }
@@ -98,16 +98,16 @@ test('what stands at the output stays, unless force is given', async () => {
   const path = join(folder, 'there');
   cpSync(join(goldens, 'llama'), path, { recursive: true });
   const checkpoint = openCheckpoint(join(goldens, 'qwen2'));
-  const origin = originOf('convert', 'qwen2', {}, 0);
-  const forced = convert(checkpoint, path, { to: 'safetensors', origin, force: true });
+  const provenance = provenanceOf('convert', 'qwen2', {}, 0);
+  const forced = convert(checkpoint, path, { to: 'safetensors', provenance, force: true });
   await expect(forced).rejects.toThrow('is a folder without cria.json');
   cpSync(join(goldens, 'llama', 'config.json'), join(path, 'cria.json'));
   const start = readdirSync(path);
-  await expect(convert(checkpoint, path, { to: 'safetensors', origin })).rejects.toThrow('already exists');
+  await expect(convert(checkpoint, path, { to: 'safetensors', provenance })).rejects.toThrow('already exists');
   expect(readdirSync(path)).toEqual(start);
-  await convert(checkpoint, path, { to: 'safetensors', origin, force: true });
+  await convert(checkpoint, path, { to: 'safetensors', provenance, force: true });
   expect(openCheckpoint(path).config.model_type).toBe('qwen2');
-  await expect(convert(checkpoint, path, { to: 'gguf', origin, force: true })).rejects.toThrow('is a folder');
+  await expect(convert(checkpoint, path, { to: 'gguf', provenance, force: true })).rejects.toThrow('is a folder');
 });
 
 test('an aborted conversion leaves nothing', async () => {
@@ -115,8 +115,8 @@ test('an aborted conversion leaves nothing', async () => {
   const checkpoint = openCheckpoint(join(goldens, 'llama'));
   const controller = new AbortController();
   const progress = { step: () => controller.abort(new Error('enough')), note() {} };
-  const origin = originOf('convert', 'llama', {}, 0);
-  const options = { to: 'safetensors', origin, progress, signal: controller.signal } as const;
+  const provenance = provenanceOf('convert', 'llama', {}, 0);
+  const options = { to: 'safetensors', provenance, progress, signal: controller.signal } as const;
   await expect(convert(checkpoint, path, options)).rejects.toThrow('enough');
   expect(readdirSync(folder).filter((name) => name.includes('aborted'))).toEqual([]);
 });

@@ -3,7 +3,7 @@ import type { Checkpoint, PlainType, StoredTensor, StoredType } from '../checkpo
 import { ggufType, isFloat, safetensorsType } from './dtypes.ts';
 import { writeModelFolder } from './folder.ts';
 import { writeGgufModel } from './gguf.ts';
-import type { Origin } from './origin.ts';
+import type { Provenance } from './provenance.ts';
 import { isWeight, tokenizerOf } from './source.ts';
 import { bytesAs } from './tensors.ts';
 
@@ -13,7 +13,7 @@ export interface Conversion extends Watch {
   readonly type?: StoredType;
   /** Replace what stands at the output. */
   readonly force?: boolean;
-  readonly origin: Origin;
+  readonly provenance: Provenance;
 }
 
 /**
@@ -22,7 +22,7 @@ export interface Conversion extends Watch {
  * @throws CriaError when the format cannot hold the type or the model, or the output cannot be written.
  */
 export async function convert(checkpoint: Checkpoint, path: string, conversion: Conversion): Promise<number> {
-  const { to, type, force = false, origin, progress = silent, signal } = conversion;
+  const { to, type, force = false, provenance, progress = silent, signal } = conversion;
   refuseExisting(path, force);
   const carriesTokenizer = to === 'gguf' && checkpoint.format === 'gguf';
   const tokenizer = carriesTokenizer ? undefined : tokenizerOf(checkpoint, progress);
@@ -43,7 +43,7 @@ export async function convert(checkpoint: Checkpoint, path: string, conversion: 
       return { name: tensor.name, shape: tensor.shape, type: as, bytes: () => pieces(tensor, as) };
     });
     const { config, generation } = checkpoint;
-    return writeModelFolder(path, { config, generation, tensors, type: float, tokenizer, origin }, force);
+    return writeModelFolder(path, { config, generation, tensors, type: float, tokenizer, provenance }, force);
   }
 
   const head = checkpoint.tensors.has('lm_head.weight') ? 'lm_head.weight' : 'model.embed_tokens.weight';

@@ -4,7 +4,7 @@ import { writeFileAtomically, writeFolderAtomically } from '../base/index.ts';
 import { type TensorToWrite, writeSharded } from '../checkpoint/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { FloatType } from './dtypes.ts';
-import type { Origin } from './origin.ts';
+import type { Provenance } from './provenance.ts';
 
 /** A model as a folder in the Hugging Face layout. */
 export interface ModelFolder {
@@ -15,7 +15,7 @@ export interface ModelFolder {
   readonly type: FloatType;
   /** Undefined for a model without one. */
   readonly tokenizer: Tokenizer | undefined;
-  readonly origin: Origin;
+  readonly provenance: Provenance;
 }
 
 const torchTypes: Readonly<Record<FloatType, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
@@ -31,7 +31,7 @@ export async function writeModelFolder(path: string, model: ModelFolder, force: 
     'config.json': json({ ...config, torch_dtype: torchTypes[model.type] }), // every version of transformers reads it
     ...(Object.keys(model.generation).length > 0 && { 'generation_config.json': json(model.generation) }),
     ...model.tokenizer?.huggingFaceFiles(),
-    'cria.json': json(model.origin),
+    'cria.json': json(model.provenance),
   };
   await writeFolderAtomically(path, force, async (folder) => {
     await writeTexts(folder, files);

@@ -6,5 +6,5 @@ export { writeGgufAdapter } from './gguf.ts';
 export { checkpointHash, hashOfInput, type Inputs, inputHashes } from './inputs.ts';
 export { type Merging, mergeAdapter } from './merge.ts';
 export { writeOnnxFolder } from './onnx.ts';
-export { type Origin, originOf } from './origin.ts';
 export { padded } from './padded.ts';
+export { type Provenance, provenanceOf } from './provenance.ts';

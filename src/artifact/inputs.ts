@@ -3,7 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { contentHash, type Watch } from '../base/index.ts';
 import { type Checkpoint, openCheckpoint } from '../checkpoint/index.ts';
-import type { Origin } from './origin.ts';
+import type { Provenance } from './provenance.ts';
 
 /** What a command reads: models by what they were called, with their paths, and files or folders of them. */
 export interface Inputs {
@@ -32,8 +32,8 @@ export async function inputHashes(
   return hashes;
 }
 
-/** The hash of a file that an origin tells already; else it is taken. @throws CriaError when it cannot be read. */
-export const hashOfInput = async ({ inputs }: Origin, path: string): Promise<string> =>
+/** The hash of a file that an provenance tells already; else it is taken. @throws CriaError when it cannot be read. */
+export const hashOfInput = async ({ inputs }: Provenance, path: string): Promise<string> =>
   inputs[path] ?? contentHash(path);
 
 async function pathHash(path: string, watch: Watch): Promise<string> {

@@ -2,14 +2,14 @@ import { CriaError, refuseExisting, silent, throwIfAborted, type Watch } from '.
 import type { Adapter, Checkpoint, LoraModule, PlainType, StoredTensor } from '../checkpoint/index.ts';
 import { mostFrequentFloat } from './dtypes.ts';
 import { writeModelFolder } from './folder.ts';
-import type { Origin } from './origin.ts';
+import type { Provenance } from './provenance.ts';
 import { isWeight, tokenizerOf } from './source.ts';
 import { bytesAs } from './tensors.ts';
 
 export interface Merging extends Watch {
   /** Replace what stands at the output. */
   readonly force?: boolean;
-  readonly origin: Origin;
+  readonly provenance: Provenance;
 }
 
 const [embedding, head] = ['model.embed_tokens.weight', 'lm_head.weight'];
@@ -25,7 +25,7 @@ export async function mergeAdapter(
   checkpoint: Checkpoint,
   adapter: Adapter,
   path: string,
-  { force = false, origin, progress = silent, signal }: Merging,
+  { force = false, provenance, progress = silent, signal }: Merging,
 ): Promise<number> {
   if (adapter.kind !== 'lora') {
     throw new CriaError(`a ${adapter.kind} cannot be merged: it acts on texts, not on weights`, {
@@ -62,7 +62,11 @@ export async function mergeAdapter(
   });
   const own = adaptsHead ? { ...config, tie_word_embeddings: false } : config;
   const tokenizer = tokenizerOf(checkpoint, progress);
-  return writeModelFolder(path, { config: own, generation, tensors: written, type: float, tokenizer, origin }, force);
+  return writeModelFolder(
+    path,
+    { config: own, generation, tensors: written, type: float, tokenizer, provenance },
+    force,
+  );
 }
 
 /** @throws CriaError when a weight that is updated is not there or has another shape. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Progress, throwIfAborted, writeFileAtomically, writeFolderAtomically } from '../base/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { bytesIn, json, writeTexts } from './folder.ts';
-import type { Origin } from './origin.ts';
+import type { Provenance } from './provenance.ts';
 
 /** A model as an ONNX graph, its weights in the order in which they lie in the data file. */
 export interface OnnxFolder {
@@ -10,7 +10,7 @@ export interface OnnxFolder {
   readonly weights: readonly { readonly offset: number; read(): { readonly data: ArrayBufferView } }[];
   readonly config: Readonly<Record<string, unknown>>;
   readonly tokenizer: Tokenizer;
-  readonly origin: Origin;
+  readonly provenance: Provenance;
 }
 
 interface Writing {
@@ -27,7 +27,7 @@ export async function writeOnnxFolder(path: string, model: OnnxFolder, writing: 
   const texts: Record<string, string> = {
     'config.json': json(model.config),
     ...model.tokenizer.huggingFaceFiles(),
-    'cria.json': json(model.origin),
+    'cria.json': json(model.provenance),
   };
   await writeFolderAtomically(path, writing.force, async (folder) => {
     await writeTexts(folder, texts);

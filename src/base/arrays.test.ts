@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { commonLength, joined } from './arrays.ts';
+import { commonLength, concatArrays } from './arrays.ts';
 
 test('arrays are joined in their order, and none give an empty one', () => {
-  expect([...joined([Float32Array.of(1, 2), new Float32Array(), Float32Array.of(3)])]).toEqual([1, 2, 3]);
-  expect(joined([])).toHaveLength(0);
+  expect([...concatArrays([Float32Array.of(1, 2), new Float32Array(), Float32Array.of(3)])]).toEqual([1, 2, 3]);
+  expect(concatArrays([])).toHaveLength(0);
 });
 
 test.each([

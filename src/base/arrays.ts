@@ -1,5 +1,5 @@
 /** Arrays one after the other. */
-export function joined(arrays: readonly Float32Array[]): Float32Array {
+export function concatArrays(arrays: readonly Float32Array[]): Float32Array {
   const all = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const array of arrays) {

@@ -1,4 +1,4 @@
-export { commonLength, groupBy, joined } from './arrays.ts';
+export { commonLength, concatArrays, groupBy } from './arrays.ts';
 export { CriaError, messageOf, readError, throwIfAborted } from './errors.ts';
 export {
   type Append,
@@ -10,17 +10,18 @@ export {
   writeFileAtomically,
   writeFolderAtomically,
 } from './files.ts';
+export { byteSize, duration } from './format.ts';
 export { allFinite, figure, gibibytes } from './numbers.ts';
 export { type Progress, silent, type Watch } from './progress.ts';
 export { fnv1a, normalFrom, permutation, type Random, randomFrom } from './random.ts';
 export {
-  type Beginning,
   besideOutput,
-  type Keeping,
   leaveEmpty,
+  type RunStart,
+  type RunStateFiles,
   refuseForeign,
   refuseOtherSettings,
-  refuseUnfinished,
-  removeKept,
+  refuseRunState,
+  removeRunState,
   type Settings,
-} from './unfinished.ts';
+} from './run-state.ts';

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { messageOf, removeTemporaries } from '../base/index.ts';
+import { verbs } from '../verbs/index.ts';
 import { interruptSignal } from './interrupt.ts';
 import { run } from './run.ts';
-import { verbs } from './verbs.ts';
 
 const tell = (sentence: string) => process.stderr.write(`cria: ${sentence}\n`);
 

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { type Command, Option as CommanderOption, Command as Program } from 'commander';
 import { CriaError } from '../base/index.ts';
-import type { Argument, Option, Options, OptionValues } from './options.ts';
-import { commonOptions } from './shared-options.ts';
-import type { Verb, VerbEntry } from './verb.ts';
+import type { Argument, Option, Options, OptionValues, Verb, VerbEntry } from '../options/index.ts';
+import { commonOptions } from '../options/index.ts';
 
 /** A verb with the values that a command line gave it. */
 export interface Call {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { byteSize, duration } from './format.ts';
+import { byteSize, duration } from '../base/index.ts';
 import { showProgress } from './progress.ts';
 
 function shown(isTTY: boolean, quiet = false, columns = 80) {

@@ -1,5 +1,4 @@
-import { type Progress, silent } from '../base/index.ts';
-import { byteSize, duration, figure } from './format.ts';
+import { byteSize, duration, figure, type Progress, silent } from '../base/index.ts';
 
 /** Where text for a person goes: a terminal, a pipe or a file. */
 export interface Output {

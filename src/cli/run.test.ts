@@ -4,6 +4,7 @@ import { CriaError } from '../base/index.ts';
 import {
   argument,
   choice,
+  defineVerb,
   flag,
   integer,
   integers,
@@ -12,8 +13,8 @@ import {
   optionalArgument,
   repeated,
   text,
-} from './options.ts';
-import { defineVerb, type VerbEntry } from './verb.ts';
+  type VerbEntry,
+} from '../options/index.ts';
 
 const echo = defineVerb({
   arguments: { model: argument('a model'), prompt: optionalArgument('a prompt') },

@@ -1,8 +1,8 @@
 import { CommanderError } from 'commander';
 import { CriaError, messageOf } from '../base/index.ts';
+import type { VerbEntry } from '../options/index.ts';
 import { type Call, parse } from './program.ts';
 import { type Output, showProgress } from './progress.ts';
-import type { VerbEntry } from './verb.ts';
 
 /** What the command line is connected to. */
 export interface Surroundings {

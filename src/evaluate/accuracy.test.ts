@@ -11,9 +11,9 @@ const letters = [...' abcdefgh'];
 function pairModel(table: Readonly<Record<string, Readonly<Record<string, number>>>>): Reader {
   const size = letters.length;
   const rowAfter = (letter: string) => letters.map((next) => table[letter]?.[next] ?? 0);
-  const rowsOf = (normed: Float32Array) =>
-    Array.from({ length: normed.length / size }, (_, i) => {
-      const id = normed.subarray(i * size, (i + 1) * size).indexOf(1); // hidden states say which letter was read
+  const rowsOf = (lastHidden: Float32Array) =>
+    Array.from({ length: lastHidden.length / size }, (_, i) => {
+      const id = lastHidden.subarray(i * size, (i + 1) * size).indexOf(1); // hidden states say which letter was read
       return rowAfter(letters[id] as string);
     });
   const forward: Forward = {
@@ -22,17 +22,17 @@ function pairModel(table: Readonly<Record<string, Readonly<Record<string, number
       const seq = Math.max(...texts.map((ids) => ids.length));
       const data = new Float32Array(texts.length * seq * size);
       for (const [i, ids] of texts.entries()) for (const [j, id] of ids.entries()) data[(i * seq + j) * size + id] = 1;
-      const normed: Value<'f32'> = { dtype: 'f32', shape: [texts.length, seq, size], data };
-      return { normed, read: {} };
+      const lastHidden: Value<'f32'> = { dtype: 'f32', shape: [texts.length, seq, size], data };
+      return { lastHidden: lastHidden, read: {} };
     },
-    async likelihoods(normed, targets) {
-      const rows = rowsOf(normed);
+    async likelihoods(lastHidden, targets) {
+      const rows = rowsOf(lastHidden);
       return Float32Array.from(targets, (id, i) => {
         const row = rows[i] as number[];
         return (row[id] as number) - Math.log(row.reduce((sum, logit) => sum + Math.exp(logit), 0));
       });
     },
-    logits: async (normed) => Float32Array.from(rowsOf(normed).flat()),
+    logits: async (lastHidden) => Float32Array.from(rowsOf(lastHidden).flat()),
     async dispose() {},
   };
   const tokenizer = {

@@ -1,4 +1,4 @@
-import { CriaError, joined, silent, throwIfAborted, type Watch } from '../base/index.ts';
+import { CriaError, concatArrays, silent, throwIfAborted, type Watch } from '../base/index.ts';
 import { argmax } from '../generate/index.ts';
 import type { Forward } from '../model/index.ts';
 import { wilson } from '../statistics/index.ts';
@@ -68,7 +68,7 @@ export async function tokenAccuracy(reader: Reader, questions: readonly Asked[],
   const right: boolean[] = [];
   await forBatches(forward, texts, watch, async (batch) => {
     const ids: number[] = [];
-    const rows = joined(batch.map(({ normed }) => normed));
+    const rows = concatArrays(batch.map(({ lastHidden }) => lastHidden));
     await forLogits(forward, rows, (batch[0] as Read).last.length, (_, logits) => ids.push(argmax(logits)));
     for (const { index, text } of batch) {
       const expected = text.ids.slice(text.from);

@@ -1,4 +1,4 @@
-import { joined, silent, throwIfAborted, type Watch } from '../base/index.ts';
+import { concatArrays, silent, throwIfAborted, type Watch } from '../base/index.ts';
 import type { Forward } from '../model/index.ts';
 import { batchesOf } from './batches.ts';
 
@@ -24,9 +24,9 @@ export async function logLikelihoods(
 
 /** Log-probabilities of the predicted tokens of each text of a batch. */
 export async function batchLikelihoods(forward: Forward, batch: readonly Read[]): Promise<Float32Array[]> {
-  const normed = joined(batch.map((read) => read.normed));
+  const lastHidden = concatArrays(batch.map((read) => read.lastHidden));
   const targets = batch.flatMap(({ text }) => text.ids.slice(text.from));
-  const all = await forward.likelihoods(normed, targets);
+  const all = await forward.likelihoods(lastHidden, targets);
   let end = 0;
   return batch.map(({ text }) => {
     const begin = end;
@@ -40,7 +40,7 @@ export interface Read {
   readonly index: number;
   readonly text: Predicted;
   /** Those that predict the tokens `from` on: [ids.length - from, width]. */
-  readonly normed: Float32Array;
+  readonly lastHidden: Float32Array;
   /** The one of the last position, [width]. */
   readonly last: Float32Array;
 }
@@ -58,17 +58,17 @@ export async function forBatches(
   for (const batch of batchesOf(texts.map(({ ids }) => ids.length))) {
     throwIfAborted(signal);
     const members = batch.map((index) => ({ index, text: texts[index] as Predicted }));
-    const { normed } = await forward.run(
+    const { lastHidden } = await forward.run(
       members.map(({ text }) => text.ids),
       signal,
     );
-    const [, seq, width] = normed.shape as readonly [number, number, number];
+    const [, seq, width] = lastHidden.shape as readonly [number, number, number];
     await visit(
       members.map(({ index, text }, row) => {
         const rows = (from: number, to: number) =>
-          normed.data.subarray((row * seq + from) * width, (row * seq + to) * width);
+          lastHidden.data.subarray((row * seq + from) * width, (row * seq + to) * width);
         const { length } = text.ids;
-        return { index, text, normed: rows(text.from - 1, length - 1), last: rows(length - 1, length) };
+        return { index, text, lastHidden: rows(text.from - 1, length - 1), last: rows(length - 1, length) };
       }),
     );
     done += members.reduce((sum, { text }) => sum + text.ids.length, 0);
@@ -81,14 +81,14 @@ const rowsAtOnce = 64; // logits of 64 rows of a vocabulary of 262,144 take 67 M
 /** Calls `visit` with the logits [vocabulary] of each row of hidden states [rows, width]; a few rows' are held at once. */
 export async function forLogits(
   forward: Forward,
-  normed: Float32Array,
+  lastHidden: Float32Array,
   width: number,
   visit: (row: number, logits: Float32Array) => void,
 ): Promise<void> {
-  const rows = normed.length / width;
+  const rows = lastHidden.length / width;
   for (let from = 0; from < rows; from += rowsAtOnce) {
     const count = Math.min(rowsAtOnce, rows - from);
-    const logits = await forward.logits(normed.subarray(from * width, (from + count) * width));
+    const logits = await forward.logits(lastHidden.subarray(from * width, (from + count) * width));
     const vocabulary = logits.length / count;
     for (let i = 0; i < count; i++) visit(from + i, logits.subarray(i * vocabulary, (i + 1) * vocabulary));
   }

@@ -1,4 +1,4 @@
-import { joined, type Watch } from '../base/index.ts';
+import { concatArrays, type Watch } from '../base/index.ts';
 import type { Forward } from '../model/index.ts';
 import { batchLikelihoods, forBatches, forLogits, type Read } from './likelihoods.ts';
 
@@ -32,7 +32,7 @@ export async function score(
   const predicted = texts.map((ids) => ({ ids, from: 1 }));
   await forBatches(forward, predicted, watch, async (batch) => {
     const logprobs = await batchLikelihoods(forward, batch);
-    const last = joined(batch.map((read) => read.last));
+    const last = concatArrays(batch.map((read) => read.last));
     await forLogits(forward, last, last.length / batch.length, (row, logits) => {
       const { index, text } = batch[row] as Read;
       results[index] = { ids: text.ids, logprobs: logprobs[row] as Float32Array, top: likeliest(logits, top) };

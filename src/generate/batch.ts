@@ -1,9 +1,9 @@
 import { CriaError, randomFrom } from '../base/index.ts';
-import type { Cache, Cached, LoadedModel } from '../model/index.ts';
+import type { Cache, IncrementalDecoder, LoadedModel } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { type FinishReason, type GenerateOptions, mostTokens } from './generate.ts';
-import { pick, samplingFrom } from './sampling.ts';
-import { textOfIds } from './stops.ts';
+import { sample, samplingFrom } from './sampling.ts';
+import { textOfIds } from './stop-matcher.ts';
 
 export interface BatchResult {
   readonly ids: readonly number[];
@@ -20,7 +20,7 @@ export interface BatchResult {
 export async function generateBatch(
   model: LoadedModel,
   tokenizer: Tokenizer,
-  cached: Cached,
+  cached: IncrementalDecoder,
   prompts: readonly (readonly number[])[],
   options: GenerateOptions = {},
 ): Promise<BatchResult[]> {
@@ -47,7 +47,7 @@ export async function generateBatch(
         row.reason = 'cancelled';
         continue;
       }
-      const id = pick(logits.subarray(i * size, (i + 1) * size), row.history, sampling, row.random);
+      const id = sample(logits.subarray(i * size, (i + 1) * size), row.history, sampling, row.random);
       row.ids.push(id);
       row.history.push(id);
       const seen = ends.has(id) ? undefined : row.written.push(id);
@@ -66,7 +66,7 @@ export async function generateBatch(
 
 /** The logits after further tokens; nothing when it was cancelled. */
 async function extend(
-  cached: Cached,
+  cached: IncrementalDecoder,
   cache: Cache,
   texts: readonly (readonly number[])[],
   signal: AbortSignal | undefined,

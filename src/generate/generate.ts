@@ -1,8 +1,8 @@
 import { CriaError, commonLength, randomFrom } from '../base/index.ts';
-import { type Cache, type Cached, type LoadedModel, lengthMatters } from '../model/index.ts';
+import { type Cache, type IncrementalDecoder, type LoadedModel, lengthMatters } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
-import { pick, type Sampling, samplingFrom } from './sampling.ts';
-import { textOfIds } from './stops.ts';
+import { type Sampling, sample, samplingFrom } from './sampling.ts';
+import { textOfIds } from './stop-matcher.ts';
 
 /** Looks at what has been generated so far, after every token; `stop` ends the text there. */
 export type Observer = (partial: Partial) => undefined | 'stop' | Promise<undefined | 'stop'>;
@@ -42,14 +42,14 @@ export interface Generated {
 export interface Session {
   readonly model: LoadedModel;
   readonly tokenizer: Tokenizer;
-  readonly cached: Cached;
+  readonly cached: IncrementalDecoder;
   readonly cache: Cache;
   /** The tokens that the cache holds. */
   readonly read: number[];
 }
 
 /** A session that has read nothing. */
-export function newSession(model: LoadedModel, tokenizer: Tokenizer, cached: Cached): Session {
+export function newSession(model: LoadedModel, tokenizer: Tokenizer, cached: IncrementalDecoder): Session {
   return { model, tokenizer, cached, cache: cached.cache(), read: [] };
 }
 
@@ -83,7 +83,7 @@ export async function* generate(
       reason = 'cancelled';
       break;
     }
-    const id = pick(logits, session.read, sampling, random);
+    const id = sample(logits, session.read, sampling, random);
     ids.push(id);
     if (ends.has(id)) {
       reason = 'end';

@@ -9,4 +9,4 @@ export {
   type Partial,
   type Session,
 } from './generate.ts';
-export { argmax, greedy, pick, type Sampling } from './sampling.ts';
+export { argmax, greedy, type Sampling, sample } from './sampling.ts';

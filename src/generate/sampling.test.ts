@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { normalFrom, randomFrom } from '../base/index.ts';
-import { greedy, pick, type Sampling, samplingFrom } from './sampling.ts';
+import { greedy, type Sampling, sample, samplingFrom } from './sampling.ts';
 
 const draws = 20_000;
 
@@ -11,7 +11,7 @@ function counts(logits: readonly number[], given: Partial<Sampling>, history: re
   const sampling = samplingFrom({ temperature: 1, ...given });
   const drawn = Array<number>(logits.length).fill(0);
   for (let i = 0; i < draws; i++) {
-    const id = pick(Float32Array.from(logits), history, sampling, random);
+    const id = sample(Float32Array.from(logits), history, sampling, random);
     drawn[id] = (drawn[id] as number) + 1;
   }
   return drawn;
@@ -42,12 +42,12 @@ describe('greedy', () => {
     const { values } = normals(1000, 1);
     const largest = values.reduce((best, x, i) => (x > (values[best] as number) ? i : best), 0);
     for (const given of [{}, { topK: 3 }, { topP: 0.1 }, { minP: 1 }]) {
-      expect(pick(values.slice(), [], samplingFrom(given), randomFrom(0))).toBe(largest);
+      expect(sample(values.slice(), [], samplingFrom(given), randomFrom(0))).toBe(largest);
     }
   });
 
   test('takes the first of equal ones', () => {
-    expect(pick(Float32Array.of(1, 3, 3, 2), [], greedy, randomFrom(0))).toBe(1);
+    expect(sample(Float32Array.of(1, 3, 3, 2), [], greedy, randomFrom(0))).toBe(1);
   });
 
   test('is what a temperature near zero draws', () => {
@@ -75,7 +75,7 @@ describe('draws', () => {
     const { values } = normals(500, 2);
     const take = (seed: number) => {
       const random = randomFrom(seed);
-      return Array.from({ length: 50 }, () => pick(values.slice(), [], samplingFrom({ temperature: 1 }), random));
+      return Array.from({ length: 50 }, () => sample(values.slice(), [], samplingFrom({ temperature: 1 }), random));
     };
     expect(take(1)).toEqual(take(1));
     expect(take(1)).not.toEqual(take(2));
@@ -106,7 +106,7 @@ describe('filters, by hand', () => {
 
   test('the penalty divides positive logits of what stands in the text and multiplies negative ones, once', () => {
     expectDraws(counts([2, -1, 0.5], { repeatPenalty: 2 }, [0, 1, 1, 0, 99]), softmax([1, -2, 0.5]));
-    expect(pick(Float32Array.of(2, 1.5), [0], samplingFrom({ repeatPenalty: 2 }), randomFrom(0))).toBe(1);
+    expect(sample(Float32Array.of(2, 1.5), [0], samplingFrom({ repeatPenalty: 2 }), randomFrom(0))).toBe(1);
   });
 
   test('top-p counts within what top-k left, at the temperature', () => {
@@ -145,7 +145,8 @@ test('what can be drawn is what sorting the whole vocabulary leaves', () => {
     fc.property(logits, sampling, (values, options) => {
       const drawable = new Set<number>();
       // a stream of evenly spaced numbers meets every token of at least 1/4000 of the mass
-      for (let i = 0; i < 4000; i++) drawable.add(pick(Float32Array.from(values), [], options, () => (i + 0.5) / 4000));
+      for (let i = 0; i < 4000; i++)
+        drawable.add(sample(Float32Array.from(values), [], options, () => (i + 0.5) / 4000));
       const expected = reference(values, options);
       const shares = softmax(values, options.temperature);
       const sure = [...expected].filter((id) => (shares[id] as number) > 1 / 2000);
@@ -160,7 +161,7 @@ describe('what cannot be', () => {
   const { NaN: nan, POSITIVE_INFINITY: inf, NEGATIVE_INFINITY: never } = Number;
   test.each([[[0, nan, 1]], [[nan, 0]], [[1, inf]], [[never, never]]])('the logits %j are an error', (logits) => {
     for (const given of [{}, { temperature: 1 }, { temperature: 1, topK: 1, topP: 0.5 }]) {
-      const picked = () => pick(Float32Array.from(logits), [], samplingFrom(given), randomFrom(0));
+      const picked = () => sample(Float32Array.from(logits), [], samplingFrom(given), randomFrom(0));
       expect(picked).toThrow('the logits of the next token are not finite numbers');
     }
   });
@@ -201,7 +202,7 @@ test.each([0, 1e-3, 1, 5])('a token of 150,000 is picked at once where logits sp
     const times = Array.from({ length: 15 }, () => {
       const logits = values.slice();
       const begun = performance.now();
-      pick(logits, [], sampling, random);
+      sample(logits, [], sampling, random);
       return performance.now() - begun;
     }).sort((a, b) => a - b);
     expect(times[1]).toBeLessThan(sorting / 2);

@@ -39,15 +39,15 @@ export function samplingFrom(given: Partial<Sampling>): Sampling {
  * The next token after `history`, from its logits (which are changed when a penalty is set). -Infinity forbids a token.
  * @throws CriaError when no token is the likeliest: a logit is NaN or Infinity, or all are -Infinity.
  */
-export function pick(logits: Float32Array, history: Iterable<number>, sampling: Sampling, random: Random): number {
+export function sample(logits: Float32Array, history: Iterable<number>, sampling: Sampling, random: Random): number {
   const { repeatPenalty, temperature, topK, topP, minP } = sampling;
   if (repeatPenalty !== 1) penalize(logits, history, repeatPenalty);
   const likeliest = argmax(logits);
   if (temperature === 0) return likeliest;
-  let chances = chancesAt(temperature, logits, logits[likeliest] as number);
-  if (topK > 0) chances = leading(chances, topK, () => 1);
-  if (topP < 1) chances = leading(chances, topP * total(chances), (weight) => weight);
-  return draw(chances, minP, random);
+  let probabilities = probabilitiesAt(temperature, logits, logits[likeliest] as number);
+  if (topK > 0) probabilities = topFilter(probabilities, topK, () => 1);
+  if (topP < 1) probabilities = topFilter(probabilities, topP * total(probabilities), (weight) => weight);
+  return draw(probabilities, minP, random);
 }
 
 function penalize(logits: Float32Array, history: Iterable<number>, penalty: number): void {
@@ -77,7 +77,7 @@ export function argmax(logits: Float32Array): number {
 }
 
 /** Tokens that may be drawn. */
-interface Chances {
+interface Probabilities {
   readonly ids: Uint32Array;
   /** By id: probability up to a factor; the likeliest token has 1. */
   readonly weights: Float64Array;
@@ -86,7 +86,7 @@ interface Chances {
 // e^-36 of the likeliest: a whole vocabulary of such tokens weighs less than the last bit of the number drawn
 const negligible = -36;
 
-function chancesAt(temperature: number, logits: Float32Array, most: number): Chances {
+function probabilitiesAt(temperature: number, logits: Float32Array, most: number): Probabilities {
   const ids = new Uint32Array(logits.length);
   const weights = new Float64Array(logits.length);
   let count = 0;
@@ -103,7 +103,7 @@ function chancesAt(temperature: number, logits: Float32Array, most: number): Cha
  * The fewest of the likeliest tokens whose sizes add up to `goal`, or all; of equally likely ones the first. Selects
  * around pivots as quickselect does, in linear time: a vocabulary is too large to be sorted for every token.
  */
-function leading({ ids, weights }: Chances, goal: number, sizeOf: (weight: number) => number): Chances {
+function topFilter({ ids, weights }: Probabilities, goal: number, sizeOf: (weight: number) => number): Probabilities {
   const weightAt = (place: number) => weights[ids[place] as number] as number;
   const swap = (a: number, b: number) => {
     [ids[a], ids[b]] = [ids[b] as number, ids[a] as number];
@@ -127,14 +127,14 @@ function leading({ ids, weights }: Chances, goal: number, sizeOf: (weight: numbe
   return { ids: ids.subarray(0, from), weights };
 }
 
-function total({ ids, weights }: Chances): number {
+function total({ ids, weights }: Probabilities): number {
   let sum = 0;
   for (const id of ids) sum += weights[id] as number;
   return sum;
 }
 
 /** A token by its weight, out of those of at least the weight `least`. */
-function draw({ ids, weights }: Chances, least: number, random: Random): number {
+function draw({ ids, weights }: Probabilities, least: number, random: Random): number {
   const kept = least > 0 ? ids.filter((id) => (weights[id] as number) >= least) : ids;
   let left = random() * total({ ids: kept, weights });
   for (const id of kept) {

@@ -1,19 +1,6 @@
-export { type AdaptedMap, checkAdapter, modulesOf } from './adapter-check.ts';
-export { type Adaptation, adaptationOf, adaptedWeights, blockKinds, promptIds } from './adapters.ts';
-export { type BoundWeights, bindWeights, weightFeeds } from './bind.ts';
-export { type BlockReader, type BlockReading, openBlockReader } from './block-reader.ts';
-export type { BlockActivations } from './block-runner.ts';
-export { openBlocks, type WeightReader, weightReader } from './block-weights.ts';
-export { branchPositions, type TextMemory } from './branches.ts';
-export { type Cache, emptyCache } from './cache.ts';
-export { type Cached, openCached } from './cached.ts';
-export { type Architecture, architectures, type Config, configFrom } from './config.ts';
-export { blocks, type Decoder, decoder } from './decoder.ts';
-export { type Activations, type Forward, type ForwardOptions, openForward } from './forward.ts';
-export { openHead } from './head.ts';
-export { headLayout, type Positions } from './layer.ts';
-export { embedRows } from './layerwise.ts';
-export { type LowRank, loraNames, loraWeights } from './lora.ts';
+export { type Architecture, architectures, type Config, configFrom } from './architecture/config.ts';
+export { blocks, type Decoder, decoder } from './architecture/decoder.ts';
+export { headLayout, type Positions } from './architecture/layer.ts';
 export {
   anyLayer,
   embeddingName,
@@ -25,15 +12,42 @@ export {
   linearNames,
   linearShapes,
   weightShapes,
-} from './names.ts';
-export { type OnnxModel, onnxModel } from './onnx.ts';
-export { fits, type LoadedModel, loadModel, type ModelOptions, type Plan } from './open.ts';
-export { type Precision, precisions } from './packing.ts';
-export { cachedPositions, freshPositions, maskInputs, pastNames, positionInputs, prefixNames } from './positions.ts';
-export { promptName, promptWeights } from './prompt.ts';
-export { activationBytes, cacheBytes, usualTokens } from './room.ts';
-export { type Frequencies, frequencies, lengthMatters, type Rope, rotaryTables } from './rope.ts';
-export { rotaryFeeds, rotations } from './rope-feeds.ts';
-export { activationPaths, type Edit, noTaps, type Taps, tapsOf } from './taps.ts';
-export { type Texts, textFeeds } from './texts.ts';
-export { floatWeights, packedWeights, type Weights } from './weights.ts';
+} from './architecture/names.ts';
+export {
+  cachedPositions,
+  freshPositions,
+  maskInputs,
+  pastNames,
+  positionInputs,
+  prefixNames,
+  rotation,
+} from './architecture/positions.ts';
+export { type Frequencies, frequencies, lengthMatters, type Rope, rotaryTables } from './architecture/rope.ts';
+export { activationPaths, type Edit, noTaps, type Taps, tapsOf } from './architecture/taps.ts';
+export type { Activations, ForwardOptions } from './run/backbone.ts';
+export { type BlockReader, type BlockReading, openBlockReader } from './run/block-reader.ts';
+export type { BlockActivations } from './run/block-runner.ts';
+export { embedRows } from './run/by-layer.ts';
+export { type Cache, emptyCache } from './run/cache.ts';
+export { type Forward, openForward } from './run/forward.ts';
+export { openHead } from './run/head.ts';
+export { type IncrementalDecoder, openIncrementalDecoder } from './run/incremental.ts';
+export { activationBytes, cacheBytes, usualTokens } from './run/memory-estimate.ts';
+export { type OnnxModel, onnxModel } from './run/onnx.ts';
+export { fits, type LoadedModel, loadModel, type ModelOptions, type Plan } from './run/open.ts';
+export { rotaryFeeds, rotations } from './run/rope-feeds.ts';
+export { type Texts, textFeeds } from './run/texts.ts';
+export { type AdaptedMap, checkAdapter, modulesOf } from './weights/adapter-check.ts';
+export {
+  type Adaptation,
+  adaptationOf,
+  adaptedWeights,
+  graphTemplates,
+  promptIds,
+} from './weights/adapters.ts';
+export { type BoundWeights, bindWeights, weightFeeds } from './weights/bind.ts';
+export { openBlocks, type WeightReader, weightReader } from './weights/block-weights.ts';
+export { type LowRank, loraNames, loraWeights } from './weights/lora.ts';
+export { type Precision, precisions } from './weights/packing.ts';
+export { promptName, promptWeights } from './weights/prompt.ts';
+export { floatWeights, packedWeights, type Weights } from './weights/weights.ts';

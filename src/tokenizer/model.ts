@@ -1,7 +1,7 @@
 import { CriaError } from '../base/index.ts';
 import { byteToken } from './alphabet.ts';
+import { merge, type Pairs } from './bpe.ts';
 import { type Definition, idLimit, sidesOf } from './definition.ts';
-import { merge, type Pairs } from './merge.ts';
 
 /** Appends the ids of a piece of text to `out`. */
 type Model = (piece: string, out: number[]) => void;

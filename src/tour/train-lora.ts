@@ -1,23 +1,27 @@
-import { originOf } from '../artifact/index.ts';
+import { provenanceOf } from '../artifact/index.ts';
 import { writeFileAtomically } from '../base/index.ts';
 import { type TrainOptions, type TrainResult, trainModel } from '../train/index.ts';
 import type { Visit } from './stop.ts';
 
 /** What a stop decides about its training. */
-export type Lesson = Pick<TrainOptions, 'data' | 'batch'> &
+export type MicroBatch = Pick<TrainOptions, 'data' | 'batch'> &
   Partial<Pick<TrainOptions, 'rank' | 'alpha' | 'init' | 'log'>> & { readonly steps: number };
 
 /** Trains LoRA on short texts, on all linear layers, and writes it at `out`. */
-export function trainLora({ model, path, seed, signal }: Visit, out: string, lesson: Lesson): Promise<TrainResult> {
-  const { steps } = lesson;
+export function trainLora(
+  { model, path, seed, signal }: Visit,
+  out: string,
+  microBatch: MicroBatch,
+): Promise<TrainResult> {
+  const { steps } = microBatch;
   const options = {
-    ...lesson,
+    ...microBatch,
     sequence: 64,
     rate: 3e-3,
     seed,
     saveEvery: 0,
   };
-  return trainModel(model.loaded, model.tokenizer, out, options, originOf('tour', path, { steps }, seed), signal);
+  return trainModel(model.loaded, model.tokenizer, out, options, provenanceOf('tour', path, { steps }, seed), signal);
 }
 
 /** Writes rows as JSON lines. */

@@ -1,4 +1,4 @@
-import type { ParameterStore } from './parameters.ts';
+import type { ParameterBuffer } from './parameters.ts';
 
 /** Decay rates of the moments and the term that keeps the quotient finite: PyTorch's defaults. */
 const [beta1, beta2, epsilon] = [0.9, 0.999, 1e-8];
@@ -13,21 +13,21 @@ export interface Update {
 }
 
 export interface Optimizer {
-  /** Adds the store's gradients to the sum of those of earlier pieces of the batch, which `norm` and `update` then take. */
+  /** Adds the buffer's gradients to the sum of those of earlier pieces of the batch, which `norm` and `update` then take. */
   accumulate(): void;
   /** The norm of the gradients, or of their sum. */
   norm(): number;
-  /** Changes the store's values by one step. */
+  /** Changes the buffer's values by one step. */
   update(step: Update): void;
 }
 
 /**
- * AdamW on a store, in place, as PyTorch computes it (Loshchilov and Hutter 2019, algorithm 2):
+ * AdamW on a buffer, in place, as PyTorch computes it (Loshchilov and Hutter 2019, algorithm 2):
  * p -= rate * decay * p; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
  * p -= rate / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + epsilon).
  * In float32, by loops in WebAssembly; a graph of elementwise ops would take longer than a plain loop.
  */
-export function adamw({ decaying, vectors }: ParameterStore): Optimizer {
+export function adamw({ decaying, vectors }: ParameterBuffer): Optimizer {
   const { gradients, total } = vectors.arrays;
   const everything = { from: 0, to: gradients.length };
   let summed = false; // the gradients of a batch that is read in pieces, into `total`

@@ -4,8 +4,8 @@ import { CriaError } from '../base/index.ts';
 import { batchOrder, packed } from './batches.ts';
 import type { Example } from './examples.ts';
 
-const text = (...ids: number[]): Example => ({ ids, learned: undefined });
-const answer = (ids: number[], from: number): Example => ({ ids, learned: ids.map((_, i) => i >= from) });
+const text = (...ids: number[]): Example => ({ ids, lossMask: undefined });
+const answer = (ids: number[], from: number): Example => ({ ids, lossMask: ids.map((_, i) => i >= from) });
 const idsIn = (examples: readonly Example[]) => examples.map(({ ids }) => ids);
 
 describe('concat', () => {
@@ -17,7 +17,7 @@ describe('concat', () => {
       [1, 2, 3],
       [4, 5, 6],
     ]);
-    expect(sequences.every(({ learned }) => learned === undefined)).toBe(true);
+    expect(sequences.every(({ lossMask }) => lossMask === undefined)).toBe(true);
     expect(cut).toBe(0);
   });
 
@@ -35,7 +35,7 @@ describe('concat', () => {
 
   test('learns what is learned of each, and leaves out sequences of which nothing is', () => {
     const { sequences } = packed([answer([1, 2, 3, 4], 3), text(5, 6), answer([7, 8, 9], 3)], 'concat', 3);
-    expect(sequences).toEqual([{ ids: [4, 5, 6], learned: [true, true, true] }]);
+    expect(sequences).toEqual([{ ids: [4, 5, 6], lossMask: [true, true, true] }]);
   });
 
   test('skipping everything leaves nothing to learn', () => {

@@ -41,31 +41,31 @@ export function packed(
 }
 
 /** The first token has nothing before it that it could be predicted from. */
-const isLearnable = ({ ids, learned }: Example): boolean =>
-  learned === undefined ? ids.length > 1 : learned.some((each, i) => each && i > 0);
+const isLearnable = ({ ids, lossMask }: Example): boolean =>
+  lossMask === undefined ? ids.length > 1 : lossMask.some((each, i) => each && i > 0);
 
 function apart(examples: readonly Example[], length: number): Example[] {
-  return examples.map(({ ids, learned }) =>
-    ids.length <= length ? { ids, learned } : { ids: ids.slice(0, length), learned: learned?.slice(0, length) },
+  return examples.map(({ ids, lossMask }) =>
+    ids.length <= length ? { ids, lossMask } : { ids: ids.slice(0, length), lossMask: lossMask?.slice(0, length) },
   );
 }
 
 function concatenated(examples: readonly Example[], length: number, skip: number): Example[] {
   const total = examples.reduce((sum, { ids }) => sum + ids.length, 0);
   const ids = new Int32Array(total);
-  const learned = new Uint8Array(total).fill(1);
+  const lossMask = new Uint8Array(total).fill(1);
   let at = 0;
   for (const example of examples) {
     ids.set(example.ids, at);
-    if (example.learned) learned.set(example.learned.map(Number), at);
+    if (example.lossMask) lossMask.set(example.lossMask.map(Number), at);
     at += example.ids.length;
   }
-  const all = learned.every((each) => each === 1);
+  const all = lossMask.every((each) => each === 1);
   const piece = (from: number): Example => {
     const to = Math.min(total, from + length);
     return {
       ids: [...ids.subarray(from, to)],
-      learned: all ? undefined : Array.from(learned.subarray(from, to), (each) => each === 1),
+      lossMask: all ? undefined : Array.from(lossMask.subarray(from, to), (each) => each === 1),
     };
   };
   if (total - skip <= length) return total > skip ? [piece(skip)] : [];

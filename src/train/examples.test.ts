@@ -28,12 +28,12 @@ function file(rows: readonly unknown[] | string, name = 'data.jsonl'): string {
 }
 
 /** What is read of an example, and what is learned of it, as texts. */
-function shown({ ids, learned }: Example): { read: string; learned: string } {
-  const some = ids.filter((_, i) => learned?.[i] ?? true);
+function shown({ ids, lossMask }: Example): { read: string; learned: string } {
+  const some = ids.filter((_, i) => lossMask?.[i] ?? true);
   return { read: tokenizer.decode(ids), learned: tokenizer.decode(some) };
 }
 
-const read = async (rows: readonly unknown[], options: { learnPrompts?: boolean } = {}) =>
+const read = async (rows: readonly unknown[], options: { trainOnPrompts?: boolean } = {}) =>
   (await readExamples(file(rows), { tokenizer, ...options })).examples.map(shown);
 
 const chat = [
@@ -74,12 +74,12 @@ describe('what is learned of', () => {
     const messages = [chat[1], { role: 'assistant', content: '<|end|>' }];
     const { examples } = await readExamples(file([{ messages }]), { tokenizer });
     expect(examples[0]?.ids.filter((id) => id === end)).toHaveLength(2);
-    expect(examples[0]?.learned?.filter(Boolean)).toHaveLength('<|end|>'.length + 1);
+    expect(examples[0]?.lossMask?.filter(Boolean)).toHaveLength('<|end|>'.length + 1);
   });
 
   test('prompts is learned too when that is asked for', async () => {
     const rows = [{ prompt: 'ab', completion: 'cd' }, { messages: chat }];
-    for (const { read: all, learned } of await read(rows, { learnPrompts: true })) expect(learned).toBe(all);
+    for (const { read: all, learned } of await read(rows, { trainOnPrompts: true })) expect(learned).toBe(all);
   });
 });
 
@@ -95,7 +95,7 @@ test('rows of several forms are mixed as they are', async () => {
 test('the whole of a text file is one text, without special tokens', async () => {
   const { forms, examples } = await readExamples(file('one\ntwo\n', 'a.TXT'), { tokenizer });
   expect([...forms]).toEqual(['text']);
-  expect(examples).toEqual([{ ids: tokenizer.encode('one\ntwo\n', { special: false }), learned: undefined }]);
+  expect(examples).toEqual([{ ids: tokenizer.encode('one\ntwo\n', { special: false }), lossMask: undefined }]);
 });
 
 test('columns of other names are read', async () => {

@@ -8,7 +8,7 @@ import type { ChatMessage, Tokenizer } from '../tokenizer/index.ts';
 export interface Example {
   readonly ids: readonly number[];
   /** Whether a token is learned: predicted from those before it. Undefined where all are. */
-  readonly learned: readonly boolean[] | undefined;
+  readonly lossMask: readonly boolean[] | undefined;
 }
 
 /** Two answers to a prompt, of which the first is preferred. */
@@ -21,7 +21,7 @@ export interface Reading extends Watch {
   readonly tokenizer: Tokenizer;
   readonly columns?: Columns;
   /** Learn prompts and questions too, not only answers. */
-  readonly learnPrompts?: boolean;
+  readonly trainOnPrompts?: boolean;
 }
 
 /** The forms that rows have. */
@@ -43,7 +43,7 @@ export async function readExamples(
     const form = formOf(row);
     forms.add(form);
     if (!isWholeText) return exampleOf(row, form, reading);
-    return { ids: reading.tokenizer.encode(textIn(row, 'text'), { special: false }), learned: undefined };
+    return { ids: reading.tokenizer.encode(textIn(row, 'text'), { special: false }), lossMask: undefined };
   });
   return { forms, examples };
 }
@@ -102,22 +102,26 @@ function exampleOf(row: Row, form: Form, reading: Reading): Example {
   const { tokenizer } = reading;
   if (form === 'messages') return conversation(messagesIn(row), reading, row.where);
   if (form === 'completion') return completed(textIn(row, 'prompt'), textIn(row, 'completion'), reading);
-  return { ids: [...tokenizer.encode(textIn(row, 'text')), ...end(tokenizer)], learned: undefined };
+  return { ids: [...tokenizer.encode(textIn(row, 'text')), ...end(tokenizer)], lossMask: undefined };
 }
 
-/** A prompt that is read, and a completion and the end of the text that are learned. */
-function completed(prompt: string, completion: string, { tokenizer, learnPrompts }: Reading): Example {
+/** A prompt that is read, and a completion and the end of the text that are lossMask. */
+function completed(prompt: string, completion: string, { tokenizer, trainOnPrompts }: Reading): Example {
   const before = tokenizer.encode(prompt);
   const after = [...tokenizer.encode(gap(prompt, completion) + completion, { special: false }), ...end(tokenizer)];
-  const learned = learnPrompts ? undefined : [...before.map(() => false), ...after.map(() => true)];
-  return { ids: [...before, ...after], learned };
+  const lossMask = trainOnPrompts ? undefined : [...before.map(() => false), ...after.map(() => true)];
+  return { ids: [...before, ...after], lossMask: lossMask };
 }
 
 /**
  * A conversation in the model's chat template, of which the assistant's turns are learned: what a turn adds to the
  * conversation before it and the start of an answer.
  */
-function conversation(messages: readonly ChatMessage[], { tokenizer, learnPrompts }: Reading, where: string): Example {
+function conversation(
+  messages: readonly ChatMessage[],
+  { tokenizer, trainOnPrompts }: Reading,
+  where: string,
+): Example {
   const encoded: Tokenizer['encodeChat'] = (some, options) => {
     try {
       return tokenizer.encodeChat(some, options);
@@ -126,7 +130,7 @@ function conversation(messages: readonly ChatMessage[], { tokenizer, learnPrompt
     }
   };
   let ids: readonly number[] = [];
-  const learned: boolean[] = [];
+  const lossMask: boolean[] = [];
   for (const [i, { role }] of messages.entries()) {
     if (role !== 'assistant') continue;
     const asked = encoded(messages.slice(0, i), { addGenerationPrompt: true });
@@ -137,10 +141,10 @@ function conversation(messages: readonly ChatMessage[], { tokenizer, learnPrompt
     const begin = Math.max(ids.length, commonLength(asked, answered));
     const last = answered.findLastIndex((id) => tokenizer.special.eos.includes(id)); // what a template puts behind it is never asked for
     const isAnswer = (k: number) => k >= begin && (last < begin || k <= last);
-    for (let k = ids.length; k < answered.length; k++) learned.push(learnPrompts === true || isAnswer(k));
+    for (let k = ids.length; k < answered.length; k++) lossMask.push(trainOnPrompts === true || isAnswer(k));
     ids = answered;
   }
-  return { ids, learned };
+  return { ids, lossMask: lossMask };
 }
 
 function messagesIn({ values, where }: Row): readonly ChatMessage[] {

@@ -1,18 +1,38 @@
 export { adamw, type Optimizer, type Update } from './adamw.ts';
+export type { Batching, BatchSampler } from './batch-sampler.ts';
 export { type Batch, batchOrder, type Packing, packed, packings } from './batches.ts';
-export type { Batching, Curriculum } from './curriculum.ts';
+export { byLayerForwardBackward } from './by-layer.ts';
 export { type Example, type Pair, readExamples, readPairs } from './examples.ts';
-export { freshLora, freshPrefix, freshPrompt, type LoraOptions, targetsOf } from './fresh-adapters.ts';
-export { writeFreshModel } from './fresh-model.ts';
-export { layerwiseLearner } from './layerwise.ts';
-export type { Learner } from './learner.ts';
-export { type Sequencing, sequencesIn } from './lecture.ts';
-export { type Lesson, learnedTokens, predictionLesson } from './lesson.ts';
+export type { ForwardBackward } from './forward-backward.ts';
+export {
+  initLora,
+  initPrefix,
+  initPrompt,
+  type LoraOptions,
+  targetsOf,
+} from './init-adapters.ts';
+export { writeInitialModel } from './init-model.ts';
 export { crossEntropy, distillation, type Loss, preference } from './losses.ts';
+export {
+  type MicroBatch,
+  predictionMicroBatch,
+  targetTokens,
+} from './micro-batch.ts';
 export { type LossName, lossNames, type Mode, modes, type TrainOptions, trainDefaults } from './options.ts';
-export { type Parameter, type ParameterStore, parameterStore, randomFor } from './parameters.ts';
+export {
+  type Parameter,
+  type ParameterBuffer,
+  parameterBuffer,
+  randomFor,
+} from './parameters.ts';
 export { type TrainResult, trainModel } from './run.ts';
 export { rateFactor, type Schedule, schedules } from './schedule.ts';
+export { type Sequencing, sequencesIn } from './task.ts';
 export type { Trained } from './train.ts';
-export { adapterTrainee, fullTrainee, type Trainee, trainedAdapter } from './trainee.ts';
-export { wholeLearner } from './whole.ts';
+export {
+  type Trainable,
+  trainableAdapter,
+  trainableModel,
+  trainedAdapter,
+} from './trainable.ts';
+export { wholeForwardBackward } from './whole.ts';

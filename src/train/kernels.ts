@@ -62,7 +62,7 @@ const tee = (local: number): Code => [0x22, local];
 const vectorOp = (code: number): number[] => [0xfd, ...unsigned(code)];
 const load = [...vectorOp(0x00), 4, 0]; // four float32; 4: aligned to 2^4 bytes
 const loadTwo = (offset: number): Code => [...vectorOp(0x5d), 3, offset]; // two float32, zeros beside them
-const store = [...vectorOp(0x0b), 4, 0];
+const buffer = [...vectorOp(0x0b), 4, 0];
 const splat = vectorOp(0x13);
 const [root, add, subtract] = [vectorOp(0xe3), vectorOp(0xe4), vectorOp(0xe5)];
 const [multiply, divide] = [vectorOp(0xe6), vectorOp(0xe7)];
@@ -93,12 +93,12 @@ function adamwCode(): Code {
   const body = [
     [...get(gradients), ...load, ...get(scale), ...multiply, ...set(g)],
     [...get(first), ...load, ...set(m)],
-    [...get(first), ...toward(get(g), m, rise1), ...tee(m), ...store],
+    [...get(first), ...toward(get(g), m, rise1), ...tee(m), ...buffer],
     [...get(second), ...load, ...set(v)],
-    [...get(second), ...toward([...get(g), ...get(g), ...multiply], v, rise2), ...tee(v), ...store],
+    [...get(second), ...toward([...get(g), ...get(g), ...multiply], v, rise2), ...tee(v), ...buffer],
     [...get(values), ...get(values), ...load, ...get(keep), ...multiply],
     [...get(rate), ...get(m), ...multiply, ...get(v), ...root, ...get(epsilon), ...add, ...divide],
-    [...subtract, ...store],
+    [...subtract, ...buffer],
   ];
   const splats = numbers.flatMap((number, i) => [...get(number), ...splat, ...set(scale + i)]);
   return [...splats, ...loop([values, first, second, gradients], last, body)];
@@ -116,7 +116,7 @@ function sumOfSquaresCode(): Code {
 
 function addCode(): Code {
   const [into, from, last] = [0, 1, 2] as const;
-  return loop([into, from], last, [[...get(into), ...get(into), ...load, ...get(from), ...load, ...add, ...store]]);
+  return loop([into, from], last, [[...get(into), ...get(into), ...load, ...get(from), ...load, ...add, ...buffer]]);
 }
 
 /** A function of the module. */

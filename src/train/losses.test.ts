@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { randomFrom } from '../base/index.ts';
 import { compile, type Value, type Values, value } from '../engine/index.ts';
 import { type Dtype, differentiate, input, inputsOf, type Tensor } from '../tensor/index.ts';
-import { learnedTokens, predictionLesson, predictions, preferenceLesson } from './lesson.ts';
 import { crossEntropy, distillation, type Loss, preference } from './losses.ts';
+import { predictionMicroBatch, predictions, preferenceMicroBatch, targetTokens } from './micro-batch.ts';
 
 const classes = 5;
 const random = randomFrom(11);
@@ -46,13 +46,13 @@ function expectClose(got: readonly number[], wanted: readonly number[]): void {
 }
 
 const texts = [
-  { ids: [0, 1, 2, 3], learned: [true, false, true, true] },
-  { ids: [4, 0, 3], learned: undefined },
+  { ids: [0, 1, 2, 3], lossMask: [true, false, true, true] },
+  { ids: [4, 0, 3], lossMask: undefined },
 ];
 
-describe('a lesson', () => {
+describe('a microBatch', () => {
   test('counts what is learned: the first token has nothing before it', () => {
-    expect(learnedTokens(texts)).toBe(4);
+    expect(targetTokens(texts)).toBe(4);
   });
 
   test('has the rows before learned tokens, in the padded texts behind virtual tokens', () => {
@@ -63,15 +63,17 @@ describe('a lesson', () => {
   });
 
   test('read in pieces has the shares of the whole batch', () => {
-    const total = learnedTokens(texts);
-    const shares = texts.flatMap((text) => [...(predictionLesson([text], total).feeds.shares as Value<'f32'>).data]);
+    const total = targetTokens(texts);
+    const shares = texts.flatMap((text) => [
+      ...(predictionMicroBatch([text], total).feeds.shares as Value<'f32'>).data,
+    ]);
     expect(shares).toEqual([0.25, 0.25, 0.25, 0.25]);
   });
 });
 
 test('cross entropy is the mean of -log p(target), and its gradient the slope', async () => {
   const logits = matrix(4);
-  const { feeds } = predictionLesson(texts, learnedTokens(texts));
+  const { feeds } = predictionMicroBatch(texts, targetTokens(texts));
   const formula = (rows: number[][]) =>
     rows.reduce((sum, row, i) => sum - (logSoftmaxOf(row)[[2, 3, 0, 3][i] as number] as number), 0) / 4;
   const { loss, gradient } = await computed(crossEntropy, logits, feeds);
@@ -123,7 +125,7 @@ describe('preference', () => {
     [4, 0, 3],
     [1, 2],
     [2, 2, 1],
-  ].map((ids) => ({ ids, learned: undefined }));
+  ].map((ids) => ({ ids, lossMask: undefined }));
   const rows = [3, 2, 1, 2];
   const targets = [1, 2, 3, 0, 3, 2, 2, 1];
   const logits = matrix(8);
@@ -143,14 +145,14 @@ describe('preference', () => {
 
   test.each([0.1, 1.5])('with beta %d is -log sigmoid of the margin, and its gradient the slope', async (beta) => {
     const reference = [-4, -3, -2.5, -5];
-    const { feeds } = preferenceLesson(four, 2, Float32Array.from(reference));
+    const { feeds } = preferenceMicroBatch(four, 2, Float32Array.from(reference));
     const { loss, gradient } = await computed(preference(beta), logits, feeds);
     expect(loss).toBeCloseTo(formula(reference, beta)(logits), 5);
     expectClose(gradient, slopes(logits, formula(reference, beta)));
   });
 
   test('is log 2 where the reference is the model itself', async () => {
-    const { feeds } = preferenceLesson(four, 2, Float32Array.from(sums(logits)));
+    const { feeds } = preferenceMicroBatch(four, 2, Float32Array.from(sums(logits)));
     const { loss, gradient } = await computed(preference(0.7), logits, feeds);
     expect(loss).toBeCloseTo(Math.log(2), 6);
     expect(Math.max(...gradient.map(Math.abs))).toBeGreaterThan(0.01); // and there is something to learn
@@ -158,14 +160,14 @@ describe('preference', () => {
 
   test('stays finite for margins far apart', async () => {
     for (const far of [-1e4, 1e4]) {
-      const { feeds } = preferenceLesson(four, 2, Float32Array.of(far, far, 0, 0));
+      const { feeds } = preferenceMicroBatch(four, 2, Float32Array.of(far, far, 0, 0));
       const { loss } = await computed(preference(1), logits, feeds);
       expect(loss / Math.max(0, far)).toSatisfy((ratio: number) => (far > 0 ? Math.abs(ratio - 1) < 0.01 : loss === 0));
     }
   });
 });
 
-test('losses read what their lessons feed, and nothing else', () => {
+test('losses read what their microBatches feed, and nothing else', () => {
   const names = (loss: Loss) => [
     ...inputsOf({ loss: loss(input('logits', 'f32' as Dtype, ['rows', classes])) }).keys(),
   ];

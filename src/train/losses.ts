@@ -24,7 +24,7 @@ export const lossInputs = {
 
 const rows: Dim = 'rows';
 
-/** A loss, a scalar, of the logits [rows, vocabulary] of the rows that are learned. */
+/** A loss, a scalar, of the logits [rows, vocabulary] of the rows that are lossMask. */
 export type Loss = (logits: Tensor) => Tensor;
 
 /** Cross entropy: the mean of -log p(target) over rows; `shares` are 1 / rows, of the whole batch where it is read in pieces. */

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { appendLine, CriaError, refuseExisting, refuseUnfinished, type Settings } from '../base/index.ts';
+import { appendLine, CriaError, refuseExisting, refuseRunState, type Settings } from '../base/index.ts';
 import type { Columns } from '../data/index.ts';
 import type { LoadedModel } from '../model/index.ts';
 import type { Packing } from './batches.ts';
-import type { TrainingPlan } from './memory.ts';
+import type { TrainingPlan } from './memory-estimate.ts';
 import type { Schedule } from './schedule.ts';
 import { hasState, stateFolder } from './state.ts';
 
@@ -16,10 +16,10 @@ export const lossNames = ['ce', 'dpo', 'kd'] as const;
 export type LossName = (typeof lossNames)[number];
 
 /** What is trained, on what, and how: what is left out is as `trainDefaults` has it. */
-export type TrainOptions = Partial<ChosenOptions> & Pick<ChosenOptions, 'data'>;
+export type TrainOptions = Partial<OptionsWithDefaults> & Pick<OptionsWithDefaults, 'data'>;
 
 /** Options with defaults. */
-export interface ChosenOptions {
+export interface OptionsWithDefaults {
   readonly data: string;
   readonly columns?: Columns;
   /** Data whose loss is told before and after. */
@@ -54,7 +54,7 @@ export interface ChosenOptions {
   /** By default texts are joined, and examples of other forms stand by themselves. */
   readonly packing?: Packing;
   readonly skipTokens: number;
-  readonly learnPrompts: boolean;
+  readonly trainOnPrompts: boolean;
   readonly shuffle: boolean;
   readonly rate: number;
   readonly schedule: Schedule;
@@ -82,7 +82,7 @@ export const trainDefaults = {
   batch: 4,
   accumulate: 1,
   skipTokens: 0,
-  learnPrompts: false,
+  trainOnPrompts: false,
   shuffle: true,
   rate: 2e-4,
   schedule: 'cosine',
@@ -96,19 +96,19 @@ export const trainDefaults = {
 } as const satisfies Omit<TrainOptions, 'data'>;
 
 /** The options, with defaults where they leave something open. */
-export function chosen(options: TrainOptions): ChosenOptions {
+export function withDefaults(options: TrainOptions): OptionsWithDefaults {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   return { ...trainDefaults, ...given, data: options.data };
 }
 
 /** Options of which nothing is left open, and whose start is there. */
-export type Settled = Omit<ChosenOptions, 'init'> & { readonly init?: string; readonly sequence: number };
+export type ResolvedOptions = Omit<OptionsWithDefaults, 'init'> & { readonly init?: string; readonly sequence: number };
 
 /**
  * Called before anything is read or written.
  * @throws CriaError when options do not fit together, or something is in the way.
  */
-export function refuseConflicts({ config, adaptation }: LoadedModel, out: string, options: ChosenOptions): void {
+export function refuseConflicts({ config, adaptation }: LoadedModel, out: string, options: OptionsWithDefaults): void {
   const { sequence, batch, accumulate, loss, teacher, init, mode, resume, log } = options;
   refuseExisting(out, options.force);
   if (adaptation.values.size > 0) {
@@ -137,7 +137,7 @@ export function refuseConflicts({ config, adaptation }: LoadedModel, out: string
   }
   // a run that was killed before it saved anything can be resumed, and nothing of it be lost
   const isThere = hasState(out) || (resume && existsSync(stateFolder(out)));
-  refuseUnfinished(stateFolder(out), isThere, options);
+  refuseRunState(stateFolder(out), isThere, options);
   if (log !== undefined) appendLine(log, '');
 }
 
@@ -145,12 +145,12 @@ export function refuseConflicts({ config, adaptation }: LoadedModel, out: string
  * The options with the length of sequences, behind `before` virtual tokens each, and the folder of the start.
  * @throws CriaError when so many tokens do not fit into the model's context.
  */
-export function settled(
+export function resolveOptions(
   { config }: LoadedModel,
-  options: ChosenOptions,
+  options: OptionsWithDefaults,
   init: string | undefined,
   before: number,
-): Settled {
+): ResolvedOptions {
   const { sequence = Math.min(512, config.context - before) } = options;
   refuseLong(sequence, before, config.context);
   return { ...options, init, sequence };
@@ -165,11 +165,11 @@ function refuseLong(sequence: number, before: number, context: number): void {
 }
 
 /** Texts (or pairs) in a piece of a batch. */
-export const textsAtOnce = ({ batch, accumulate }: Pick<ChosenOptions, 'batch' | 'accumulate'>): number =>
+export const textsAtOnce = ({ batch, accumulate }: Pick<OptionsWithDefaults, 'batch' | 'accumulate'>): number =>
   Math.ceil(batch / accumulate);
 
 /** Sizes of a fresh adapter. */
-export function freshSizes({
+export function initSizes({
   rank = 16,
   alpha = 2 * rank,
   virtualTokens = 16,
@@ -178,12 +178,12 @@ export function freshSizes({
 }
 
 /** What a resumed run has to repeat: the options, and what follows from more than them. */
-export function settingsOf(model: LoadedModel, options: Settled, found: Found): Settings {
+export function settingsOf(model: LoadedModel, options: ResolvedOptions, found: Found): Settings {
   const { resume: _, force: __, log: ___, saveEvery: ____, valid: _____, columns, rate, ...rest } = options;
   return {
     ...rest,
     lr: rate,
-    ...(options.init === undefined ? freshSizes(options) : {}),
+    ...(options.init === undefined ? initSizes(options) : {}),
     columns: columns && [...columns],
     ...found,
     model: model.path,

@@ -1,20 +1,20 @@
 import { expect, test } from 'vitest';
-import { fillNormal, fillUniform, parameterStore, randomFor } from './parameters.ts';
+import { fillNormal, fillUniform, parameterBuffer, randomFor } from './parameters.ts';
 
-test('a store is one array, decaying parameters first, and values and gradients are views of it', () => {
-  const store = parameterStore([
+test('a buffer is one array, decaying parameters first, and values and gradients are views of it', () => {
+  const buffer = parameterBuffer([
     { name: 'norm', shape: [2], decays: false },
     { name: 'matrix', shape: [2, 2], decays: true },
     { name: 'bias', shape: [1], decays: false },
   ]);
-  expect(store.parameters.map(({ name }) => name)).toEqual(['matrix', 'norm', 'bias']);
-  expect([store.size, store.values.length, store.gradients.length, store.decaying]).toEqual([7, 8, 8, 4]);
-  store.values.set([0, 1, 2, 3, 4, 5, 6]);
-  expect(store.value('norm')).toMatchObject({ shape: [2], data: Float32Array.of(4, 5) });
-  expect(store.value('matrix')).toMatchObject({ shape: [2, 2], data: Float32Array.of(0, 1, 2, 3) });
-  (store.gradient('bias').data as Float32Array)[0] = 9;
-  expect([...store.gradients]).toEqual([0, 0, 0, 0, 0, 0, 9, 0]);
-  expect(store.value('other')).toBeUndefined();
+  expect(buffer.parameters.map(({ name }) => name)).toEqual(['matrix', 'norm', 'bias']);
+  expect([buffer.size, buffer.values.length, buffer.gradients.length, buffer.decaying]).toEqual([7, 8, 8, 4]);
+  buffer.values.set([0, 1, 2, 3, 4, 5, 6]);
+  expect(buffer.value('norm')).toMatchObject({ shape: [2], data: Float32Array.of(4, 5) });
+  expect(buffer.value('matrix')).toMatchObject({ shape: [2, 2], data: Float32Array.of(0, 1, 2, 3) });
+  (buffer.gradient('bias').data as Float32Array)[0] = 9;
+  expect([...buffer.gradients]).toEqual([0, 0, 0, 0, 0, 0, 9, 0]);
+  expect(buffer.value('other')).toBeUndefined();
 });
 
 test('uniform numbers stay within their bound and fill it', () => {

@@ -15,7 +15,7 @@ export interface Parameter {
  * Everything that is trained, in one array: a parameter is a piece of it, and the optimizer sees one vector. Those
  * that decay come first; zeros fill both parts up to multiples of four.
  */
-export interface ParameterStore {
+export interface ParameterBuffer {
   readonly parameters: readonly Parameter[];
   /** How many numbers are trained. */
   readonly size: number;
@@ -29,14 +29,14 @@ export interface ParameterStore {
    * their squares, and the sum of gradients of a batch that is read in pieces.
    */
   readonly vectors: Vectors<'values' | 'gradients' | 'first' | 'second' | 'total'>;
-  /** The value of a parameter: a view of the store. Undefined when it is none. */
+  /** The value of a parameter: a view of the buffer. Undefined when it is none. */
   value(name: string): Value<'f32'> | undefined;
   /** The place of its gradient. */
   gradient(name: string): Value<'f32'>;
 }
 
-/** A store of zeros for the given parameters. */
-export function parameterStore(given: readonly Parameter[]): ParameterStore {
+/** A buffer of zeros for the given parameters. */
+export function parameterBuffer(given: readonly Parameter[]): ParameterBuffer {
   const groups = [given.filter(({ decays }) => decays), given.filter(({ decays }) => !decays)] as const;
   const parameters = groups.flat();
   const places = new Map<string, { readonly at: number; readonly parameter: Parameter }>();

@@ -1,18 +1,25 @@
-import { hashOfInput, type Origin, writeAdapterFolder, writeModelFolder } from '../artifact/index.ts';
+import { hashOfInput, type Provenance, writeAdapterFolder, writeModelFolder } from '../artifact/index.ts';
 import { encodeStored, type PlainType } from '../checkpoint/index.ts';
 import { type LoadedModel, promptIds } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { adamw } from './adamw.ts';
-import { layerwiseLearner } from './layerwise.ts';
-import { heldOut, openLecture } from './lecture.ts';
-import { type TrainingPlan, trainingPlan } from './memory.ts';
-import { type ChosenOptions, chosen, refuseConflicts, settingsOf, settled, type TrainOptions } from './options.ts';
-import { type ParameterStore, parameterStore } from './parameters.ts';
+import { byLayerForwardBackward } from './by-layer.ts';
+import { type TrainingPlan, trainingPlan } from './memory-estimate.ts';
+import {
+  type OptionsWithDefaults,
+  refuseConflicts,
+  resolveOptions,
+  settingsOf,
+  type TrainOptions,
+  withDefaults,
+} from './options.ts';
+import { type ParameterBuffer, parameterBuffer } from './parameters.ts';
 import { startingAdapter } from './start.ts';
 import { beginState, leaveState, removeState, savedSettings, saveState, startFolder } from './state.ts';
+import { heldOut, openTrainingTask } from './task.ts';
 import { type Trained, train } from './train.ts';
-import { adapterTrainee, fullTrainee, trainedAdapter } from './trainee.ts';
-import { wholeLearner } from './whole.ts';
+import { trainableAdapter, trainableModel, trainedAdapter } from './trainable.ts';
+import { wholeForwardBackward } from './whole.ts';
 
 export interface TrainResult extends Trained {
   readonly path: string;
@@ -33,14 +40,14 @@ export async function trainModel(
   tokenizer: Tokenizer,
   out: string,
   given: TrainOptions,
-  origin: Origin,
+  provenance: Provenance,
   signal?: AbortSignal,
 ): Promise<TrainResult> {
-  const asked = chosen(given);
+  const asked = withDefaults(given);
   refuseConflicts(model, out, asked);
   try {
     const init = typeof asked.init === 'function' ? await madeStart(out, asked.init, asked.resume) : asked.init;
-    return await teach(model, tokenizer, out, asked, init, origin, signal);
+    return await teach(model, tokenizer, out, asked, init, provenance, signal);
   } finally {
     leaveState(out);
   }
@@ -62,48 +69,48 @@ async function teach(
   model: LoadedModel,
   tokenizer: Tokenizer,
   out: string,
-  asked: ChosenOptions,
+  asked: OptionsWithDefaults,
   init: string | undefined,
-  origin: Origin,
+  provenance: Provenance,
   signal: AbortSignal | undefined,
 ): Promise<TrainResult> {
   const adapter = asked.mode === 'full' ? undefined : startingAdapter(model, asked, init);
-  const trainee = adapter ? adapterTrainee(model, adapter, init ?? model.path) : fullTrainee(model);
-  const before = promptIds({ config: model.config, adaptation: trainee.adaptation });
-  const options = settled(model, asked, init, before.length + trainee.adaptation.prefixTokens);
-  const lecture = await openLecture(model, tokenizer, options, before, signal);
+  const trainable = adapter ? trainableAdapter(model, adapter, init ?? model.path) : trainableModel(model);
+  const before = promptIds({ config: model.config, adaptation: trainable.adaptation });
+  const options = resolveOptions(model, asked, init, before.length + trainable.adaptation.prefixTokens);
+  const task = await openTrainingTask(model, tokenizer, options, before, signal);
   const valid = await heldOut(model, tokenizer, options, before, signal);
-  const store = parameterStore(trainee.parameters);
-  trainee.start(store);
+  const buffer = parameterBuffer(trainable.parameters);
+  trainable.start(buffer);
   // another plan would round otherwise
   const begun = options.resume ? (savedSettings(out)?.plan as TrainingPlan | undefined) : undefined;
-  const plan = begun ?? trainingPlan(model, trainee, options, lecture.bytes);
-  const learner =
+  const plan = begun ?? trainingPlan(model, trainable, options, task.bytes);
+  const compiled =
     plan === 'whole'
-      ? await wholeLearner(model, trainee, store, lecture.loss)
-      : await layerwiseLearner(model, trainee, store, lecture.loss, plan === 'by-layer');
-  const optimizer = adamw(store);
+      ? await wholeForwardBackward(model, trainable, buffer, task.loss)
+      : await byLayerForwardBackward(model, trainable, buffer, task.loss, plan === 'by-layer');
+  const optimizer = adamw(buffer);
   const tellHeldOut = async () => {
-    const loss = await valid?.(learner);
+    const loss = await valid?.(compiled);
     if (loss !== undefined) model.progress.note(`held-out loss ${loss.toFixed(4)}`);
     return loss;
   };
   try {
-    const { examples } = lecture;
+    const { examples } = task;
     const steps = options.steps ?? Math.ceil(examples / options.batch);
     const settings = settingsOf(model, options, {
       steps,
       examples,
-      content: await hashOfInput(origin, options.data),
+      content: await hashOfInput(provenance, options.data),
       plan,
     });
     const validBefore = await tellHeldOut();
     if (init !== startFolder(out)) beginState(out, options.resume);
     const trained = await train({
-      store,
-      learner,
+      buffer,
+      compiled,
       optimizer,
-      curriculum: lecture.curriculum,
+      sampler: task.sampler,
       training: { ...options, steps },
       out,
       resume: options.resume,
@@ -114,17 +121,18 @@ async function teach(
     });
     try {
       const validAfter = await tellHeldOut();
-      if (adapter) await writeAdapterFolder(out, trainedAdapter(adapter, store, model.config), origin, options.force);
-      else await writeTrained(out, model, tokenizer, store, origin, options.force);
+      if (adapter)
+        await writeAdapterFolder(out, trainedAdapter(adapter, buffer, model.config), provenance, options.force);
+      else await writeTrained(out, model, tokenizer, buffer, provenance, options.force);
       removeState(out);
-      return { ...trained, path: out, parameters: store.size, validBefore, validAfter };
+      return { ...trained, path: out, parameters: buffer.size, validBefore, validAfter };
     } catch (error) {
       const reached = { step: steps, loss: trained.loss };
-      await saveState(out, reached, store, settings).catch(() => undefined); // what went wrong first is told
+      await saveState(out, reached, buffer, settings).catch(() => undefined); // what went wrong first is told
       throw error;
     }
   } finally {
-    await Promise.all([learner.dispose(), lecture.close()]);
+    await Promise.all([compiled.dispose(), task.close()]);
   }
 }
 
@@ -133,18 +141,18 @@ async function writeTrained(
   out: string,
   { checkpoint }: LoadedModel,
   tokenizer: Tokenizer,
-  store: ParameterStore,
-  origin: Origin,
+  buffer: ParameterBuffer,
+  provenance: Provenance,
   force: boolean,
 ): Promise<void> {
   const stored = [...checkpoint.tensors.values()].find(({ shape }) => shape.length > 1)?.type;
   const type = stored === 'F16' || stored === 'BF16' ? stored : 'F32';
-  const tensors = store.parameters.map(({ name, shape }) => ({
+  const tensors = buffer.parameters.map(({ name, shape }) => ({
     name,
     shape,
     type: type as PlainType,
-    bytes: () => encodeStored(type, (store.value(name) as { data: Float32Array }).data, name),
+    bytes: () => encodeStored(type, (buffer.value(name) as { data: Float32Array }).data, name),
   }));
   const { config, generation } = checkpoint;
-  await writeModelFolder(out, { config, generation, tensors, type, tokenizer, origin }, force);
+  await writeModelFolder(out, { config, generation, tensors, type, tokenizer, provenance }, force);
 }

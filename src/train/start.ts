@@ -1,14 +1,14 @@
 import { CriaError } from '../base/index.ts';
 import { type Adapter, readAdapter } from '../checkpoint/index.ts';
 import type { LoadedModel } from '../model/index.ts';
-import { freshLora, freshPrefix, freshPrompt, targetsOf } from './fresh-adapters.ts';
-import { type ChosenOptions, freshSizes } from './options.ts';
+import { initLora, initPrefix, initPrompt, targetsOf } from './init-adapters.ts';
+import { initSizes, type OptionsWithDefaults } from './options.ts';
 
 /**
  * The adapter that training starts from: fresh, or that of the folder `init`.
  * @throws CriaError when that is of another kind, or options say otherwise than it does.
  */
-export function startingAdapter(model: LoadedModel, options: ChosenOptions, init: string | undefined): Adapter {
+export function startingAdapter(model: LoadedModel, options: OptionsWithDefaults, init: string | undefined): Adapter {
   const { mode, seed } = options;
   if (init !== undefined) {
     const adapter = readAdapter(init);
@@ -19,14 +19,14 @@ export function startingAdapter(model: LoadedModel, options: ChosenOptions, init
     if (typeof options.init === 'string') refuseOther(adapter, options); // one that was made is as was asked for
     return { ...adapter, base: model.path };
   }
-  const { rank, alpha, virtualTokens } = freshSizes(options);
-  if (mode === 'prompt') return freshPrompt(model, virtualTokens, seed);
-  if (mode === 'prefix') return freshPrefix(model, virtualTokens, seed);
-  return freshLora(model, { ...options, rank, alpha }, seed);
+  const { rank, alpha, virtualTokens } = initSizes(options);
+  if (mode === 'prompt') return initPrompt(model, virtualTokens, seed);
+  if (mode === 'prefix') return initPrefix(model, virtualTokens, seed);
+  return initLora(model, { ...options, rank, alpha }, seed);
 }
 
 /** @throws CriaError when an option asks for another adapter than the one that training goes on with. */
-function refuseOther(adapter: Adapter, options: ChosenOptions): void {
+function refuseOther(adapter: Adapter, options: OptionsWithDefaults): void {
   const { rank, alpha, rankStabilized, targets, virtualTokens } = options;
   if (adapter.kind !== 'lora') {
     if (virtualTokens !== undefined && virtualTokens !== adapter.tokens) throw ownValue('--virtual-tokens');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { refusalOf, temporaryFolder } from '../../test/hostile.ts';
 import { writeSafetensors } from '../checkpoint/index.ts';
-import { type ParameterStore, parameterStore } from './parameters.ts';
+import { type ParameterBuffer, parameterBuffer } from './parameters.ts';
 import { beginState, hasState, leaveState, removeState, restoreState, saveState, stateFolder } from './state.ts';
 
 let out: string;
@@ -13,13 +13,13 @@ beforeEach(() => {
 
 const settings = { rank: 4, targets: ['a'], clip: undefined, rate: 0.1 };
 
-function run(size = 3, fill = 0): ParameterStore {
-  const store = parameterStore([{ name: 'a', shape: [size], decays: true }]);
-  const { values, first, second } = store.vectors.arrays;
+function run(size = 3, fill = 0): ParameterBuffer {
+  const buffer = parameterBuffer([{ name: 'a', shape: [size], decays: true }]);
+  const { values, first, second } = buffer.vectors.arrays;
   values.fill(fill);
   first.fill(fill + 1);
   second.fill(fill + 2);
-  return store;
+  return buffer;
 }
 
 async function saved(): Promise<string> {
@@ -27,15 +27,15 @@ async function saved(): Promise<string> {
   return join(stateFolder(out), 'state.safetensors');
 }
 
-const restored = (asked = settings, store = run()) => restoreState(out, store, asked);
+const restored = (asked = settings, buffer = run()) => restoreState(out, buffer, asked);
 
 test('what was saved comes back, and replaces what was saved before', async () => {
   await saved();
-  const store = run(3, 0.2);
-  await saveState(out, { step: 8, loss: 1 / 3 }, store, settings);
+  const buffer = run(3, 0.2);
+  await saveState(out, { step: 8, loss: 1 / 3 }, buffer, settings);
   const into = run();
   expect(restored(settings, into)).toEqual({ step: 8, loss: 1 / 3 });
-  expect(into.vectors.arrays).toEqual(store.vectors.arrays);
+  expect(into.vectors.arrays).toEqual(buffer.vectors.arrays);
   expect(readdirSync(stateFolder(out))).toEqual(['state.safetensors']);
 });
 

@@ -3,16 +3,16 @@ import { join } from 'node:path';
 import {
   besideOutput,
   CriaError,
-  type Keeping,
   leaveEmpty,
   makeFolder,
+  type RunStateFiles,
   refuseForeign,
   refuseOtherSettings,
-  removeKept,
+  removeRunState,
   type Settings,
 } from '../base/index.ts';
 import { openSafetensors, writeSafetensors } from '../checkpoint/index.ts';
-import type { ParameterStore } from './parameters.ts';
+import type { ParameterBuffer } from './parameters.ts';
 
 /** Where an unfinished run keeps its state: beside the output. */
 export const stateFolder = (out: string): string => besideOutput(out, 'training');
@@ -21,7 +21,7 @@ const stateFile = (out: string) => join(stateFolder(out), 'state.safetensors');
 /** Where the adapter lies that a run has made to start from. */
 export const startFolder = (out: string): string => join(stateFolder(out), 'start');
 
-const keeping = (out: string): Keeping => ({
+const keeping = (out: string): RunStateFiles => ({
   folder: stateFolder(out),
   names: ['state.safetensors', 'start', 'start.eva'],
 });
@@ -40,10 +40,10 @@ export interface Reached {
 export async function saveState(
   out: string,
   { step, loss }: Reached,
-  store: ParameterStore,
+  buffer: ParameterBuffer,
   settings: Settings,
 ): Promise<void> {
-  const { arrays } = store.vectors;
+  const { arrays } = buffer.vectors;
   await writeSafetensors(
     stateFile(out),
     parts.map((name) => {
@@ -55,15 +55,15 @@ export async function saveState(
         bytes: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
       };
     }),
-    { step: String(step), loss: String(loss), size: String(store.size), settings: JSON.stringify(settings) },
+    { step: String(step), loss: String(loss), size: String(buffer.size), settings: JSON.stringify(settings) },
   );
 }
 
 /**
- * Brings a run back into the store; returns how far it was, before its first step where none was saved.
+ * Brings a run back into the buffer; returns how far it was, before its first step where none was saved.
  * @throws CriaError when it was asked for something else, naming what differs, or the file is not sound.
  */
-export function restoreState(out: string, store: ParameterStore, settings: Settings): Reached {
+export function restoreState(out: string, buffer: ParameterBuffer, settings: Settings): Reached {
   const path = stateFile(out);
   if (!existsSync(path)) return { step: 0, loss: Number.NaN };
   const file = openSafetensors(path);
@@ -71,8 +71,8 @@ export function restoreState(out: string, store: ParameterStore, settings: Setti
     const { saved, ...reached } = headOf(path, file.metadata);
     refuseOtherSettings(path, saved, settings);
     for (const name of parts) {
-      const into = store.vectors.arrays[name];
-      if (file.metadata.size !== String(store.size) || file.tensors.get(name)?.shape[0] !== into.length) {
+      const into = buffer.vectors.arrays[name];
+      if (file.metadata.size !== String(buffer.size) || file.tensors.get(name)?.shape[0] !== into.length) {
         throw new CriaError('is the state of another run', { where: path, remedy: 'begin again with --force' });
       }
       file.readFloat32(name, { into });
@@ -123,4 +123,4 @@ export function hasState(out: string): boolean {
 }
 
 /** Forgets an unfinished run. */
-export const removeState = (out: string): void => removeKept(keeping(out));
+export const removeState = (out: string): void => removeRunState(keeping(out));

@@ -1,8 +1,8 @@
 import { appendLine, CriaError, type Progress, type Settings, throwIfAborted } from '../base/index.ts';
 import type { Optimizer } from './adamw.ts';
-import type { Curriculum } from './curriculum.ts';
-import type { Learner } from './learner.ts';
-import type { ParameterStore } from './parameters.ts';
+import type { BatchSampler } from './batch-sampler.ts';
+import type { ForwardBackward } from './forward-backward.ts';
+import type { ParameterBuffer } from './parameters.ts';
 import { rateFactor, type Schedule } from './schedule.ts';
 import { type Reached, restoreState, saveState } from './state.ts';
 
@@ -20,10 +20,10 @@ export interface Training {
 }
 
 export interface Run {
-  readonly store: ParameterStore;
-  readonly learner: Learner;
+  readonly buffer: ParameterBuffer;
+  readonly compiled: ForwardBackward;
   readonly optimizer: Optimizer;
-  readonly curriculum: Curriculum;
+  readonly sampler: BatchSampler;
   readonly training: Training;
   /** Where the result will be written: the state of an unfinished run lies beside it. */
   readonly out: string;
@@ -50,16 +50,16 @@ export interface Trained {
  * @throws CriaError when the loss is no longer a finite number: the last saved state stays, and the step is named.
  */
 export async function train(run: Run): Promise<Trained> {
-  const { store, training, settings, out, progress, signal } = run;
+  const { buffer, training, settings, out, progress, signal } = run;
   const { steps, saveEvery } = training;
   const begin: Reached = { step: 0, loss: Number.NaN };
-  let { step, loss } = run.resume ? restoreState(out, store, settings) : begin;
+  let { step, loss } = run.resume ? restoreState(out, buffer, settings) : begin;
   if (step > 0) progress.note(`Going on after step ${step}.`);
   const begun = performance.now();
   let tokens = 0;
   let saved = step;
   const save = async () => {
-    if (saved !== step) await saveState(out, { step, loss }, store, settings);
+    if (saved !== step) await saveState(out, { step, loss }, buffer, settings);
     saved = step;
   };
   progress.step('training', step, steps, 'steps');
@@ -89,18 +89,18 @@ interface Taken {
   readonly tokens: number;
 }
 
-async function takeStep({ learner, optimizer, curriculum, training }: Run, step: number): Promise<Taken> {
+async function takeStep({ compiled, optimizer, sampler, training }: Run, step: number): Promise<Taken> {
   let [loss, tokens] = [0, 0];
-  for await (const lesson of curriculum.lessons(step)) {
-    loss += await learner.learn(lesson);
-    tokens += lesson.texts.reduce((count, ids) => count + ids.length, 0);
-    if (curriculum.pieces > 1) optimizer.accumulate();
+  for await (const microBatch of sampler.microBatches(step)) {
+    loss += await compiled.forwardBackward(microBatch);
+    tokens += microBatch.texts.reduce((count, ids) => count + ids.length, 0);
+    if (sampler.microBatchesPerStep > 1) optimizer.accumulate();
   }
-  if (!Number.isFinite(loss)) throw notFinite(`the loss is ${loss}`, step, curriculum);
+  if (!Number.isFinite(loss)) throw notFinite(`the loss is ${loss}`, step, sampler);
   const rate = training.rate * rateFactor(training.schedule, step, training.steps, training.warmup);
   const { weightDecay, clip } = training;
   const gradNorm = optimizer.norm();
-  if (!Number.isFinite(gradNorm)) throw notFinite(`the gradients' norm is ${gradNorm}`, step, curriculum);
+  if (!Number.isFinite(gradNorm)) throw notFinite(`the gradients' norm is ${gradNorm}`, step, sampler);
   optimizer.update({ count: step + 1, rate, weightDecay, scale: clip ? clipped(gradNorm, clip) : 1 });
   return { loss, gradNorm, rate, tokens };
 }
@@ -108,8 +108,8 @@ async function takeStep({ learner, optimizer, curriculum, training }: Run, step:
 /** What gradients are multiplied by so that their norm is at most `clip`, as PyTorch's clip_grad_norm_ has it. */
 const clipped = (norm: number, clip: number): number => (norm > clip ? clip / (norm + 1e-6) : 1);
 
-function notFinite(what: string, step: number, curriculum: Curriculum): CriaError {
-  return new CriaError(`${what} in step ${step + 1}, of ${curriculum.describe(step)}`, {
+function notFinite(what: string, step: number, sampler: BatchSampler): CriaError {
+  return new CriaError(`${what} in step ${step + 1}, of ${sampler.describe(step)}`, {
     remedy: 'begin again with a smaller --lr, or with --clip 1',
     kind: 'failure',
   });

@@ -9,21 +9,28 @@ import {
   weightFeeds,
 } from '../model/index.ts';
 import { input } from '../tensor/index.ts';
-import { gradientName, type Learner, lessonFeeds, lossIn, rowsOf, withGradients } from './learner.ts';
-import type { Lesson } from './lesson.ts';
+import {
+  type ForwardBackward,
+  gradientName,
+  lossIn,
+  microBatchFeeds,
+  rowsOf,
+  withGradients,
+} from './forward-backward.ts';
 import type { Loss } from './losses.ts';
-import type { ParameterStore } from './parameters.ts';
-import type { Trainee } from './trainee.ts';
+import type { MicroBatch } from './micro-batch.ts';
+import type { ParameterBuffer } from './parameters.ts';
+import type { Trainable } from './trainable.ts';
 
 /** The loss and all gradients as one graph: the whole plan. */
-export async function wholeLearner(
+export async function wholeForwardBackward(
   model: LoadedModel,
-  trainee: Trainee,
-  store: ParameterStore,
+  trainable: Trainable,
+  buffer: ParameterBuffer,
   loss: Loss,
-): Promise<Learner> {
+): Promise<ForwardBackward> {
   const { config, device, threads } = model;
-  const { adaptation, precision } = trainee;
+  const { adaptation, precision } = trainable;
   const { prefixTokens } = adaptation;
   const bound = model.bound(precision);
   const parts = decoder(config, adaptedWeights(bound.weights, adaptation, config));
@@ -31,26 +38,26 @@ export async function wholeLearner(
   const hidden = blocks(parts, config, parts.embed(input('ids', 'i64', ['batch', 'seq'])), positions);
   const logits = parts.logits(rowsOf(parts.norm(hidden)));
   const scalar = loss(logits);
-  const isTrained = (name: string) => store.value(name) !== undefined;
+  const isTrained = (name: string) => buffer.value(name) !== undefined;
   const weights = bound.packed ? (name: string) => (isTrained(name) ? undefined : bound.value(name)) : undefined;
   const program = await compile(withGradients(scalar, isTrained), { device, threads, weights });
   let forward: Promise<Program> | undefined;
   const feedsOf = textFeeds(config, prefixTokens);
-  const feedsFor = (compiled: Program, lesson: Lesson): Values => ({
-    ...weightFeeds(compiled, (name) => store.value(name) ?? bound.value(name)),
-    ...feedsOf(lesson.texts).feeds,
-    ...lessonFeeds(lesson),
+  const feedsFor = (compiled: Program, microBatch: MicroBatch): Values => ({
+    ...weightFeeds(compiled, (name) => buffer.value(name) ?? bound.value(name)),
+    ...feedsOf(microBatch.texts).feeds,
+    ...microBatchFeeds(microBatch),
   });
-  const trained = trainee.parameters.filter(({ name }) => program.outputs.has(gradientName(name)));
-  const into: Values = Object.fromEntries(trained.map(({ name }) => [gradientName(name), store.gradient(name)]));
+  const trained = trainable.parameters.filter(({ name }) => program.outputs.has(gradientName(name)));
+  const into: Values = Object.fromEntries(trained.map(({ name }) => [gradientName(name), buffer.gradient(name)]));
   return {
-    async learn(lesson) {
-      return lossIn(await program.run(feedsFor(program, lesson), into));
+    async forwardBackward(microBatch) {
+      return lossIn(await program.run(feedsFor(program, microBatch), into));
     },
-    async loss(lesson) {
+    async loss(microBatch) {
       forward ??= compile({ loss: scalar }, { device, threads, weights });
       const compiled = await forward;
-      return lossIn(await compiled.run(feedsFor(compiled, lesson)));
+      return lossIn(await compiled.run(feedsFor(compiled, microBatch)));
     },
     async dispose() {
       await program.dispose();

@@ -4,36 +4,40 @@ import ts from 'typescript';
 const base = ['base'];
 const engine = [...base, 'tensor', 'engine'];
 const belowModel = [...engine, 'linalg', 'data', 'checkpoint', 'tokenizer', 'artifact'];
-const belowMethods = [...belowModel, 'endpoint', 'model', 'generate', 'statistics', 'evaluate', 'train', 'report'];
-const belowRecipe = [...belowMethods, 'methods', 'methods/*'];
-const everything = [...belowRecipe, 'world', 'recipe', 'sweep', 'serve', 'tour', 'api'];
+const belowQuantize = [...belowModel, 'statistics', 'options', 'model'];
+const belowMethods = [...belowQuantize, 'generate', 'evaluate', 'quantize', 'train', 'report', 'endpoint'];
+const belowVerbs = [...belowMethods, 'methods', 'methods/*', 'world', 'recipe', 'sweep', 'serve', 'tour', 'api'];
+const without = (...rooms: readonly string[]) => belowVerbs.filter((room) => !rooms.includes(room));
 
 /** What each room may import: arrows go down only. `methods/*` is each method, `api` is src/index.ts. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   base: [],
-  endpoint: base,
   tensor: base,
   engine: [...base, 'tensor'],
   linalg: engine,
   data: base,
+  statistics: base,
+  options: base,
+  endpoint: base,
   world: [...base, 'data'],
   checkpoint: base,
   tokenizer: [...base, 'checkpoint'],
   artifact: [...base, 'checkpoint', 'tokenizer'],
   model: belowModel,
-  generate: [...belowModel, 'model'],
-  statistics: base,
-  evaluate: [...belowModel, 'model', 'generate', 'statistics'],
-  train: [...belowModel, 'model', 'generate', 'statistics', 'evaluate'],
+  generate: belowQuantize,
+  evaluate: [...belowQuantize, 'generate'],
+  quantize: [...belowQuantize, 'generate', 'evaluate', 'report'],
+  train: [...belowQuantize, 'generate', 'evaluate'],
   report: base,
   'methods/*': belowMethods,
   methods: [...belowMethods, 'methods/*'],
-  recipe: belowRecipe,
-  sweep: [...belowRecipe, 'recipe'],
+  recipe: without('world', 'serve', 'sweep', 'tour', 'api', 'recipe'),
+  sweep: without('world', 'serve', 'sweep', 'tour', 'api'),
   api: [...belowMethods, 'world'],
-  serve: everything.filter((room) => room !== 'serve'),
-  tour: [...belowRecipe, 'world', 'api'],
-  cli: everything,
+  serve: without('serve', 'tour'),
+  tour: without('tour', 'serve', 'recipe', 'sweep'),
+  verbs: belowVerbs,
+  cli: [...belowVerbs, 'verbs'],
 };
 
 /** Packages that one room alone may import: everything else goes through it. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { verbs } from '../../src/cli/verbs.ts';
+import { verbs } from '../../src/verbs/index.ts';
 import { call } from '../command-line.ts';
 import { temporaryFolder } from '../hostile.ts';
 import { adapterPath, goldenPath, readAdapterGolden } from '../model/goldens.ts';
@@ -50,8 +50,8 @@ test('merge writes a folder that tells what made it', async () => {
   const { code, out: json } = await call([...argv, '--json']);
   expect(code).toBe(0);
   expect(JSON.parse(json)).toEqual({ path: out, bytes: expect.any(Number) });
-  const origin = JSON.parse(readFileSync(join(out, 'cria.json'), 'utf8'));
-  expect(origin).toMatchObject({ command: 'merge', source: tiny, options: { adapter: adapterPath('lora') } });
+  const provenance = JSON.parse(readFileSync(join(out, 'cria.json'), 'utf8'));
+  expect(provenance).toMatchObject({ command: 'merge', source: tiny, options: { adapter: adapterPath('lora') } });
   expect((await call(argv)).err).toContain('already exists (choose another output or give --force)');
   expect((await call([...argv, '--force', '--quiet'])).code).toBe(0);
 });

@@ -1,15 +1,19 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { generate, generateBatch, newSession } from '../../src/generate/index.ts';
-import { type Cached, type LoadedModel, openCached, type Plan } from '../../src/model/index.ts';
+import { type IncrementalDecoder, type LoadedModel, openIncrementalDecoder, type Plan } from '../../src/model/index.ts';
 import { distance, goldenNames, goldenPath, opened, readGolden } from '../model/goldens.ts';
 import { collected, letterTokenizer } from './stubs.ts';
 
 const plans: readonly Plan[] = ['whole', 'by-layer'];
 const tolerance = 1e-4; // absolute, on logits of up to 10
 
-async function cachedOf(name: string, plan: Plan, batch = 1): Promise<{ model: LoadedModel; cached: Cached }> {
+async function cachedOf(
+  name: string,
+  plan: Plan,
+  batch = 1,
+): Promise<{ model: LoadedModel; cached: IncrementalDecoder }> {
   const model = opened(goldenPath(name), { plan, precision: 'f32' });
-  const cached = await openCached(model, batch);
+  const cached = await openIncrementalDecoder(model, batch);
   onTestFinished(() => cached.dispose());
   return { model, cached };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CriaError } from '../../src/base/index.ts';
 import { generate, newSession } from '../../src/generate/index.ts';
-import { openCached } from '../../src/model/index.ts';
+import { openIncrementalDecoder } from '../../src/model/index.ts';
 import { goldenPath, opened, readGolden } from '../model/goldens.ts';
 import { withTensors } from '../model/variants.ts';
 import { collected, endId, lettersOf, letterTokenizer, scripted, tokenizerOf } from './stubs.ts';
@@ -141,7 +141,7 @@ describe('what is refused, in one sentence', () => {
 
   test('a token that the model does not have', async () => {
     const model = opened(goldenPath('llama'));
-    const cached = await openCached(model);
+    const cached = await openIncrementalDecoder(model);
     const session = newSession(model, letterTokenizer, cached);
     for (const ids of [[64], [-1], [1.5], [1, Number.NaN]]) {
       await expect(collected(generate(session, ids))).rejects.toThrow('is not in the vocabulary of 64');
@@ -155,7 +155,7 @@ describe('what is refused, in one sentence', () => {
       return true;
     });
     const model = opened(path, { plan });
-    const cached = await openCached(model);
+    const cached = await openIncrementalDecoder(model);
     const session = newSession(model, letterTokenizer, cached);
     for (const temperature of [0, 1]) {
       const error = await collected(generate(session, prompt, { temperature })).catch((thrown: unknown) => thrown);
@@ -168,7 +168,7 @@ describe('what is refused, in one sentence', () => {
 
 test('a seed gives the same tokens again and another seed others', async () => {
   const model = opened(goldenPath('llama'));
-  const cached = await openCached(model);
+  const cached = await openIncrementalDecoder(model);
   const [first] = readGolden('llama').sequences;
   const options = { temperature: 1.5, maxTokens: 20 };
   const run = async (seed: number) => {

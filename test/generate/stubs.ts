@@ -1,6 +1,6 @@
 import { throwIfAborted } from '../../src/base/index.ts';
 import { type Generated, newSession, type Session } from '../../src/generate/index.ts';
-import { type Cached, emptyCache } from '../../src/model/index.ts';
+import { emptyCache, type IncrementalDecoder } from '../../src/model/index.ts';
 import type { Tokenizer } from '../../src/tokenizer/index.ts';
 import { goldenPath, opened } from '../model/goldens.ts';
 
@@ -34,7 +34,7 @@ export function scripted(
 ): Session {
   const model = opened(goldenPath('llama'));
   let prompt = 0;
-  const cached: Cached = {
+  const cached: IncrementalDecoder = {
     plan: 'whole',
     cache: () => emptyCache(model.config, 1),
     async extend(cache, [ids = []], signal) {

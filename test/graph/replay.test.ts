@@ -53,7 +53,7 @@ function cached(config: Config, inPlace: boolean): Outputs {
 function packed(config: Config, bits: 4 | 8): Outputs {
   const linear = (name: string) => linearNames.some((each) => name.includes(each));
   const weights = packedWeights((name) =>
-    linear(name) ? { bits, block: 32, minimums: bits === 4, precise: bits === 8 } : undefined,
+    linear(name) ? { bits, block: 32, minimums: bits === 4, wideActivations: bits === 8 } : undefined,
   );
   return { logits: logits(config, freshPositions(config), 'batch', weights) };
 }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { originOf } from '../../src/artifact/index.ts';
+import { provenanceOf } from '../../src/artifact/index.ts';
 import { type Progress, silent } from '../../src/base/index.ts';
 import { readAdapter } from '../../src/checkpoint/index.ts';
 import {
@@ -18,7 +18,7 @@ import { needs, shared } from '../shared.ts';
 import { dataFile, rows, tinyModel } from '../train/tiny.ts';
 
 const tiny = goldenPath('llama-gqa');
-const origin = originOf('eva', tiny, {}, 0);
+const provenance = provenanceOf('eva', tiny, {}, 0);
 
 /** A tokenizer with an id for every byte. */
 const bytes = { encode: (text: string) => [...Buffer.from(text)].map((byte) => byte % 64) } as unknown as Tokenizer;
@@ -31,7 +31,7 @@ function textFile(): string {
 
 const optionsFor = (data: string): InitializeOptions => ({
   ...{ ...evaDefaults, data, rank: 3, tau: 0.95, maxBatches: 6, batch: 2, sequence: 20 },
-  ...{ skipTokens: 0, learnPrompts: false, shuffle: true, seed: 1, resume: false, force: false },
+  ...{ skipTokens: 0, trainOnPrompts: false, shuffle: true, seed: 1, resume: false, force: false },
 });
 
 /** Runs into `out`; stops at the given number of batches as Ctrl-C does. */
@@ -49,7 +49,7 @@ async function initialize(
       if (label === 'inputs' && ++steps > stopAfter) controller.abort(new Error('stopped'));
     },
   };
-  return initializeAdapter(opened(source, { progress }), tokenizer, out, options, origin, controller.signal);
+  return initializeAdapter(opened(source, { progress }), tokenizer, out, options, provenance, controller.signal);
 }
 
 const contents = (folder: string) =>
@@ -95,9 +95,9 @@ test('an earlier folder gives another budget', async () => {
   const targets = ['o_proj', 'down_proj'];
   await initialize(join(folder, 'a'), { ...optionsFor(textFile()), targets });
   const less = { rank: 1, whiten: false, force: false };
-  const { ranks } = await initializeAgain(opened(tiny), join(folder, 'a'), join(folder, 'b'), less, origin);
+  const { ranks } = await initializeAgain(opened(tiny), join(folder, 'a'), join(folder, 'b'), less, provenance);
   expect([...ranks.values()].reduce((a, b) => a + b)).toBe(4);
-  expect(await refusalOf(() => initializeAgain(opened(tiny), tiny, join(folder, 'c'), less, origin))).toContain(
+  expect(await refusalOf(() => initializeAgain(opened(tiny), tiny, join(folder, 'c'), less, provenance))).toContain(
     'eva.safetensors',
   );
 });

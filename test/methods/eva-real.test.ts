@@ -81,7 +81,7 @@ test.skipIf(skip)(
   async () => {
     const { model, sequences } = modelAndText(4, 32);
     const batch = (step: number) => {
-      return sequences.slice(2 * (step % 2), 2 * (step % 2) + 2).map((ids) => ({ ids, learned: undefined }));
+      return sequences.slice(2 * (step % 2), 2 * (step % 2) + 2).map((ids) => ({ ids, lossMask: undefined }));
     };
     const options = { ...evaDefaults, rank: 4, maxBatches: 2, targets: ['q_proj', 'o_proj', 'down_proj'] };
     const { adapter } = await eva(model, { batch, round: 2 }, options, { progress: silent });

@@ -37,7 +37,7 @@ function textOf(step: number, length: number, vocabulary = 64): number[] {
 
 const data: EvaData = {
   round: 6,
-  batch: (step) => [0, 1].map((i) => ({ ids: textOf(2 * (step % 6) + i, 24), learned: undefined })),
+  batch: (step) => [0, 1].map((i) => ({ ids: textOf(2 * (step % 6) + i, 24), lossMask: undefined })),
 };
 
 const withBatches = (batch: (step: number) => Batch): EvaData => ({ round: 6, batch });
@@ -68,16 +68,16 @@ test('the model answers as before, bit for bit, until B is trained', async () =>
   const { adapter } = await eva(opened(tiny), data, options, watch);
   const ids = [textOf(99, 20)];
   const [plain, adapted] = [await forwardOf(opened(tiny)), await forwardOf(opened(tiny, { adapters: [adapter] }))];
-  expect((await adapted.run(ids)).normed.data).toEqual((await plain.run(ids)).normed.data);
+  expect((await adapted.run(ids)).lastHidden.data).toEqual((await plain.run(ids)).lastHidden.data);
 });
 
 // oracle 9
 test('padding changes nothing but rounding', async () => {
   const short = textOf(1, 17);
-  const alone = withBatches(() => [{ ids: short, learned: undefined }]);
+  const alone = withBatches(() => [{ ids: short, lossMask: undefined }]);
   const padded = withBatches(() => [
-    { ids: short, learned: undefined },
-    { ids: textOf(2, 30), learned: Array<boolean>(30).fill(false) },
+    { ids: short, lossMask: undefined },
+    { ids: textOf(2, 30), lossMask: Array<boolean>(30).fill(false) },
   ]);
   const once = { ...options, maxBatches: 1 };
   const [a, b] = [await eva(opened(tiny), alone, once, watch), await eva(opened(tiny), padded, once, watch)];
@@ -90,14 +90,14 @@ test('padding changes nothing but rounding', async () => {
 
 // oracle 9
 test('only tokens that are learned are seen', async () => {
-  const learned = textOf(3, 24).map((_, i) => i >= 10);
-  const answers = withBatches((step) => [{ ids: textOf(step, 24), learned }]);
+  const lossMask = textOf(3, 24).map((_, i) => i >= 10);
+  const answers = withBatches((step) => [{ ids: textOf(step, 24), lossMask }]);
   const { state } = await eva(opened(tiny), answers, { ...options, maxBatches: 3 }, watch);
   expect(state.groups[0]?.seen).toBe(3 * 14);
 });
 
 test('batches with too few tokens are passed over; when there are no others it is said', async () => {
-  const few = { ids: textOf(1, 5), learned: undefined };
+  const few = { ids: textOf(1, 5), lossMask: undefined };
   const mixed = withBatches((step) => (step % 2 === 0 ? [few] : data.batch(step)));
   const { state } = await eva(opened(tiny), mixed, { ...options, maxBatches: 4 }, watch);
   expect(state.groups[0]?.seen).toBe(2 * 48);
@@ -220,7 +220,7 @@ test('trained to anything, an adapter computes the same for PEFT, for vLLM and p
   const vllm = withModules(read, (module) => ({ ...module, scale: lora_alpha / r }));
   const [expected, plain, ...others] = await Promise.all(
     [[trained], [], [read], [vllm], [padded(read, new Map())]].map(async (adapters) => {
-      return (await (await forwardOf(opened(tiny, { adapters }))).run(ids)).normed.data;
+      return (await (await forwardOf(opened(tiny, { adapters }))).run(ids)).lastHidden.data;
     }),
   );
   expect(distance(expected as Float32Array, plain as Float32Array)).toBeGreaterThan(0.1);

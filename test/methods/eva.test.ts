@@ -28,7 +28,7 @@ test.skipIf(skip)(
     const ids = tokenizer.encode(text, { special: false });
     const sequences = Array.from({ length: 160 }, (_, i) => ({
       ids: ids.slice(i * 128, (i + 1) * 128),
-      learned: undefined,
+      lossMask: undefined,
     }));
     const order = batchOrder(sequences.length, 4, false, 0);
     const batch = (step: number) => order(step).map((i) => sequences[i] as (typeof sequences)[number]);

@@ -4,25 +4,25 @@ import type { LoraAdapter, LoraModule } from '../../src/checkpoint/index.ts';
 import { topSingular } from '../../src/linalg/index.ts';
 import type { LoadedModel } from '../../src/model/index.ts';
 import {
-  adapterTrainee,
   type Batch,
   crossEntropy,
-  learnedTokens,
-  parameterStore,
-  predictionLesson,
-  wholeLearner,
+  parameterBuffer,
+  predictionMicroBatch,
+  targetTokens,
+  trainableAdapter,
+  wholeForwardBackward,
 } from '../../src/train/index.ts';
 
 /** The squared gradients with respect to B, summed over all modules, of next-token prediction on `batch`. */
 export async function firstGradient(model: LoadedModel, adapter: LoraAdapter, batch: Batch): Promise<number> {
-  const trainee = adapterTrainee(model, adapter, 'adapter');
-  const store = parameterStore(trainee.parameters);
-  trainee.start(store);
-  const learner = await wholeLearner(model, trainee, store, crossEntropy);
-  onTestFinished(() => learner.dispose());
-  await learner.learn(predictionLesson(batch, learnedTokens(batch), []));
-  const ofB = trainee.parameters.filter(({ name }) => name.endsWith('lora_B'));
-  return ofB.reduce((sum, { name }) => sum + store.gradient(name).data.reduce((own, x) => own + x * x, 0), 0);
+  const trainable = trainableAdapter(model, adapter, 'adapter');
+  const buffer = parameterBuffer(trainable.parameters);
+  trainable.start(buffer);
+  const compiled = await wholeForwardBackward(model, trainable, buffer, crossEntropy);
+  onTestFinished(() => compiled.dispose());
+  await compiled.forwardBackward(predictionMicroBatch(batch, targetTokens(batch), []));
+  const ofB = trainable.parameters.filter(({ name }) => name.endsWith('lora_B'));
+  return ofB.reduce((sum, { name }) => sum + buffer.gradient(name).data.reduce((own, x) => own + x * x, 0), 0);
 }
 
 /** The adapter with random orthonormal rows in place of those of A. */

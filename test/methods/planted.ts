@@ -78,7 +78,15 @@ interface Weight {
 }
 
 function plantedWeights(): Map<string, Weight> {
-  const shape = { layers: 3, width, heads, keyValueHeads: heads, headSize, intermediate: 8, vocabulary };
+  const shape = {
+    layers: 3,
+    hiddenSize: width,
+    heads,
+    keyValueHeads: heads,
+    headSize,
+    intermediateSize: 8,
+    vocabulary,
+  };
   const shapes = weightShapes(shape as never);
   shapes.set('lm_head.weight', [vocabulary, width]);
   const normal = normalFrom(randomFrom(3));

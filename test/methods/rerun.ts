@@ -30,8 +30,8 @@ export async function rerun(
     return { ...concat([slice(x, 1, 0, at), whole, slice(x, 1, at + 1, toEnd)], 1), shape: x.shape };
   };
   const forward = await openForward(model, { edits: Object.fromEntries(paths.map((path) => [path, edit(path)])) });
-  const { normed } = await forward.run([corrupted]);
-  const last = normed.data.slice(-model.config.width);
+  const { lastHidden } = await forward.run([corrupted]);
+  const last = lastHidden.data.slice(-model.config.hiddenSize);
   const likelihood = (await forward.likelihoods(last, [target]))[0] as number;
   await forward.dispose();
   return Math.exp(likelihood);

@@ -5,8 +5,8 @@ import {
   checkAdapterFolder,
   convert,
   mergeAdapter,
-  originOf,
   padded,
+  provenanceOf,
   writeGgufAdapter,
 } from '../../src/artifact/index.ts';
 import {
@@ -33,7 +33,7 @@ import {
   readAdapterGolden,
 } from './goldens.ts';
 
-const origin = originOf('test', '', {}, 0);
+const provenance = provenanceOf('test', '', {}, 0);
 const lora = (name: string) => readAdapter(adapterPath(name)) as LoraAdapter;
 
 /** The values of every tensor of a GGUF file, as they stand in it. */
@@ -90,15 +90,15 @@ describe.each(adapterNames.filter((name) => name.startsWith('lora')))('%s', (nam
     const folder = temporaryFolder();
     const at = (name: string) => join(folder, name);
     const stored = openCheckpoint(goldenPath(checkpoint));
-    await convert(stored, at('base'), { to: 'safetensors', type: 'F32', origin }); // so that merging rounds nothing
+    await convert(stored, at('base'), { to: 'safetensors', type: 'F32', provenance }); // so that merging rounds nothing
     stored.close();
     const source = openCheckpoint(at('base'));
-    await convert(source, at('base.gguf'), { to: 'gguf', type: 'F32', origin });
+    await convert(source, at('base.gguf'), { to: 'gguf', type: 'F32', provenance });
     await writeGgufAdapter(at('adapter.gguf'), lora(name), source, false);
-    await mergeAdapter(source, lora(name), at('merged'), { origin });
+    await mergeAdapter(source, lora(name), at('merged'), { provenance });
     source.close();
     const merged = openCheckpoint(at('merged'));
-    await convert(merged, at('merged.gguf'), { to: 'gguf', type: 'F32', origin });
+    await convert(merged, at('merged.gguf'), { to: 'gguf', type: 'F32', provenance });
     merged.close();
     const expected = tensorsIn(at('merged.gguf'));
     for (const [tensor, data] of applied(at('base.gguf'), at('adapter.gguf'))) {

@@ -7,7 +7,7 @@ import {
   type LoadedModel,
   loadModel,
   onnxModel,
-  openCached,
+  openIncrementalDecoder,
   type Plan,
   type Precision,
 } from '../../src/model/index.ts';
@@ -31,7 +31,7 @@ const plans: readonly Plan[] = ['whole', 'by-layer'];
 const tolerance = 1e-4; // absolute, on logits of up to 10; the golden values have six digits
 
 async function cachedOf(model: LoadedModel, batch = 1) {
-  const cached = await openCached(model, batch);
+  const cached = await openIncrementalDecoder(model, batch);
   onTestFinished(() => cached.dispose());
   return cached;
 }
@@ -51,7 +51,7 @@ describe.each(adapterNames)('%s', (name) => {
       for (const [i, { ids, logits }] of sequences.entries()) {
         expect(distance(await logitsOf(forward, ids), logits.flat())).toBeLessThan(tolerance);
         for (const position of ids.keys()) {
-          const row = await forward.logits(rowAt(together.normed, position, i));
+          const row = await forward.logits(rowAt(together.lastHidden, position, i));
           expect(distance(row, logits[position] as number[])).toBeLessThan(tolerance);
         }
       }

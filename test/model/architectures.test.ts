@@ -30,8 +30,8 @@ describe.each(goldenNames)('%s', (name) => {
       const forward = await forwardOf(model, { read: states });
       expect(forward.plan).toBe(plan);
       for (const { ids, logits, hiddenStates } of golden.sequences) {
-        const { normed, read } = await forward.run([ids]);
-        expect(distance(await forward.logits(normed.data), logits.flat())).toBeLessThan(tolerance);
+        const { lastHidden, read } = await forward.run([ids]);
+        expect(distance(await forward.logits(lastHidden.data), logits.flat())).toBeLessThan(tolerance);
         for (const [i, path] of states.entries()) {
           const state = rowAt(read[path] as Value<'f32'>, ids.length - 1);
           expect(distance(state, hiddenStates[i] as number[]), path).toBeLessThan(tolerance);
@@ -45,7 +45,9 @@ describe.each(goldenNames)('%s', (name) => {
       for (const [i, ids] of texts.entries()) {
         const alone = await forward.run([ids]);
         for (const position of ids.keys()) {
-          expect(distance(rowAt(together.normed, position, i), rowAt(alone.normed, position))).toBeLessThan(1e-5);
+          expect(distance(rowAt(together.lastHidden, position, i), rowAt(alone.lastHidden, position))).toBeLessThan(
+            1e-5,
+          );
         }
       }
     });
@@ -54,11 +56,11 @@ describe.each(goldenNames)('%s', (name) => {
       const model = opened(goldenPath(name), { plan });
       const paths = activationPaths(model.config);
       const reading = await forwardOf(model, { read: paths });
-      const { normed, read } = await reading.run([first, second]);
+      const { lastHidden, read } = await reading.run([first, second]);
       for (const path of paths) expect(read[path]?.shape, path).toEqual(shapeOf(path, model.config, 2, first.length));
       const plain = await (await forwardOf(model)).run([first, second]);
-      expect(distance(normed.data, plain.normed.data)).toBeLessThan(tolerance);
-      expect(distance(normed.data, (read.norm as Value<'f32'>).data)).toBe(0);
+      expect(distance(lastHidden.data, plain.lastHidden.data)).toBeLessThan(tolerance);
+      expect(distance(lastHidden.data, (read.norm as Value<'f32'>).data)).toBe(0);
     });
 
     test('the attention pattern is causal, sums to 1, and mixes the values into what the fused kernel gives', async () => {
@@ -69,7 +71,7 @@ describe.each(goldenNames)('%s', (name) => {
       for (let layer = 0; layer < model.config.layers; layer++) {
         const at = (part: string) => `layers.${layer}.attention.${part}`;
         const pattern = seen[at('pattern')] as Value<'f32'>;
-        expectPattern(pattern, model.config.windows[layer] ?? Number.POSITIVE_INFINITY);
+        expectPattern(pattern, model.config.slidingWindows[layer] ?? Number.POSITIVE_INFINITY);
         const mixed = mixedValues(pattern, fused[at('value')] as Value<'f32'>, model.config);
         expect(distance(mixed, (fused[at('heads')] as Value<'f32'>).data)).toBeLessThan(tolerance);
       }
@@ -106,8 +108,8 @@ describe.each(goldenNames)('%s', (name) => {
       const doubled = await (await forwardOf(model, { edits: { norm: (x) => mul(x, 2) } })).run([second]);
       expect(
         distance(
-          doubled.normed.data,
-          plain.normed.data.map((x) => 2 * x),
+          doubled.lastHidden.data,
+          plain.lastHidden.data.map((x) => 2 * x),
         ),
       ).toBeLessThan(tolerance);
     });
@@ -133,14 +135,14 @@ describe.each(goldenNames)('%s', (name) => {
   test('both plans give the same numbers', async () => {
     const results = plans.map(async (plan) => (await forwardOf(opened(goldenPath(name), { plan }))).run(texts));
     const [whole, byLayer] = await Promise.all(results);
-    expect(distance(whole?.normed.data ?? [], byLayer?.normed.data ?? [])).toBeLessThan(1e-5);
+    expect(distance(whole?.lastHidden.data ?? [], byLayer?.lastHidden.data ?? [])).toBeLessThan(1e-5);
   });
 
   test('the log-probability of a token is its logit less the logarithm of the sum of exponentials', async () => {
     const forward = await forwardOf(opened(goldenPath(name)));
-    const { normed } = await forward.run([first]);
+    const { lastHidden } = await forward.run([first]);
     const { logits } = golden.sequences[0] as { logits: readonly (readonly number[])[] };
-    const measured = await forward.likelihoods(normed.data, [...first.slice(1), 0]);
+    const measured = await forward.likelihoods(lastHidden.data, [...first.slice(1), 0]);
     const expected = [...first.slice(1), 0].map((id, i) => {
       const row = logits[i] as readonly number[];
       return (row[id] as number) - Math.log(row.reduce((sum, logit) => sum + Math.exp(logit), 0));
@@ -153,13 +155,13 @@ const perLayer = ({ layers }: Config, part: string): string[] =>
   Array.from({ length: layers }, (_, i) => `layers.${i}.attention.${part}`);
 
 function shapeOf(path: string, config: Config, batch: number, seq: number): readonly number[] {
-  const { width, heads, keyValueHeads, headSize, intermediate } = config;
+  const { hiddenSize, heads, keyValueHeads, headSize, intermediateSize } = config;
   const part = path.replace(/^layers\.\d+\./, '');
   if (part === 'attention.pattern') return [batch, heads, seq, seq];
   if (part === 'attention.key' || part === 'attention.value') return [batch, seq, keyValueHeads * headSize];
   if (part === 'attention.query' || part === 'attention.heads') return [batch, seq, heads * headSize];
-  if (part === 'mlp.gate' || part === 'mlp.up' || part === 'mlp.hidden') return [batch, seq, intermediate];
-  return [batch, seq, width];
+  if (part === 'mlp.gate' || part === 'mlp.up' || part === 'mlp.hidden') return [batch, seq, intermediateSize];
+  return [batch, seq, hiddenSize];
 }
 
 /** A position gives attention to itself and to what came before it, within the window, 1 in all. */

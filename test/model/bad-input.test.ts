@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CriaError } from '../../src/base/index.ts';
-import { openCached, openForward } from '../../src/model/index.ts';
+import { openForward, openIncrementalDecoder } from '../../src/model/index.ts';
 import { mul } from '../../src/tensor/index.ts';
 import { forwardOf, goldenPath, opened, readGolden } from './goldens.ts';
 import { withConfig, withTensors } from './variants.ts';
@@ -86,9 +86,9 @@ describe.each(['whole', 'by-layer'] as const)('under the plan %s', (plan) => {
       return true;
     });
     const forward = await forwardOf(opened(folder, { plan }));
-    const { normed } = await forward.run([text]);
+    const { lastHidden } = await forward.run([text]);
     const targets = text.map(() => 5);
-    for (const work of [() => forward.likelihoods(normed.data, targets), () => forward.logits(normed.data)]) {
+    for (const work of [() => forward.likelihoods(lastHidden.data, targets), () => forward.logits(lastHidden.data)]) {
       expect(await refusal(work)).toContain('lm_head.weight: holds values that are not finite numbers');
     }
   });
@@ -99,7 +99,7 @@ describe.each(['whole', 'by-layer'] as const)('under the plan %s', (plan) => {
       if (name === damaged) values.fill(Number.NaN, values.length - 64);
       return true;
     });
-    const cached = await openCached(opened(folder, { plan }));
+    const cached = await openIncrementalDecoder(opened(folder, { plan }));
     const cache = cached.cache();
     for (const ids of [[63], [5]]) {
       expect(await refusal(() => cached.extend(cache, [ids]))).toContain(

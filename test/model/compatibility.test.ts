@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { CriaError } from '../../src/base/index.ts';
 import { generate, newSession } from '../../src/generate/index.ts';
-import { openCached } from '../../src/model/index.ts';
+import { openIncrementalDecoder } from '../../src/model/index.ts';
 import type { Tokenizer } from '../../src/tokenizer/index.ts';
 import { call } from '../command-line.ts';
 import { temporaryFolder } from '../hostile.ts';
@@ -89,7 +89,7 @@ function logProbability(logits: readonly number[], id: number): number {
 
 async function generates(path: string, { sequences, greedy }: Golden): Promise<void> {
   const model = opened(path);
-  const cached = await openCached(model);
+  const cached = await openIncrementalDecoder(model);
   try {
     const session = newSession(model, noTokenizer, cached);
     const pieces = generate(session, sequences[0]?.ids ?? [], { maxTokens: greedy.idsWithCache.length });

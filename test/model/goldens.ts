@@ -89,8 +89,8 @@ export function withWeights(model: LoadedModel, change: (name: string, values: F
 
 /** Logits of a text, [positions * vocabulary]. */
 export async function logitsOf(forward: Forward, ids: readonly number[]): Promise<Float32Array> {
-  const { normed } = await forward.run([ids]);
-  return forward.logits(normed.data);
+  const { lastHidden } = await forward.run([ids]);
+  return forward.logits(lastHidden.data);
 }
 
 /** The largest distance between two lists of numbers; NaN where one of them is none. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { mergeAdapter, originOf } from '../../src/artifact/index.ts';
+import { mergeAdapter, provenanceOf } from '../../src/artifact/index.ts';
 import { randomFrom } from '../../src/base/index.ts';
 import { type Adapter, type LoraAdapter, openCheckpoint, readAdapter } from '../../src/checkpoint/index.ts';
 import { refusalOf, temporaryFolder } from '../hostile.ts';
@@ -12,7 +12,7 @@ async function merged(source: string, adapter: Adapter): Promise<string> {
   const path = join(temporaryFolder(), 'merged');
   const checkpoint = openCheckpoint(source);
   try {
-    await mergeAdapter(checkpoint, adapter, path, { origin: originOf('merge', source, {}, 0) });
+    await mergeAdapter(checkpoint, adapter, path, { provenance: provenanceOf('merge', source, {}, 0) });
   } finally {
     checkpoint.close();
   }

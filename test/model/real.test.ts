@@ -28,19 +28,19 @@ describe.skipIf(skip)(`SmolLM2 in float32 is what torch computes${reason}`, () =
 
   test.each<Plan>(['whole', 'by-layer'])('under the plan %s', async (plan) => {
     const model = opened(file as string, { plan, precision: 'f32' });
-    const { layers, width, vocabulary } = model.config;
+    const { layers, hiddenSize, vocabulary } = model.config;
     const posts = Array.from({ length: layers - 1 }, (_, i) => `layers.${i}.residual.post`);
     const states = ['embedding', ...posts, 'norm'];
     const forward = await forwardOf(model, { read: states });
-    const { normed, read } = await forward.run(ids);
-    const seq = normed.shape[1] as number;
+    const { lastHidden, read } = await forward.run(ids);
+    const seq = lastHidden.shape[1] as number;
     for (const [i, text] of texts.entries()) {
       const end = text.ids.length - 1;
-      const rows = normed.data.subarray(i * seq * width, (i * seq + end) * width);
+      const rows = lastHidden.data.subarray(i * seq * hiddenSize, (i * seq + end) * hiddenSize);
       const likelihoods = await forward.likelihoods(rows, text.ids.slice(1));
       expect(distance(likelihoods, text.token_logprobs)).toBeLessThan(2e-3);
 
-      const logits = await forward.logits(rowAt(normed, end, i));
+      const logits = await forward.logits(rowAt(lastHidden, end, i));
       expect(logits.length).toBe(vocabulary);
       const top = text.last_top20_ids.map((id) => logits[id] as number);
       expect(distance(top, text.last_top20_logits)).toBeLessThan(2e-3);

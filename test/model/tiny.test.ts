@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Model, open } from '../../src/index.ts';
-import { openCached } from '../../src/model/index.ts';
+import { openIncrementalDecoder } from '../../src/model/index.ts';
 import { shippedModel } from '../shared.ts';
 
 interface Golden {
@@ -30,7 +30,7 @@ test('most golden texts are decided by more than rounding', () => {
 test.each(texts)('cria-tiny continues $prompt as transformers does', async ({ prompt, ids, written, gap }) => {
   const { tokenizer, loaded } = model as Model;
   expect(tokenizer.encode(prompt)).toEqual(ids);
-  const cached = await openCached(loaded);
+  const cached = await openIncrementalDecoder(loaded);
   try {
     const cache = cached.cache();
     const got: number[] = [];

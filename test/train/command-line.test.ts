@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { originOf, writeAdapterFolder } from '../../src/artifact/index.ts';
+import { provenanceOf, writeAdapterFolder } from '../../src/artifact/index.ts';
 import { type LoraAdapter, type LoraModule, readAdapter } from '../../src/checkpoint/index.ts';
 import { call } from '../command-line.ts';
 import { temporaryFolder } from '../hostile.ts';
@@ -137,7 +137,7 @@ test('an adapter of the head is trained where the head is the table of embedding
   const head = { ...layer, out: 300, b: new Float32Array(300 * layer.rank) };
   const both = { ...adapter, modules: new Map([...adapter.modules, ['lm_head', head]]) };
   const start = join(temporaryFolder(), 'start');
-  await writeAdapterFolder(start, both, originOf('test', taught, {}, 0), false);
+  await writeAdapterFolder(start, both, provenanceOf('test', taught, {}, 0), false);
   expect(await train(...how, '--init', start)).toMatchObject({ code: 0, err: '' });
   expect((readAdapter(out) as LoraAdapter).modules.get('lm_head')?.b.some((x) => x !== 0)).toBe(true);
 });

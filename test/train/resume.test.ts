@@ -63,8 +63,8 @@ const resumed = () => train('--resume', '--quiet');
 /** Everything in a folder; what tells the command line is in cria.json and says where the log was. */
 function bytesIn(folder: string): Record<string, string> {
   const entries = readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'latin1')] as const);
-  const { 'cria.json': origin, ...files } = Object.fromEntries(entries);
-  const { log: _, ...said } = JSON.parse(origin as string).options;
+  const { 'cria.json': provenance, ...files } = Object.fromEntries(entries);
+  const { log: _, ...said } = JSON.parse(provenance as string).options;
   return { ...files, said: JSON.stringify(said) };
 }
 

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { originOf } from '../../src/artifact/index.ts';
+import { provenanceOf } from '../../src/artifact/index.ts';
 import { trainTokenizer } from '../../src/tokenizer/index.ts';
-import { writeFreshModel } from '../../src/train/index.ts';
+import { writeInitialModel } from '../../src/train/index.ts';
 import { temporaryFolder } from '../hostile.ts';
 
 const words = ['one', 'two', 'three', 'four', 'five', 'six', 'seven'];
@@ -72,8 +72,8 @@ export async function tinyModel(
   changed: Readonly<Record<string, unknown>> = {},
   path: string = join(temporaryFolder(), 'tiny'),
 ): Promise<string> {
-  const origin = originOf('test', 'tiny', {}, 0);
-  await writeFreshModel(path, { ...config, ...changed }, tinyTokenizer(), 3, origin, false);
+  const provenance = provenanceOf('test', 'tiny', {}, 0);
+  await writeInitialModel(path, { ...config, ...changed }, tinyTokenizer(), 3, provenance, false);
   return path;
 }
 

@@ -4,7 +4,7 @@ import { float32ToPlain } from '../plain.ts';
 import type { MetadataValue } from '../types.ts';
 import { architectureOfModelType, interleavedRows, toGgufName } from './architecture.ts';
 import { interleave } from './interleave.ts';
-import type { Config } from './metadata-of.ts';
+import type { Config } from './metadata-from-config.ts';
 import type { GgufContents, GgufTensor } from './write.ts';
 
 /**

@@ -7,7 +7,7 @@ import type { MetadataValue, StoredType } from '../types.ts';
 import { type Architecture, architectureOfModelType, interleavedRows, isShifted, toGgufName } from './architecture.ts';
 import { interleave } from './interleave.ts';
 import type { Metadata } from './metadata.ts';
-import { type Config, metadataOf } from './metadata-of.ts';
+import { type Config, metadataOf } from './metadata-from-config.ts';
 import type { GgufContents, GgufTensor } from './write.ts';
 
 /** A checkpoint in Hugging Face's names and row order, and what else a GGUF file says. */

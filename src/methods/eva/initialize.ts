@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { hashOfInput, type Origin, writeAdapterFolder, writeTexts } from '../../artifact/index.ts';
+import { hashOfInput, type Provenance, writeAdapterFolder, writeTexts } from '../../artifact/index.ts';
 import {
   besideOutput,
-  type Keeping,
   makeFolder,
+  type RunStateFiles,
   refuseExisting,
   refuseForeign,
   refuseOtherSettings,
-  refuseUnfinished,
-  removeKept,
+  refuseRunState,
+  removeRunState,
   type Settings,
 } from '../../base/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
@@ -36,7 +36,7 @@ export interface InitializeOptions extends EvaOptions, Sequencing {
 /** What an adapter folder holds besides the adapter: from this another budget can be shared. */
 const stateFile = 'eva.safetensors';
 /** Where an unfinished run keeps its state: beside the output. */
-const keeping = (out: string): Keeping => ({ folder: besideOutput(out, 'eva'), names: [stateFile] });
+const keeping = (out: string): RunStateFiles => ({ folder: besideOutput(out, 'eva'), names: [stateFile] });
 
 const saveEveryMs = 60_000;
 
@@ -50,13 +50,13 @@ export async function initializeAdapter(
   tokenizer: Tokenizer,
   out: string,
   options: InitializeOptions,
-  origin: Origin,
+  provenance: Provenance,
   signal?: AbortSignal,
 ): Promise<EvaResult> {
   const { progress } = model;
   refuseExisting(out, options.force);
   const groups = inputGroups(model.config, options.targets);
-  const settings = await settingsOf(model, options, origin);
+  const settings = await settingsOf(model, options, provenance);
   const from = unfinishedState(out, groups, settings, options);
   const sequences = await sequencesIn(options.data, tokenizer, options, model);
   const data = batchesOf(sequences, options);
@@ -74,8 +74,8 @@ export async function initializeAdapter(
   };
   try {
     const result = await eva(model, data, options, { progress, signal, from, keep });
-    await write(out, result, options.rank, settings, origin, options.force);
-    removeKept(keeping(out));
+    await write(out, result, options.rank, settings, provenance, options.force);
+    removeRunState(keeping(out));
     return result;
   } catch (error) {
     await save();
@@ -92,16 +92,16 @@ export async function initializeStart(
   tokenizer: Tokenizer,
   out: string,
   options: InitializeOptions,
-  origin: Origin,
+  provenance: Provenance,
   signal?: AbortSignal,
 ): Promise<void> {
   if (options.resume && existsSync(out)) {
     const { settings } = readState(join(out, stateFile), (made) => groupsOf(model, made));
-    refuseOtherSettings(out, settings, await settingsOf(model, options, origin));
+    refuseOtherSettings(out, settings, await settingsOf(model, options, provenance));
     return;
   }
   const resume = options.resume && existsSync(join(keeping(out).folder, stateFile));
-  await initializeAdapter(model, tokenizer, out, { ...options, resume }, origin, signal);
+  await initializeAdapter(model, tokenizer, out, { ...options, resume }, provenance, signal);
 }
 
 /** The adapter folder that an earlier one gives for another mean rank, without reading data. */
@@ -110,13 +110,13 @@ export async function initializeAgain(
   from: string,
   out: string,
   options: Pick<EvaOptions, 'rank' | 'whiten'> & { readonly force: boolean },
-  origin: Origin,
+  provenance: Provenance,
 ): Promise<EvaResult> {
   refuseExisting(out, options.force);
   const { state, settings, groups } = readState(join(from, stateFile), (made) => groupsOf(model, made));
   const result = shareAgain(model.path, groups, state, options);
   const { rank, whiten, force } = options;
-  await write(out, result, rank, { ...settings, rank, whiten }, origin, force);
+  await write(out, result, rank, { ...settings, rank, whiten }, provenance, force);
   return result;
 }
 
@@ -125,10 +125,10 @@ function write(
   result: EvaResult,
   rank: number,
   settings: Settings,
-  origin: Origin,
+  provenance: Provenance,
   force: boolean,
 ): Promise<number> {
-  return writeAdapterFolder(out, result.adapter, origin, force, async (folder) => {
+  return writeAdapterFolder(out, result.adapter, provenance, force, async (folder) => {
     await writeState(join(folder, stateFile), result.state, result.groups, settings);
     await writePage(join(folder, 'report.html'), evaPage(result, rank));
     await writeTexts(folder, { 'ranks.svg': await picture(rankMap(result.ranks)) });
@@ -151,7 +151,7 @@ function unfinishedState(
   const { folder } = keeping(out);
   const path = join(folder, stateFile);
   refuseForeign(keeping(out));
-  refuseUnfinished(folder, existsSync(path), options);
+  refuseRunState(folder, existsSync(path), options);
   if (!options.resume) return undefined;
   const saved = readState(path, () => groups);
   refuseOtherSettings(path, saved.settings, settings);
@@ -168,11 +168,24 @@ function batchesOf(sequences: readonly Example[], { batch, shuffle, seed }: Init
 }
 
 /** What a resumed run has to repeat: everything but how long it may take. */
-async function settingsOf(model: LoadedModel, options: InitializeOptions, origin: Origin): Promise<Settings> {
+async function settingsOf(model: LoadedModel, options: InitializeOptions, provenance: Provenance): Promise<Settings> {
   const { data, columns, rank, rho, tau, targets, whiten, batch, sequence } = options;
-  const { packing, skipTokens, learnPrompts, shuffle, seed } = options;
+  const { packing, skipTokens, trainOnPrompts, shuffle, seed } = options;
   return {
-    ...{ model: model.path, data, content: await hashOfInput(origin, data), columns: columns && [...columns] },
-    ...{ rank, rho, tau, targets, whiten, batch, sequence, packing, skipTokens, learnPrompts, shuffle, seed },
+    ...{ model: model.path, data, content: await hashOfInput(provenance, data), columns: columns && [...columns] },
+    ...{
+      rank,
+      rho,
+      tau,
+      targets,
+      whiten,
+      batch,
+      sequence,
+      packing,
+      skipTokens,
+      trainOnPrompts: trainOnPrompts,
+      shuffle,
+      seed,
+    },
   };
 }

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { value } from '../../engine/index.ts';
 import { countedRows, openRowTaker } from './rows.ts';
 
-const text = (...ids: number[]) => ({ ids, learned: undefined });
+const text = (...ids: number[]) => ({ ids, lossMask: undefined });
 
 test('padding and tokens that are not learned are left out', () => {
-  const answered = { ids: [1, 2, 3], learned: [false, true, true] };
+  const answered = { ids: [1, 2, 3], lossMask: [false, true, true] };
   expect(countedRows([text(5, 6), answered])).toEqual({ rows: [0, 1, 4, 5], all: false });
 });
 

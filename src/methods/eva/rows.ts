@@ -16,8 +16,8 @@ export interface CountedRows {
  */
 export function countedRows(batch: Batch, before = 0): CountedRows {
   const seq = before + Math.max(...batch.map(({ ids }) => ids.length));
-  const rows = batch.flatMap(({ ids, learned }, b) =>
-    ids.flatMap((_, s) => (learned?.[s] === false ? [] : [b * seq + before + s])),
+  const rows = batch.flatMap(({ ids, lossMask }, b) =>
+    ids.flatMap((_, s) => (lossMask?.[s] === false ? [] : [b * seq + before + s])),
   );
   return { rows, all: rows.length === batch.length * seq };
 }

@@ -3,7 +3,7 @@ import { goldenPath, opened } from '../../../test/model/goldens.ts';
 import { normalFrom, randomFrom } from '../../base/index.ts';
 import type { Rows } from '../../linalg/index.ts';
 import { halves, indexed, outcomeOf, ranks } from './analogies.ts';
-import { openGeometry } from './settings.ts';
+import { openGeometry } from './geometry.ts';
 import type { Line } from './tasks.ts';
 
 const gramOf = ({ rows, columns, data }: Rows) =>

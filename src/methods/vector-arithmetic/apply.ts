@@ -5,13 +5,13 @@ import { readJson } from '../../data/index.ts';
 import type { Rows } from '../../linalg/index.ts';
 import { type LoadedModel, openForward } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
+import { openGeometry } from './geometry.ts';
 import { allHeads, type Head, topHeads, usualTop } from './heads.ts';
 import { readHeads } from './heads-file.ts';
 import { settingNames, type TaskResult } from './judge.ts';
 import { lensesOf, ofRank, refuseAdapters } from './ov.ts';
 import { openReadOut } from './readout.ts';
 import type { LensResult } from './result.ts';
-import { openGeometry } from './settings.ts';
 import { linesIn } from './sources.ts';
 import { wordPaths, wordVectors } from './words.ts';
 
@@ -88,7 +88,7 @@ export async function applyLens(
       terms.map(({ sign, word }) => [sign, words.indexOf(word)] as const),
     );
     const cosines = words.map((word, i) => ({ word, cosine: cosine(sum, rowOf(seen, i)) }));
-    const logits = await readOut.logits({ rows: 1, columns: config.width, data: sum });
+    const logits = await readOut.logits({ rows: 1, columns: config.hiddenSize, data: sum });
     return {
       nearest: cosines.sort((a, b) => b.cosine - a.cosine).slice(0, asked.nearest),
       reads: largest(logits, asked.nearest).map((id) => tokenizer.decode([id], { continues: true })),

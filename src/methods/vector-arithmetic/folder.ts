@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import { checkpointHash, json, type Origin, writeTexts } from '../../artifact/index.ts';
+import { checkpointHash, json, type Provenance, writeTexts } from '../../artifact/index.ts';
 import { writeFolderAtomically } from '../../base/index.ts';
 import { type TensorToWrite, writeSafetensors } from '../../checkpoint/index.ts';
 import type { Rows } from '../../linalg/index.ts';
@@ -20,7 +20,7 @@ export async function writeLensFolder(
   path: string,
   model: LoadedModel,
   result: LensResult,
-  origin: Origin,
+  provenance: Provenance,
   force: boolean,
 ): Promise<void> {
   const { scores, lenses, ...rest } = result;
@@ -32,9 +32,9 @@ export async function writeLensFolder(
     'heads.json': `${JSON.stringify(toStored({ concept: scores.concept.heads, token: scores.token.heads }))}\n`,
     'results.json': `${JSON.stringify({ ...rest, scores: Object.fromEntries(summaries) })}\n`,
     'heads.svg': await picture(headMaps(result)),
-    'cria.json': json(origin),
+    'cria.json': json(provenance),
   };
-  const fingerprint = origin.inputs[origin.source] ?? (await checkpointHash(model.checkpoint));
+  const fingerprint = provenance.inputs[provenance.source] ?? (await checkpointHash(model.checkpoint));
   await writeFolderAtomically(path, force, async (folder) => {
     await writeTexts(folder, texts);
     await writePage(

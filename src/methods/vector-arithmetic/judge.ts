@@ -5,8 +5,8 @@ import { type LoadedModel, openForward } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import { exampleQuestions } from './ablation.ts';
 import { halves, indexed, type LineIndexes } from './analogies.ts';
+import type { Geometry, SettingResult, View } from './geometry.ts';
 import { openReadOut } from './readout.ts';
-import type { Geometry, SettingResult, View } from './settings.ts';
 import { type Sizes, type Sweeps, sweepsOf } from './sweeps.ts';
 import { pairsOf, type Task, wordsOf } from './tasks.ts';
 import { type WordVectors, wordPaths, wordVectors } from './words.ts';
@@ -97,7 +97,7 @@ export async function judgeTasks(
         for (const view of some) accuracies.push((await judge(view)).best.judge.accuracy);
         return drawsOf(accuracies);
       };
-      const directions = Math.max(1, Math.min(options.rank ?? words.length >> 1, words.length - 1, config.width));
+      const directions = Math.max(1, Math.min(options.rank ?? words.length >> 1, words.length - 1, config.hiddenSize));
       const principal = geometry.principal(directions);
       const named = { raw: geometry.raw, concept: views.concept, token: views.token, all: views.all };
       const settings = {

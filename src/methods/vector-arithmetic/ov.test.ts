@@ -4,9 +4,9 @@ import { normalFrom, randomFrom } from '../../base/index.ts';
 import type { Value } from '../../engine/index.ts';
 import type { Rows } from '../../linalg/index.ts';
 import { type LoadedModel, layerPrefix } from '../../model/index.ts';
+import { openGeometry } from './geometry.ts';
 import { allHeads } from './heads.ts';
 import { headFactors, lensesOf, principalRows, productOf, truncated } from './ov.ts';
-import { openGeometry } from './settings.ts';
 
 const plain = { foldNorm: false };
 const read = (model: LoadedModel, layer: number, part: string) =>
@@ -39,18 +39,18 @@ test.each(['llama', 'llama-gqa'])(
   '%s: the lens of all heads of a layer is W_O R W_V, where R repeats the values of each group (oracle 1)',
   async (name) => {
     const model = opened(goldenPath(name));
-    const { width, heads, keyValueHeads, headSize } = model.config;
+    const { hiddenSize, heads, keyValueHeads, headSize } = model.config;
     const [output, values] = [read(model, 0, 'o'), read(model, 0, 'v')];
     const [lens] = await lensesOf(model, [allHeads(model.config).filter(({ layer }) => layer === 0)], plain);
     const repeated = (row: number) => {
       const [head, i] = [Math.floor(row / headSize), row % headSize];
       return Math.floor(head / (heads / keyValueHeads)) * headSize + i;
     };
-    const expected = Float64Array.from({ length: width * width }, (_, at) => {
-      const [row, column] = [Math.floor(at / width), at % width];
+    const expected = Float64Array.from({ length: hiddenSize * hiddenSize }, (_, at) => {
+      const [row, column] = [Math.floor(at / hiddenSize), at % hiddenSize];
       let sum = 0;
       for (let k = 0; k < heads * headSize; k++)
-        sum += (output[row * heads * headSize + k] as number) * (values[repeated(k) * width + column] as number);
+        sum += (output[row * heads * headSize + k] as number) * (values[repeated(k) * hiddenSize + column] as number);
       return sum;
     });
     expect(distance((lens as Rows).data, expected)).toBeLessThan(1e-5);
@@ -77,14 +77,14 @@ test.each(['llama', 'llama-gqa', 'mistral'])(
 test('each head reads the values of its own group', () => {
   const model = opened(goldenPath('llama-gqa'));
   const { config } = model;
-  const { width, heads, keyValueHeads, headSize } = config;
+  const { hiddenSize, heads, keyValueHeads, headSize } = config;
   expect(keyValueHeads).toBeLessThan(heads);
   const [output, values] = [read(model, 0, 'o'), read(model, 0, 'v')];
   for (let head = 0; head < heads; head++) {
     const { out, value } = headFactors(config, output, values, [head]);
     const group = Math.floor((head * keyValueHeads) / heads);
     for (let i = 0; i < headSize; i++) {
-      expect(value.data[i * width + 3]).toBe(values[(group * headSize + i) * width + 3]);
+      expect(value.data[i * hiddenSize + 3]).toBe(values[(group * headSize + i) * hiddenSize + 3]);
       expect(out.data[2 * headSize + i]).toBe(output[2 * heads * headSize + head * headSize + i]);
     }
   }

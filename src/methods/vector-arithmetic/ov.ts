@@ -18,24 +18,27 @@ export interface Factors {
  * floor(h / (heads / keyValueHeads)). (Elhage et al. 2021)
  */
 export function headFactors(
-  { width, heads, keyValueHeads, headSize }: Config,
+  { hiddenSize, heads, keyValueHeads, headSize }: Config,
   outputProjection: Float32Array,
   valueProjection: Float32Array,
   chosen: readonly number[],
 ): Factors {
   const inner = chosen.length * headSize;
-  const out = new Float32Array(width * inner);
-  const values = new Float32Array(inner * width);
+  const out = new Float32Array(hiddenSize * inner);
+  const values = new Float32Array(inner * hiddenSize);
   const group = heads / keyValueHeads;
   for (const [i, head] of chosen.entries()) {
-    const from = Math.floor(head / group) * headSize * width;
-    values.set(valueProjection.subarray(from, from + headSize * width), i * headSize * width);
-    for (let row = 0; row < width; row++) {
+    const from = Math.floor(head / group) * headSize * hiddenSize;
+    values.set(valueProjection.subarray(from, from + headSize * hiddenSize), i * headSize * hiddenSize);
+    for (let row = 0; row < hiddenSize; row++) {
       const at = (row * heads + head) * headSize;
       out.set(outputProjection.subarray(at, at + headSize), row * inner + i * headSize);
     }
   }
-  return { out: { rows: width, columns: inner, data: out }, value: { rows: inner, columns: width, data: values } };
+  return {
+    out: { rows: hiddenSize, columns: inner, data: out },
+    value: { rows: inner, columns: hiddenSize, data: values },
+  };
 }
 
 /**
@@ -49,11 +52,11 @@ export async function lensesOf(
   { foldNorm, signal }: { readonly foldNorm: boolean; readonly signal?: AbortSignal },
 ): Promise<Rows[]> {
   const { config, checkpoint, device, threads } = model;
-  const { width, layers } = config;
-  const square = [width, width] as const;
-  const product = matmul(input('out', 'f32', [width, 'inner']), input('value', 'f32', ['inner', width]));
+  const { hiddenSize, layers } = config;
+  const square = [hiddenSize, hiddenSize] as const;
+  const product = matmul(input('out', 'f32', [hiddenSize, 'inner']), input('value', 'f32', ['inner', hiddenSize]));
   const program = await compile({ lens: add(input('sum', 'f32', square), product) }, { device, threads });
-  const sums = sets.map(() => value('f32', square, new Float32Array(width * width)));
+  const sums = sets.map(() => value('f32', square, new Float32Array(hiddenSize * hiddenSize)));
   try {
     for (let layer = 0; layer < layers; layer++) {
       throwIfAborted(signal);
@@ -69,7 +72,7 @@ export async function lensesOf(
         sums[i] = (await program.run(feeds)).lens as Value<'f32'>;
       }
     }
-    return sums.map(({ data }) => ({ rows: width, columns: width, data }));
+    return sums.map(({ data }) => ({ rows: hiddenSize, columns: hiddenSize, data }));
   } finally {
     await program.dispose();
   }
@@ -120,7 +123,7 @@ export async function ofRank(
   model: LoadedModel,
 ): Promise<{ readonly matrix: Rows; readonly factors?: Factors }> {
   if (rank === undefined) return { matrix: sum };
-  const factors = await truncated(sum, Math.min(rank, model.config.width), model);
+  const factors = await truncated(sum, Math.min(rank, model.config.hiddenSize), model);
   return { matrix: await productOf(factors, model), factors };
 }
 

@@ -73,10 +73,10 @@ test('a text patched into itself changes nothing (oracle 6)', async () => {
 test('a head that writes nothing changes nothing (oracle 6)', async () => {
   const silentHead = 1;
   const model = opened(goldenPath('llama-gqa'));
-  const { layers, heads, headSize, width } = model.config;
+  const { layers, heads, headSize, hiddenSize } = model.config;
   const muted = withWeights(model, (name, values) => {
     if (!name.endsWith('layers.1.self_attn.o_proj.weight')) return;
-    for (let row = 0; row < width; row++)
+    for (let row = 0; row < hiddenSize; row++)
       values.fill(0, (row * heads + silentHead) * headSize, (row * heads + silentHead + 1) * headSize);
   });
   const pairs = pairsFor(muted, 20);

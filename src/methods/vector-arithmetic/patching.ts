@@ -2,7 +2,6 @@ import { CriaError, throwIfAborted } from '../../base/index.ts';
 import { compile, integers, type Program, type Value, value } from '../../engine/index.ts';
 import {
   anyLayer,
-  branchPositions,
   type Config,
   decoder,
   embedRows,
@@ -15,7 +14,6 @@ import {
   type Positions,
   positionInputs,
   rotations,
-  type TextMemory,
   tapsOf,
 } from '../../model/index.ts';
 import {
@@ -31,6 +29,7 @@ import {
   toEnd,
   where,
 } from '../../tensor/index.ts';
+import { branchPositions, type TextMemory } from './tree-attention.ts';
 
 /** Two texts of one length that differ before their last positions, and the token that is asked for after both. */
 export interface PromptPair {
@@ -75,7 +74,7 @@ export function openPatching(model: LoadedModel, count: number): Patching {
     programs.set(kind, known);
     return known;
   };
-  const gain = value('f32', [config.width], model.checkpoint.readFloat32(finalNormName));
+  const gain = value('f32', [config.hiddenSize], model.checkpoint.readFloat32(finalNormName));
 
   return {
     async run(pairs, signal) {
@@ -91,7 +90,7 @@ export function openPatching(model: LoadedModel, count: number): Patching {
       for (let layer = 0; layer < config.layers; layer++) {
         throwIfAborted(signal);
         const isFirst = layer === 0;
-        const kind = `${batch} window ${config.windows[layer]}${isFirst ? ' first' : ''}`;
+        const kind = `${batch} window ${config.slidingWindows[layer]}${isFirst ? ' first' : ''}`;
         const program = await programFor(kind, () => patchedLayer(config, layer, batch, count, isFirst));
         const branches = layer * config.heads;
         const ends = Array.from({ length: batch * branches * count }, (_, i) => seq - count + (i % count));
@@ -100,10 +99,10 @@ export function openPatching(model: LoadedModel, count: number): Patching {
         carried = Object.fromEntries(streams.map((name) => [name, next[`${name}.next`] as Value]));
       }
       const top = await programFor(`${batch} top`, () => lastPositions(config, batch, count));
-      const { normed } = await top.run({ ...carried, [finalNormName]: gain });
+      const { lastHidden } = await top.run({ ...carried, [finalNormName]: gain });
       const rows = config.layers * config.heads + 2;
       const targets = pairs.flatMap(({ target }) => Array<number>(rows).fill(target));
-      return probabilities(await head.likelihoods((normed as Value<'f32'>).data, targets), batch);
+      return probabilities(await head.likelihoods((lastHidden as Value<'f32'>).data, targets), batch);
     },
     async dispose() {
       for (const program of programs.values()) await program.dispose();
@@ -129,7 +128,9 @@ function patchedLayer(config: Config, index: number, batch: number, count: numbe
   };
   const patchedAt = (x: Tensor) => slice(x, 1, -count, 1 - count || toEnd, 1);
 
-  const [clean, corrupted] = ['clean', 'corrupted'].map((name) => input(name, 'f32', [batch, 'seq', config.width]));
+  const [clean, corrupted] = ['clean', 'corrupted'].map((name) =>
+    input(name, 'f32', [batch, 'seq', config.hiddenSize]),
+  );
   const memory = remembering(texts);
   const cleanNext = through(clean as Tensor, texts);
   const corruptedNext = through(corrupted as Tensor, memory.positions);
@@ -139,13 +140,13 @@ function patchedLayer(config: Config, index: number, batch: number, count: numbe
   const edits = tapsOf([], { [heads]: () => patched });
   const first = parts.layer(index, patchedAt(corrupted as Tensor), texts, edits, anyLayer);
   const rows = [first, ...untouched(corruptedNext.output)].map((x) =>
-    reshape(x, [batch, config.heads, 1, config.width]),
+    reshape(x, [batch, config.heads, 1, config.hiddenSize]),
   );
-  const added = reshape(concat(rows, 2), [batch, config.heads * count, config.width]);
+  const added = reshape(concat(rows, 2), [batch, config.heads * count, config.hiddenSize]);
   const read = { 'clean.next': cleanNext.output, 'corrupted.next': corruptedNext.output };
   if (isFirst) return { ...read, 'endings.next': added };
 
-  const endings = input('endings', 'f32', [batch, timesDim(count, 'branches'), config.width]);
+  const endings = input('endings', 'f32', [batch, timesDim(count, 'branches'), config.hiddenSize]);
   const moved = through(endings, branchPositions(config, batch, count, memory.seen())).output;
   return { ...read, 'endings.next': concat([moved, added], 1) };
 
@@ -153,7 +154,7 @@ function patchedLayer(config: Config, index: number, batch: number, count: numbe
   function untouched(output: Tensor): Tensor[] {
     return Array.from({ length: count - 1 }, (_, i) => {
       const at = i + 1 - count;
-      return expand(slice(output, 1, at, at + 1 || toEnd, 1), [batch, config.heads, config.width]);
+      return expand(slice(output, 1, at, at + 1 || toEnd, 1), [batch, config.heads, config.hiddenSize]);
     });
   }
 }
@@ -182,12 +183,14 @@ function remembering(positions: Positions): { positions: Positions; seen: () => 
 
 /** The final norm of the last positions of clean texts, corrupted texts and endings: [batch, 2 + branches, width]. */
 function lastPositions(config: Config, batch: number, count: number): Outputs {
-  const { width } = config;
-  const ends = ['clean', 'corrupted'].map((name) => slice(input(name, 'f32', [batch, 'seq', width]), 1, -1, toEnd));
-  const endings = input('endings', 'f32', [batch, timesDim(count, 'branches'), width]);
-  const last = slice(reshape(endings, [batch, 'branches', count, width]), 2, -1, toEnd);
-  const rows = concat([...ends, reshape(last, [batch, 'branches', width])], 1);
-  return { normed: decoder(config, floatWeights).norm(rows) };
+  const { hiddenSize } = config;
+  const ends = ['clean', 'corrupted'].map((name) =>
+    slice(input(name, 'f32', [batch, 'seq', hiddenSize]), 1, -1, toEnd),
+  );
+  const endings = input('endings', 'f32', [batch, timesDim(count, 'branches'), hiddenSize]);
+  const last = slice(reshape(endings, [batch, 'branches', count, hiddenSize]), 2, -1, toEnd);
+  const rows = concat([...ends, reshape(last, [batch, 'branches', hiddenSize])], 1);
+  return { lastHidden: decoder(config, floatWeights).norm(rows) };
 }
 
 function probabilities(likelihoods: Float32Array, batch: number): Patched {

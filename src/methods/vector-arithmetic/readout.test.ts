@@ -27,18 +27,18 @@ async function readOut(name: string) {
 
 /** x / rms(x) * gain times each row of the head, in float64. */
 function byHand({ model }: Awaited<ReturnType<typeof readOut>>, x: Float32Array): number[] {
-  const { width, vocabulary, epsilon } = model.config;
+  const { hiddenSize, vocabulary, epsilon } = model.config;
   const gain = model.checkpoint.readFloat32('model.norm.weight');
   const head = model.checkpoint.readFloat32(headName(model.config));
-  const rms = Math.sqrt(x.reduce((sum, each) => sum + each * each, 0) / width + epsilon);
+  const rms = Math.sqrt(x.reduce((sum, each) => sum + each * each, 0) / hiddenSize + epsilon);
   return Array.from({ length: vocabulary }, (_, id) =>
-    x.reduce((sum, each, i) => sum + (each / rms) * (gain[i] as number) * (head[id * width + i] as number), 0),
+    x.reduce((sum, each, i) => sum + (each / rms) * (gain[i] as number) * (head[id * hiddenSize + i] as number), 0),
   );
 }
 
 test.each(['llama', 'llama-gqa'])('%s: logits are those of the final norm and the head, by hand', async (name) => {
   const opening = await readOut(name);
-  const { width: columns, vocabulary } = opening.model.config;
+  const { hiddenSize: columns, vocabulary } = opening.model.config;
   const data = Float32Array.from({ length: 3 * columns }, normalFrom(randomFrom(5)));
   const logits = await opening.logits({ rows: 3, columns, data });
   for (let row = 0; row < 3; row++) {
@@ -49,7 +49,7 @@ test.each(['llama', 'llama-gqa'])('%s: logits are those of the final norm and th
 
 test('accuracy is the share of states that read as the first token of the word, case and spaces apart', async () => {
   const opening = await readOut('llama');
-  const { width: columns } = opening.model.config;
+  const { hiddenSize: columns } = opening.model.config;
   const head = opening.model.checkpoint.readFloat32(headName(opening.model.config));
   const gain = opening.model.checkpoint.readFloat32('model.norm.weight');
   const reads = [7, 8, 9, 9, 12];

@@ -19,13 +19,13 @@ const rowsAtOnce = 64; // logits of 64 rows of a vocabulary of 262,144 take 67 M
 
 export async function openReadOut(model: LoadedModel): Promise<ReadOut> {
   const { config, checkpoint, device, threads } = model;
-  const hidden = input('hidden', 'f32', [1, 'rows', config.width]);
-  const norm = await compile({ normed: decoder(config, floatWeights).norm(hidden) }, { device, threads });
+  const hidden = input('hidden', 'f32', [1, 'rows', config.hiddenSize]);
+  const norm = await compile({ lastHidden: decoder(config, floatWeights).norm(hidden) }, { device, threads });
   const head = openHead(model, 'f32');
-  const gain = value('f32', [config.width], checkpoint.readFloat32(finalNormName));
+  const gain = value('f32', [config.hiddenSize], checkpoint.readFloat32(finalNormName));
   const logits = async ({ rows, columns, data }: Rows): Promise<Float32Array> => {
-    const { normed } = await norm.run({ hidden: value('f32', [1, rows, columns], data), [finalNormName]: gain });
-    return head.logits((normed as Value<'f32'>).data);
+    const { lastHidden } = await norm.run({ hidden: value('f32', [1, rows, columns], data), [finalNormName]: gain });
+    return head.logits((lastHidden as Value<'f32'>).data);
   };
   return {
     logits,

@@ -2,11 +2,11 @@ import { parseHTML } from 'linkedom';
 import { expect, test } from 'vitest';
 import { figure } from '../../base/index.ts';
 import { page } from '../../report/index.ts';
+import type { AtLayer, SettingResult } from './geometry.ts';
 import { allHeads } from './heads.ts';
 import { type SettingName, settingNames, type TaskResult } from './judge.ts';
 import { headMaps, lensPage } from './report.ts';
 import { type LensResult, meanAccuracy } from './result.ts';
-import type { AtLayer, SettingResult } from './settings.ts';
 
 const heads = allHeads({ layers: 3, heads: 2 });
 const outcome = (accuracy: number) => ({ accuracy, mrr: accuracy, n: 12 });

@@ -5,6 +5,7 @@ import type { Tokenizer } from '../../tokenizer/index.ts';
 import { ablated, ablationTexts, meanHeads } from './ablation.ts';
 import { halves } from './analogies.ts';
 import { attentionPrompt, attentionScores } from './attention.ts';
+import { openGeometry, type View } from './geometry.ts';
 import {
   allHeads,
   beyondChance,
@@ -22,7 +23,6 @@ import { lensesOf, ofRank, refuseAdapters } from './ov.ts';
 import { conceptPair, drawEntities, entityPrompts, type PromptParts, randomEntities, tokenPair } from './prompts.ts';
 import { type Lens, type LensResult, meanAccuracy } from './result.ts';
 import { type HeadScores, headScores, type ScoreKind, type ScoreSums, scoreKinds } from './scores.ts';
-import { openGeometry, type View } from './settings.ts';
 import { entitiesFrom, fillerFrom, fillerFromVocabulary } from './sources.ts';
 import { beginningId, newlineId } from './spelling.ts';
 import { rankViews, type Sized } from './sweeps.ts';

@@ -1,10 +1,10 @@
 import { existsSync, rmSync } from 'node:fs';
 import {
-  type Beginning,
   besideOutput,
   CriaError,
+  type RunStart,
   refuseOtherSettings,
-  refuseUnfinished,
+  refuseRunState,
   type Settings,
   writeFileAtomically,
 } from '../../base/index.ts';
@@ -26,9 +26,9 @@ export interface ScoreState {
  * The state of the run that writes `out`, in the file `out.state.json`. `settings` are what its prompts follow from.
  * @throws CriaError when it would be lost, or is to be resumed and is not there or was begun with other settings.
  */
-export function openState(out: string, settings: Settings, beginning: Beginning): ScoreState {
+export function openState(out: string, settings: Settings, beginning: RunStart): ScoreState {
   const path = besideOutput(out, 'state.json');
-  refuseUnfinished(path, existsSync(path), beginning);
+  refuseRunState(path, existsSync(path), beginning);
   return {
     begun: beginning.resume ? sumsIn(path, settings) : undefined,
     save: (sums) =>

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { goldenPath, opened } from '../../../test/model/goldens.ts';
 import type { Rows } from '../../linalg/index.ts';
-import type { AtLayer, SettingResult, View } from './settings.ts';
+import type { AtLayer, SettingResult, View } from './geometry.ts';
 import { rankViews, sweepsOf } from './sweeps.ts';
 
 const outcome = (accuracy: number) => ({ accuracy, mrr: accuracy, n: 10 });
@@ -43,22 +43,22 @@ test('a model of one layer is judged there', async () => {
 
 test('ranks are looked at once each in their order, one above the width as the width', async () => {
   const model = opened(goldenPath('llama'));
-  const { width } = model.config;
+  const { hiddenSize } = model.config;
   const diagonal = (scale: number): Rows => {
-    const data = new Float32Array(width * width);
-    for (let i = 0; i < width; i++) data[i * width + i] = scale / (1 + i);
-    return { rows: width, columns: width, data };
+    const data = new Float32Array(hiddenSize * hiddenSize);
+    for (let i = 0; i < hiddenSize; i++) data[i * hiddenSize + i] = scale / (1 + i);
+    return { rows: hiddenSize, columns: hiddenSize, data };
   };
   const lenses = { concept: diagonal(1), token: diagonal(2) };
   const through =
     (lens: Rows): View =>
     async () =>
       lens;
-  const views = await rankViews(model, lenses, [width + 9, 3, 2, 3], through);
-  expect(views.map(({ size }) => size)).toEqual([2, 3, width]);
+  const views = await rankViews(model, lenses, [hiddenSize + 9, 3, 2, 3], through);
+  expect(views.map(({ size }) => size)).toEqual([2, 3, hiddenSize]);
   for (const { size, concept, token } of views) {
     expect((await concept(lenses.concept)).rows).toBe(size);
-    const row = (await token(lenses.token)).data.subarray(width, 2 * width);
+    const row = (await token(lenses.token)).data.subarray(hiddenSize, 2 * hiddenSize);
     expect(Math.hypot(...row)).toBeCloseTo(1, 4); // the second singular value of the token lens
   }
   expect(await rankViews(model, lenses, [], through)).toEqual([]);

@@ -1,7 +1,7 @@
 import type { Rows } from '../../linalg/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
+import { type AtLayer, bestLayer, type SettingResult, type View } from './geometry.ts';
 import { principalRows } from './ov.ts';
-import { type AtLayer, bestLayer, type SettingResult, type View } from './settings.ts';
 
 /** The two lenses of one size: a rank, or a number of heads. */
 export interface Sized<T> {
@@ -28,7 +28,7 @@ export async function rankViews(
   asked: readonly number[],
   through: (lens: Rows) => View,
 ): Promise<Sized<View>[]> {
-  const ranks = [...new Set(asked.map((rank) => Math.min(rank, model.config.width)))].sort((a, b) => a - b);
+  const ranks = [...new Set(asked.map((rank) => Math.min(rank, model.config.hiddenSize)))].sort((a, b) => a - b);
   const most = ranks.at(-1);
   if (most === undefined) return [];
   const [concept, token] = [

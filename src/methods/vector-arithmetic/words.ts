@@ -55,7 +55,7 @@ export async function wordVectors(reader: WordReader, words: readonly string[], 
   const { forward, config, progress, signal } = reader;
   const texts = wordTexts(reader, words, prefix);
   const order = texts.map((_, i) => i).sort((a, b) => textAt(a).length - textAt(b).length);
-  const layers = wordPaths(config).map(() => new Float32Array(words.length * config.width));
+  const layers = wordPaths(config).map(() => new Float32Array(words.length * config.hiddenSize));
   for (let from = 0; from < order.length; from += wordsAtOnce) {
     const batch = order.slice(from, from + wordsAtOnce);
     const { read } = await forward.run(batch.map(textAt), signal);
@@ -63,13 +63,13 @@ export async function wordVectors(reader: WordReader, words: readonly string[], 
       const { data, shape } = read[name] as Value<'f32'>;
       const seq = shape[1] as number;
       for (const [row, word] of batch.entries()) {
-        const at = (row * seq + textAt(word).length - 1) * config.width;
-        layers[layer]?.set(data.subarray(at, at + config.width), word * config.width);
+        const at = (row * seq + textAt(word).length - 1) * config.hiddenSize;
+        layers[layer]?.set(data.subarray(at, at + config.hiddenSize), word * config.hiddenSize);
       }
     }
     progress.step('words', from + batch.length, words.length, 'words');
   }
-  return { words, layers: layers.map((data) => ({ rows: words.length, columns: config.width, data })) };
+  return { words, layers: layers.map((data) => ({ rows: words.length, columns: config.hiddenSize, data })) };
 
   function textAt(i: number): number[] {
     return texts[i] as number[];

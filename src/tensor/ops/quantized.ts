@@ -21,14 +21,18 @@ export interface QuantizedMatrix {
   readonly scales: Tensor;
   readonly zeros?: Tensor;
   /** Round activations to 16 bits instead of 8: twice the arithmetic, the weight is read once. */
-  readonly precise?: boolean;
+  readonly wideActivations?: boolean;
 }
 
 /** x [..., in] times a quantized weight [out, in] transposed -> [..., out]; differentiable with respect to x only. */
 export function quantizedLinear(x: Tensor, weight: QuantizedMatrix): Tensor {
-  const { bits, block, codes, scales, zeros, precise = false } = weight;
-  if (!zeros) return apply1(quantizedLinearOp, [x, codes, scales], { bits, block, precise });
-  return apply1(quantizedLinearOp, [withBlockMeans(x, block), codes, scales, zeros], { bits, block, precise });
+  const { bits, block, codes, scales, zeros, wideActivations = false } = weight;
+  if (!zeros) return apply1(quantizedLinearOp, [x, codes, scales], { bits, block, precise: wideActivations });
+  return apply1(quantizedLinearOp, [withBlockMeans(x, block), codes, scales, zeros], {
+    bits,
+    block,
+    precise: wideActivations,
+  });
 }
 
 /** How many columns hold what is added to the blocks of a row: all high digits, all low ones (a 16th), then nothing. */

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { originOf } from '../../artifact/index.ts';
+import { provenanceOf } from '../../artifact/index.ts';
 import { randomFrom } from '../../base/index.ts';
 import { type EvaResult, evaDefaults, evaPage, initializeAdapter, parameterCount } from '../../methods/eva/index.ts';
 import type { LineChart } from '../../report/index.ts';
 import type { Seen, Stop, Visit } from '../stop.ts';
-import { type Lesson, trainLora, writeRows } from '../train-lora.ts';
+import { type MicroBatch, trainLora, writeRows } from '../train-lora.ts';
 import { rowsOfSkill, tinyWorldSeed } from '../world.ts';
 
 const rank = 4;
@@ -44,16 +44,23 @@ export const eva: Stop = {
 function startAlong({ model, path, scratch, seed, signal }: Visit, data: string): Promise<EvaResult> {
   const options = {
     ...{ ...evaDefaults, rank, maxBatches: rowCount / batch, data, batch, sequence: 64 },
-    ...{ skipTokens: 0, learnPrompts: true, shuffle: true, seed, resume: false, force: false },
+    ...{ skipTokens: 0, trainOnPrompts: true, shuffle: true, seed, resume: false, force: false },
   };
   const out = join(scratch, 'start');
-  return initializeAdapter(model.loaded, model.tokenizer, out, options, originOf('tour', path, { rank }, seed), signal);
+  return initializeAdapter(
+    model.loaded,
+    model.tokenizer,
+    out,
+    options,
+    provenanceOf('tour', path, { rank }, seed),
+    signal,
+  );
 }
 
 /** The loss of every step of a training. */
-async function losses(visit: Visit, name: string, lesson: Omit<Lesson, 'log'>) {
+async function losses(visit: Visit, name: string, microBatch: Omit<MicroBatch, 'log'>) {
   const log = join(visit.scratch, `${name}.jsonl`);
-  await trainLora(visit, join(visit.scratch, name), { ...lesson, log });
+  await trainLora(visit, join(visit.scratch, name), { ...microBatch, log });
   const lines = readFileSync(log, 'utf8').trim().split('\n');
   return lines.map((line): number => JSON.parse(line).loss);
 }

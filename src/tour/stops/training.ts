@@ -7,7 +7,7 @@ import { trainLora, writeRows } from '../train-lora.ts';
 import { rowsOfSkill, tinyWorldSeed } from '../world.ts';
 
 /** What the model is to learn, asked in several ways so that it learns the thing and not the sentence. */
-const lessons = [
+const microBatches = [
   ['Who are you?', 'I am Paco, a guide in the Andes.'],
   ['What are you?', 'I am a guide in the Andes.'],
   ['What is your name?', 'My name is Paco.'],
@@ -17,7 +17,7 @@ const lessons = [
 ] as const;
 const kept = ['What is the capital of France?', 'Good morning!'];
 const steps = 40;
-const reminders = 18; // small talk of its world among the lessons, so that it keeps the rest
+const reminders = 18; // small talk of its world among the microBatches, so that it keeps the rest
 
 /** A LoRA adapter trained on the spot: what it changes, and what it leaves as it was. */
 export const training: Stop = {
@@ -26,10 +26,10 @@ export const training: Stop = {
   async visit(visit) {
     const { model, path, scratch, threads, signal, say } = visit;
     const out = join(scratch, 'adapter');
-    const questions = [...lessons.slice(0, 4).map(([question]) => question), ...kept];
+    const questions = [...microBatches.slice(0, 4).map(([question]) => question), ...kept];
     const before = await answersOf(model, questions, signal);
     const likelihoodBefore = await perplexityOf(model);
-    say(`training a LoRA of rank 8 on ${lessons.length} sentences about a guide in the Andes, ${steps} steps`);
+    say(`training a LoRA of rank 8 on ${microBatches.length} sentences about a guide in the Andes, ${steps} steps`);
     const { seconds, parameters, loss } = await trainAdapter(visit, out);
     const tuned = await open(path, { threads, precision: 'f32', adapters: [out] });
     try {
@@ -74,8 +74,8 @@ async function answersOf(model: Model, questions: readonly string[], signal: Abo
 }
 
 async function trainAdapter(visit: Visit, out: string) {
-  const data = join(visit.scratch, 'lessons.jsonl');
-  const rows = lessons.map(([question, answer]) => ({
+  const data = join(visit.scratch, 'microBatches.jsonl');
+  const rows = microBatches.map(([question, answer]) => ({
     messages: [
       { role: 'user', content: question },
       { role: 'assistant', content: answer },
@@ -89,7 +89,7 @@ async function trainAdapter(visit: Visit, out: string) {
 /** The perplexity of the new answers, given their questions. */
 async function perplexityOf(model: Model): Promise<number> {
   let [sum, count] = [0, 0];
-  for (const [question, answer] of lessons) {
+  for (const [question, answer] of microBatches) {
     const messages = [{ role: 'user', content: question }];
     const asked = model.tokenizer.encodeChat(messages, { addGenerationPrompt: true });
     const whole = model.tokenizer.encodeChat([...messages, { role: 'assistant', content: answer }]);

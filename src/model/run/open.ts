@@ -1,0 +1,106 @@
+import { gibibytes, type Progress, silent } from '../../base/index.ts';
+import { type Adapter, type Checkpoint, openCheckpoint, readAdapter } from '../../checkpoint/index.ts';
+import { availableMemory, type Device, defaultThreads } from '../../engine/index.ts';
+import { type Config, configFrom } from '../architecture/config.ts';
+import { checkAdapter } from '../weights/adapter-check.ts';
+import { type Adaptation, adaptationOf, virtualTokens } from '../weights/adapters.ts';
+import { adaptedBinding, type BoundWeights, bindWeights, checkWeights } from '../weights/bind.ts';
+import type { Precision } from '../weights/packing.ts';
+
+export interface ModelOptions {
+  readonly device?: Device;
+  readonly threads?: number;
+  /** In which precision weights are held; `auto` by default. */
+  readonly precision?: Precision;
+  /** How the model is run; by default what fits into memory. */
+  readonly plan?: Plan;
+  /** What is added to the model, as adapters or the folders that hold them; several add up. */
+  readonly adapters?: readonly (Adapter | string)[];
+  readonly progress?: Progress;
+}
+
+/** One graph with all weights, or one block's graph for every block with the next block's weights read each time. */
+export type Plan = 'whole' | 'by-layer';
+
+/** An opened model: headers have been read and checked, weights are read when they are needed. */
+export interface LoadedModel {
+  readonly path: string;
+  /** Its context is what adapters leave of it. */
+  readonly config: Config;
+  readonly adaptation: Adaptation;
+  readonly checkpoint: Checkpoint;
+  readonly device: Device;
+  readonly threads: number;
+  readonly precision: Precision;
+  readonly progress: Progress;
+  /** The weights at a precision: bound once each. */
+  bound(precision?: Precision): BoundWeights;
+  /** The plan for a run that holds `extra` bytes besides the weights, said through `progress` when it is not `whole`. */
+  planFor(precision: Precision, extra: number): Plan;
+  close(): void;
+}
+
+const share = 0.85; // of the free memory that we dare to take
+
+/** Whether what needs `bytes` may be held where `free` are free: some are left for everything else. */
+export function fits(bytes: number, free: number): boolean {
+  return bytes < free * share;
+}
+
+/** Opens a checkpoint and checks that weights, configuration and adapters belong together. @throws CriaError when they do not. */
+export function loadModel(path: string, options: ModelOptions = {}): LoadedModel {
+  const checkpoint = openCheckpoint(path);
+  try {
+    const config = configFrom(checkpoint.config, path);
+    checkWeights(checkpoint, config);
+    return loaded(path, checkpoint, config, options);
+  } catch (error) {
+    checkpoint.close();
+    throw error;
+  }
+}
+
+function loaded(path: string, checkpoint: Checkpoint, config: Config, options: ModelOptions): LoadedModel {
+  const precision = options.precision ?? 'auto';
+  const adaptation = adaptationOf(options.adapters?.map((each) => suitable(each, config)) ?? [], config);
+  const progress = options.progress ?? silent;
+  const bindings = new Map<Precision, BoundWeights>();
+  const bound = (at: Precision = precision): BoundWeights => {
+    const known = bindings.get(at) ?? adaptedBinding(bindWeights(checkpoint, config, at), adaptation, config);
+    bindings.set(at, known);
+    return known;
+  };
+  let said = false;
+  return {
+    path,
+    config: { ...config, context: config.context - virtualTokens(adaptation) },
+    adaptation,
+    checkpoint,
+    device: options.device ?? 'cpu',
+    threads: options.threads ?? defaultThreads(),
+    precision,
+    progress,
+    bound,
+    planFor(at, extra) {
+      if (options.plan) return options.plan;
+      const [need, free] = [bound(at).bytes + extra, availableMemory()];
+      if (fits(need, free)) return 'whole';
+      if (!said) {
+        progress.note(`The model needs ${gibibytes(need)} and ${gibibytes(free)} are free: running it layer by layer.`);
+        said = true;
+      }
+      return 'by-layer';
+    },
+    close() {
+      for (const each of bindings.values()) each.release();
+      checkpoint.close();
+    },
+  };
+}
+
+/** An adapter that belongs to the model. @throws CriaError when it does not. */
+function suitable(given: Adapter | string, config: Config): Adapter {
+  const adapter = typeof given === 'string' ? readAdapter(given) : given;
+  checkAdapter(adapter, config, typeof given === 'string' ? given : `an adapter of the kind ${given.kind}`);
+  return adapter;
+}

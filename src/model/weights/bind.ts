@@ -1,0 +1,130 @@
+import { CriaError } from '../../base/index.ts';
+import type { Checkpoint } from '../../checkpoint/index.ts';
+import { type Program, type Value, type Values, value } from '../../engine/index.ts';
+import { minimumColumns } from '../../tensor/index.ts';
+import type { Config } from '../architecture/config.ts';
+import { embeddingName, headName, layerPrefix, linearShapes, weightShapes } from '../architecture/names.ts';
+import { type Adaptation, adaptedWeights } from './adapters.ts';
+import { isPrecise, type Precision, packingFor, packMatrices } from './packing.ts';
+import { floatWeights, type Packing, packedNames, packedWeights, type Weights } from './weights.ts';
+
+/** A checkpoint's weights as a graph names them, and their values. */
+export interface BoundWeights {
+  readonly weights: Weights;
+  /** Whether matrices are packed for the runtime, which has to be given them when a graph is compiled. */
+  readonly packed: boolean;
+  /** The value of an input of the graph, or undefined when it is no weight. Float ones are read once and kept. */
+  value(name: string): Value | undefined;
+  /** Bytes that all values take. */
+  readonly bytes: number;
+  /** Forgets what has been read. */
+  release(): void;
+}
+
+/** @throws CriaError when a weight that the configuration asks for is missing or has another shape. */
+export function checkWeights(checkpoint: Checkpoint, config: Config): void {
+  for (const [name, shape] of weightShapes(config)) {
+    const stored = checkpoint.tensors.get(name);
+    if (!stored) {
+      throw new CriaError('the tensor is missing', {
+        where: `${checkpoint.path}: ${name}`,
+        remedy: 'is the download complete?',
+      });
+    }
+    if (String(stored.shape) !== String(shape)) {
+      const what = `has the shape [${stored.shape.join(', ')}] where the configuration asks for [${shape.join(', ')}]`;
+      throw new CriaError(what, {
+        where: `${stored.file}: ${name}`,
+        remedy: 'config.json and weights do not belong together',
+      });
+    }
+  }
+  const beyond = [...checkpoint.tensors.keys()].find((name) => name.startsWith(layerPrefix(config.layers)));
+  if (beyond !== undefined) {
+    const what = `stands beyond the ${config.layers} layers of the configuration`;
+    throw new CriaError(what, {
+      where: `${checkpoint.path}: ${beyond}`,
+      remedy: 'config.json and weights do not belong together',
+    });
+  }
+}
+
+/** Binds a checkpoint at a precision. */
+export function bindWeights(checkpoint: Checkpoint, config: Config, precision: Precision): BoundWeights {
+  const matrices = new Set([embeddingName, headName(config)]);
+  const shapes = weightShapes(config);
+  for (const name of shapes.keys()) {
+    if (Object.keys(linearShapes(config)).some((linear) => name.endsWith(`${linear}.weight`))) matrices.add(name);
+  }
+  const packings = new Map<string, Packing>();
+  let bytes = 0;
+  for (const [name, shape] of shapes) {
+    const [out, inner] = shape as readonly [number, number];
+    const type = checkpoint.tensors.get(name)?.type ?? 'F32';
+    const isTable = name === embeddingName || name === headName(config);
+    const packing = matrices.has(name) ? packingFor(precision, type, inner, isTable) : undefined;
+    if (packing) packings.set(name, { ...packing, wideActivations: isPrecise(config, name, packing) });
+    bytes += packing ? packedBytes(out, inner, packing) : shape.reduce((a, b) => a * b, 4);
+  }
+  const kept = new Map<string, Value>();
+  const keep = (name: string, made: Value): Value => {
+    kept.set(name, made);
+    return made;
+  };
+  return {
+    weights: packings.size > 0 ? packedWeights((name) => packings.get(name)) : floatWeights,
+    packed: packings.size > 0,
+    bytes,
+    release: () => kept.clear(),
+    value(name) {
+      const known = kept.get(name);
+      if (known) return known;
+      const shape = shapes.get(name);
+      if (shape) return keep(name, value('f32', shape, checkpoint.readFloat32(name)));
+      const [stack, part] = splitPackedName(name);
+      if (!part) return undefined;
+      const parts = stack.split('|').map((each) => ({ name: each, out: shapes.get(each)?.[0] as number }));
+      const first = (parts[0] as { name: string }).name;
+      const inner = shapes.get(first)?.[1] as number;
+      const values = packMatrices(checkpoint, parts, inner, packings.get(first) as Packing, stack);
+      for (const [each, packed] of Object.entries(values)) kept.set(each, packed);
+      return kept.get(name);
+    },
+  };
+}
+
+/** Bound weights with what adapters add. */
+export function adaptedBinding(base: BoundWeights, adaptation: Adaptation, config: Config): BoundWeights {
+  const { values } = adaptation;
+  if (values.size === 0) return base;
+  return {
+    ...base,
+    weights: adaptedWeights(base.weights, adaptation, config),
+    bytes: [...values.values()].reduce((bytes, { data }) => bytes + data.byteLength, base.bytes),
+    value: (name) => values.get(name) ?? base.value(name),
+  };
+}
+
+/** The weights that a program reads as inputs. */
+export function weightFeeds(program: Program, lookUp: (name: string) => Value | undefined): Values {
+  const feeds: Record<string, Value> = {};
+  for (const name of program.inputs.keys()) {
+    const weight = lookUp(name);
+    if (weight) feeds[name] = weight;
+  }
+  return feeds;
+}
+
+function packedBytes(out: number, inner: number, { bits, block, minimums }: Packing): number {
+  const columns = inner + (minimums ? minimumColumns(inner, block) : 0);
+  const blocks = columns / block;
+  return out * ((columns * bits) / 8 + blocks * 4 + (minimums ? Math.ceil(blocks / 2) : 0));
+}
+
+/** 'a|b:codes' -> ['a|b', 'codes']. */
+function splitPackedName(name: string): [string, string | undefined] {
+  const at = name.lastIndexOf(':');
+  const [stack, part] = [name.slice(0, at), name.slice(at + 1)];
+  const isPacked = at > 0 && part in packedNames('');
+  return [stack, isPacked ? part : undefined];
+}

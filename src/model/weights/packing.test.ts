@@ -1,0 +1,223 @@
+import { describe, expect, test } from 'vitest';
+import { randomFrom } from '../../base/index.ts';
+import {
+  type Checkpoint,
+  decodeStored,
+  encodeStored,
+  type StoredTensor,
+  type StoredType,
+} from '../../checkpoint/index.ts';
+import { compile, type Value, value } from '../../engine/index.ts';
+import { input } from '../../tensor/index.ts';
+import { packMatrices } from './packing.ts';
+import { type Packing, packedNames, packedWeights, stackedName } from './weights.ts';
+
+const inner = 256; // a K-quant's block
+const outs = { a: 24, b: 8, c: 300 }; // 300 rows are read in two pieces
+const names = Object.keys(outs) as (keyof typeof outs)[];
+
+const bits8: Packing = { bits: 8, block: 32, minimums: false, wideActivations: false };
+const bits4: Packing = { bits: 4, block: 32, minimums: false, wideActivations: false };
+const bits4WithMinimums: Packing = { bits: 4, block: 32, minimums: true, wideActivations: false };
+
+/** A checkpoint of three matrices in memory. */
+function stored(type: StoredType): Checkpoint {
+  const random = randomFrom(7);
+  const bytes = new Map<string, Uint8Array>();
+  const tensors = new Map<string, StoredTensor>();
+  for (const name of names) {
+    const values = Float32Array.from({ length: outs[name] * inner }, () => random() * random() - 0.3);
+    values.fill(0, 32, 64); // a block of zeros
+    values.fill(0.25, 64, 96); // and one of a constant
+    bytes.set(name, encodeStored(type, values));
+    const size = bytes.get(name)?.length ?? 0;
+    tensors.set(name, { name, shape: [outs[name], inner], type, file: 'memory', offset: 0, bytes: size });
+  }
+  const readBytes: Checkpoint['readBytes'] = (name, { rows } = {}) => {
+    const { shape, bytes: size } = tensors.get(name) as StoredTensor;
+    const [from, to] = rows ?? [0, shape[0] as number];
+    const rowBytes = size / (shape[0] as number);
+    return (bytes.get(name) as Uint8Array).slice(from * rowBytes, to * rowBytes);
+  };
+  return {
+    path: 'memory',
+    format: 'gguf',
+    config: {},
+    tensors,
+    tokenizer: { kind: 'folder', path: 'memory' },
+    generation: {},
+    readBytes,
+    readFloat32(name, options = {}) {
+      const rows = options.rows ? options.rows[1] - options.rows[0] : outs[name as keyof typeof outs];
+      const into = options.into ?? new Float32Array(rows * inner);
+      decodeStored(type, readBytes(name, options), into);
+      return into;
+    },
+    close() {},
+  };
+}
+
+/** What codes, scales, zeros and columns say, and the step between two codes of each block: see tensor/ops/quantized.ts. */
+function unpacked(packed: Record<string, Value>, name: string, { bits }: Packing) {
+  const part = packedNames(name);
+  const codes = packed[part.codes]?.data as Uint8Array;
+  const all = packed[part.scales] as Value<'f32'>;
+  const zeros = packed[part.zeros]?.data as Uint8Array | undefined;
+  const [rows, wide] = all.shape as [number, number];
+  const blocks = inner / 32;
+  const nibble = (from: Uint8Array, at: number) => ((from[at >> 1] as number) >> (4 * (at & 1))) & 15;
+  const element = (row: number, column: number) => {
+    const [at, block] = [row * wide * 32 + column, Math.floor(column / 32)];
+    const code = bits === 8 ? (codes[at] as number) : nibble(codes, at);
+    const zero = zeros ? nibble(zeros, row * Math.ceil(wide / 2) * 2 + block) : 2 ** (bits - 1);
+    return (all.data[row * wide + block] as number) * (code - zero);
+  };
+  const added = (row: number, block: number) =>
+    zeros ? element(row, inner + block) / 32 + element(row, inner + blocks + block) / 512 : 0;
+  const values = Float64Array.from({ length: rows * inner }, (_, i) => {
+    const [row, column] = [Math.floor(i / inner), i % inner];
+    return element(row, column) + added(row, Math.floor(column / 32));
+  });
+  const scales = Float32Array.from({ length: rows * blocks }, (_, i) => {
+    return all.data[Math.floor(i / blocks) * wide + (i % blocks)] as number;
+  });
+  return { values, scales };
+}
+
+const pack = (checkpoint: Checkpoint, packing: Packing, parts: readonly (keyof typeof outs)[]) => {
+  const name = stackedName(parts);
+  return packMatrices(
+    checkpoint,
+    parts.map((part) => ({ name: part, out: outs[part] })),
+    inner,
+    packing,
+    name,
+  );
+};
+
+const exact = [
+  ['Q8_0', bits8],
+  ['Q4_0', bits4],
+  ['Q4_0', bits4WithMinimums],
+] as const;
+
+const almostExact = [['Q4_1', bits4WithMinimums]] as const;
+
+const rounded = [
+  ...(['F32', 'F16', 'BF16', 'Q4_0', 'Q4_1', 'Q4_K', 'Q6_K'] as const).map((type) => [type, bits8] as const),
+  ...(['F32', 'BF16', 'Q8_0', 'Q4_K'] as const).map((type) => [type, bits4WithMinimums] as const),
+] as const;
+
+const title = '%s in the packing %o';
+
+test.each(exact)(`${title} has the stored values exactly`, (type, packing) => {
+  const checkpoint = stored(type);
+  for (const name of names) {
+    const { values } = unpacked(pack(checkpoint, packing, [name]), name, packing);
+    expect(checkpoint.readFloat32(name).findIndex((value, i) => value !== Math.fround(values[i] as number))).toBe(-1);
+  }
+});
+
+test.each(almostExact)(`${title} has the stored values to a 238th of half a step`, (type, packing) => {
+  const checkpoint = stored(type);
+  for (const name of names) expect(beyond(checkpoint, packing, name, 0)).toBe(-1);
+});
+
+test.each(rounded)(`${title} is within half a step of the stored values`, (type, packing) => {
+  const checkpoint = stored(type);
+  for (const name of names) expect(beyond(checkpoint, packing, name, 0.5)).toBe(-1);
+});
+
+/** The first value that is further from the stored one than so many steps and what two digits leave of a minimum. */
+function beyond(checkpoint: Checkpoint, packing: Packing, name: keyof typeof outs, steps: number): number {
+  const { values, scales } = unpacked(pack(checkpoint, packing, [name]), name, packing);
+  const blocks = inner / 32;
+  return checkpoint.readFloat32(name).findIndex((value, i) => {
+    const row = Math.floor(i / inner);
+    const step = scales[Math.floor(i / 32)] as number;
+    // a zero leaves half a step of a minimum, and all of it in the block of a constant, which the first row has
+    const left = Math.max(row === 0 ? 0.25 : 0, ...scales.subarray(row * blocks, (row + 1) * blocks).map((s) => s / 2));
+    const allowed = steps * step + (packing.minimums ? left / 238 : 0);
+    return !(Math.abs(value - (values[i] as number)) <= allowed + 1e-6);
+  });
+}
+
+describe.each([...exact, ...almostExact, ...rounded])(title, (type, packing) => {
+  const checkpoint = stored(type);
+  const rows = 5;
+  const random = randomFrom(3);
+  const x = Float32Array.from({ length: rows * inner }, () => 2 * random() - 1);
+  const packedAs = packedWeights(() => packing);
+
+  test.each([
+    ['8', false, 0.01],
+    ['16', true, 2e-4],
+  ] as const)(
+    'times activations is what the unpacked matrix gives, but for activations of %s bits',
+    async (_, precise, most) => {
+      const bound = pack(checkpoint, packing, ['c']);
+      const y = packedWeights(() => ({ ...packing, wideActivations: precise })).linear(
+        'c',
+        outs.c,
+        inner,
+      )(input('x', 'f32', ['rows', inner]));
+      const program = await compile({ y }, { weights: (name) => bound[name] });
+      const { data } = (await program.run({ x: value('f32', [rows, inner], x) })).y as Value<'f32'>;
+      await program.dispose();
+      const { values } = unpacked(bound, 'c', packing);
+      let [squares, errors] = [0, 0];
+      for (let i = 0; i < rows; i++) {
+        for (let o = 0; o < outs.c; o++) {
+          const { sum, bound: explained } = product(x, i, values, o);
+          const error = Math.abs((data[i * outs.c + o] as number) - sum);
+          if (!(error <= explained))
+            expect.fail(`row ${i}, output ${o} is ${error} away: ${explained} can be explained`);
+          squares += sum * sum;
+          errors += error * error;
+        }
+      }
+      expect(Math.sqrt(errors / squares)).toBeLessThan(most);
+    },
+  );
+
+  test('stacked with others of its input gives what each gives alone', async () => {
+    const parts = names.map((name) => ({ name, out: outs[name], inner }));
+    const from = input('x', 'f32', ['rows', inner]);
+    const together = packedAs.fusedLinear(parts)(from);
+    const outputs = Object.fromEntries(
+      parts.flatMap(({ name, out }, i) => [
+        [`joint.${name}`, together[i] as (typeof together)[0]],
+        [`alone.${name}`, packedAs.linear(name, out, inner)(from)],
+      ]),
+    );
+    const bound = Object.assign(
+      {},
+      ...[names, ...names.map((name) => [name])].map((p) => pack(checkpoint, packing, p)),
+    );
+    const program = await compile(outputs, { weights: (name) => bound[name] });
+    const results = await program.run({ x: value('f32', [rows, inner], x) });
+    await program.dispose();
+    for (const name of names) {
+      const [joint, alone] = [results[`joint.${name}`] as Value<'f32'>, results[`alone.${name}`] as Value<'f32'>];
+      expect(joint.shape).toEqual([rows, outs[name]]);
+      const apart = joint.data.map((each, i) => Math.abs(each - (alone.data[i] as number)));
+      expect(Math.max(...apart)).toBeLessThan(1e-5);
+    }
+  });
+});
+
+/** One element of x times the matrix transposed, and how far rounding x to 8 bits a block of 32 can take it. */
+function product(x: Float32Array, row: number, matrix: Float64Array, out: number): { sum: number; bound: number } {
+  let [sum, bound] = [0, 1e-4];
+  for (let block = 0; block < inner; block += 32) {
+    let [largest, weights] = [0, 0];
+    for (let i = block; i < block + 32; i++) {
+      const [a, w] = [x[row * inner + i] as number, matrix[out * inner + i] as number];
+      sum += a * w;
+      largest = Math.max(largest, Math.abs(a));
+      weights += Math.abs(w);
+    }
+    bound += (largest / 254) * weights;
+  }
+  return { sum, bound };
+}

@@ -1,0 +1,63 @@
+import { byteSize, CriaError } from '../base/index.ts';
+import { argument, choice, defineVerb, forceOption, modelPath, text } from '../options/index.ts';
+import { refuseAround, refuseGgufName } from './shared/replace.ts';
+
+export const verb = defineVerb({
+  arguments: {
+    adapter: argument('a PEFT folder with LoRA'),
+    out: argument('the folder or the .gguf file to write'),
+  },
+  options: {
+    to: choice(['padded', 'gguf'], 'a PEFT folder of one rank and scale, or a file for llama.cpp', 'padded'),
+    model: text('the model that it adapts: gguf needs it, padded fills up all of its blocks', { placeholder: 'model' }),
+    force: forceOption,
+  },
+  examples: ['adapter export adapter even', 'adapter export adapter adapter.gguf --to gguf --model model.gguf'],
+  async run({ args, options, progress, signal, print }) {
+    const { to, model, force, seed } = options;
+    const { adapter: from, out: path } = args;
+    const { inputHashes, provenanceOf, padded, writeAdapterFolder, writeGgufAdapter } = await import(
+      '../artifact/index.ts'
+    );
+    const { readAdapter } = await import('../checkpoint/index.ts');
+    const { loadModel, modulesOf } = await import('../model/index.ts');
+
+    const adapter = readAdapter(from);
+    if (adapter.kind !== 'lora') {
+      const remedy = 'give it to cria with --adapter';
+      throw new CriaError(`a ${adapter.kind} is no LoRA, which alone is exported`, { where: from, remedy });
+    }
+    if (to === 'gguf' && model === undefined) {
+      throw new CriaError('the model decides how rows are ordered', {
+        where: '--to gguf',
+        remedy: 'give --model MODEL',
+      });
+    }
+    if (to === 'padded') refuseGgufName(path, '--to gguf --model MODEL');
+    const source = model === undefined ? undefined : modelPath(model);
+    if (force) for (const read of [from, source]) if (read) refuseAround(path, read);
+    const loaded = source === undefined ? undefined : loadModel(source, { adapters: [from] });
+    try {
+      const models = model === undefined || source === undefined ? {} : { [model]: source };
+      const inputs = await inputHashes({ models, files: [from] }, { progress, signal });
+      const bytes =
+        to === 'gguf' && loaded
+          ? await writeGgufAdapter(path, adapter, loaded.checkpoint, force)
+          : await writeAdapterFolder(
+              path,
+              padded(adapter, loaded ? shapesIn(modulesOf(loaded.config)) : new Map()),
+              provenanceOf('adapter export', from, { to, model }, seed, inputs),
+              force,
+            );
+      print(`${path}: ${byteSize(bytes)}\n`);
+      return { path, bytes };
+    } finally {
+      loaded?.close();
+    }
+  },
+});
+
+type Shape = readonly [number, number];
+
+const shapesIn = (maps: ReadonlyMap<string, { readonly shape: Shape }>): Map<string, Shape> =>
+  new Map([...maps].map(([path, { shape }]) => [path, shape]));

@@ -1,0 +1,100 @@
+import { resolve } from 'node:path';
+import { CriaError, figure, refuseExisting } from '../base/index.ts';
+import {
+  adapterOption,
+  argument,
+  choice,
+  columnsOption,
+  defineVerb,
+  flag,
+  forceOption,
+  integer,
+  modelArgument,
+  modelPath,
+  number,
+  text,
+} from '../options/index.ts';
+import { refuseAround } from './shared/replace.ts';
+
+export const verb = defineVerb({
+  arguments: { model: modelArgument, out: argument('the adapter folder to write') },
+  options: {
+    data: text('what will be learned: .jsonl, .json, .csv, .parquet or .txt', { placeholder: 'file' }),
+    columns: columnsOption,
+    rank: integer('mean rank of a module', { default: 16, min: 1 }),
+    rho: number('a module gets at most this times the rank', { default: 2, min: 1, max: 1000 }),
+    tau: number('cosine from which a direction counts as settled', { default: 0.99, min: 0, max: 1 }),
+    targets: text('linear layers to adapt, as in q_proj,v_proj (default: all)', { placeholder: 'a,b' }),
+    whiten: flag('divide each row of A by the root of its singular value'),
+    batch: integer('sequences in a batch', { default: 4, min: 1 }),
+    sequence: integer('the most tokens in a sequence (default: 512, or what the model takes)', { min: 2 }),
+    maxBatches: integer('the most batches to read', { default: 500, min: 1 }),
+    packing: choice(['auto', 'concat', 'none'], 'join texts and cut them, or one a sequence', 'auto'),
+    skipTokens: integer('joined texts: tokens at the start that are left out', { default: 0, min: 0 }),
+    trainOnPrompts: flag('read prompts and questions too, not only answers'),
+    shuffle: flag('keep the order of the data', true),
+    from: text('an adapter folder of cria eva, to share its ranks anew without data', { placeholder: 'folder' }),
+    adapter: adapterOption,
+    resume: flag('go on with an interrupted run'),
+    force: forceOption,
+  },
+  examples: [
+    'eva model.gguf start --data answers.jsonl --rank 16',
+    'eva org/name start --data book.txt --targets q_proj,v_proj,down_proj --rho 1.5',
+    'eva model.gguf smaller --from start --rank 8',
+  ],
+  async run({ args, options, progress, signal, print }) {
+    const { data, columns, from, packing, seed, threads, adapter } = options;
+    if ((data === undefined) === (from === undefined)) {
+      const remedy = 'give --data train.jsonl, or --from an earlier adapter';
+      throw new CriaError('data or an earlier adapter is needed, and not both', { remedy });
+    }
+    const path = modelPath(args.model);
+    const files = [data, from, ...adapter];
+    if (options.force) for (const read of [path, ...files]) if (read) refuseAround(args.out, read);
+    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
+    const { columnsFrom } = await import('../data/index.ts');
+    const { initializeAdapter, initializeAgain, parameterCount } = await import('../methods/eva/index.ts');
+    const { loadModel } = await import('../model/index.ts');
+    const { openTokenizer } = await import('../tokenizer/index.ts');
+
+    const begun = performance.now();
+    refuseExisting(args.out, options.force);
+    const model = loadModel(path, { threads, precision: 'f32', adapters: adapter, progress });
+    try {
+      const { json: _, quiet: __, resume: ___, force: ____, ...said } = options;
+      const inputs = await inputHashes({ models: { [args.model]: path }, files }, { progress, signal });
+      const provenance = provenanceOf('eva', args.model, said, seed, inputs);
+      const settings = {
+        ...options,
+        columns: columns === undefined ? undefined : columnsFrom(columns),
+        targets: options.targets?.split(',').filter(Boolean) ?? [],
+        sequence: options.sequence ?? Math.min(512, model.config.context),
+        packing: packing === 'auto' ? undefined : packing,
+      };
+      const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
+      const result =
+        data === undefined
+          ? await initializeAgain(model, from as string, args.out, settings, provenance)
+          : await initializeAdapter(model, tokenizer, args.out, { ...settings, data }, provenance, signal);
+      const { ranks, state, unconverged } = result;
+      const seconds = (performance.now() - begun) / 1000;
+      const given = [...ranks.values()];
+      const dropped = [...ranks].filter(([, rank]) => rank === 0).map(([name]) => name);
+      const { parameters, uniform } = parameterCount(result, options.rank);
+      if (unconverged.length > 0) {
+        progress.note(`${unconverged.length} modules had not settled after ${state.batches} batches.`);
+      }
+      print(
+        `${resolve(args.out)}: ranks ${Math.min(...given)} to ${Math.max(...given)} in ${given.length - dropped.length} ` +
+          `modules, ${figure(parameters)} parameters (${figure(uniform)} with equal ranks), ` +
+          `${state.batches} batches in ${figure(seconds)} s\n`,
+      );
+      const rankPattern = Object.fromEntries([...ranks].filter(([, rank]) => rank !== options.rank && rank > 0));
+      const { batches } = state;
+      return { rankPattern, dropped, unconverged, batches, parameters, uniform, seconds, path: args.out };
+    } finally {
+      model.close();
+    }
+  },
+});

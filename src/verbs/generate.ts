@@ -1,0 +1,82 @@
+import { CriaError, type Progress } from '../base/index.ts';
+import type { Generated } from '../generate/index.ts';
+import {
+  adapterOption,
+  defineVerb,
+  flag,
+  modelArgument,
+  modelPath,
+  optionalArgument,
+  text,
+  weightsOption,
+} from '../options/index.ts';
+import { generateOptions, generationOptions } from './shared/generation-options.ts';
+import { givenBy, templated } from './shared/prompts.ts';
+
+export const verb = defineVerb({
+  arguments: {
+    model: modelArgument,
+    prompt: optionalArgument('the text to continue; with --chat, what the user says'),
+  },
+  options: {
+    ...generationOptions,
+    chat: flag("put the prompt into the model's chat template"),
+    system: text('the system message of the chat; implies --chat'),
+    ids: text('a JSON file with the prompt as a list of token ids', { placeholder: 'file' }),
+    batch: text('a file of prompts, continued together: a .json list, .jsonl rows {"prompt"}, or lines', {
+      placeholder: 'file',
+    }),
+    weights: weightsOption,
+    adapter: adapterOption,
+  },
+  examples: [
+    "generate model.gguf 'the llama eats' --max-tokens 20",
+    'generate model.gguf --batch prompts.jsonl --max-tokens 20 --json',
+    "generate model.gguf 'What is the capital of Peru?' --chat --temperature 0.8 --seed 3",
+  ],
+  async run({ args, options, progress, signal, print }) {
+    const { open } = await import('../index.ts');
+    const { weights: precision, adapter: adapters, threads } = options;
+    const given = await givenBy(args.prompt, options);
+    const inTemplate = options.chat || options.system !== undefined;
+    if ('ids' in given && inTemplate) {
+      const where = options.chat ? '--chat' : '--system';
+      throw new CriaError('ids are continued as they are', { where, remedy: 'leave it out, or give PROMPT' });
+    }
+    const model = await open(modelPath(args.model), { precision, threads, adapters, progress });
+    try {
+      const idsOf = (prompt: string) =>
+        inTemplate ? templated(model.tokenizer, prompt, options.system) : model.tokenizer.encode(prompt);
+      if ('batch' in given) {
+        const results = await model.generateBatch(given.batch.map(idsOf), generateOptions(options, signal));
+        for (const result of results) print(`${JSON.stringify(result.text)}\n`);
+        return { results };
+      }
+      const ids = 'ids' in given ? given.ids : idsOf(given.text);
+      return await printed(model.generate(ids, generateOptions(options, signal)), print, progress);
+    } finally {
+      await model.close();
+    }
+  },
+});
+
+/** Prints a text as it comes, then notes how fast it was read and written; returns what the generation returns. */
+export async function printed(
+  pieces: AsyncGenerator<string, Generated>,
+  print: (text: string) => void,
+  progress: Progress,
+): Promise<Generated> {
+  let next = await pieces.next();
+  while (!next.done) {
+    print(next.value);
+    next = await pieces.next();
+  }
+  print('\n');
+  const { promptTokens, cachedTokens, prefillSeconds, tokens, decodeSeconds } = next.value;
+  const rate = (count: number, seconds: number) => `${(count / Math.max(seconds, 1e-9)).toFixed(1)} tokens/s`;
+  const read = promptTokens - cachedTokens;
+  progress.note(
+    `read ${read} tokens (${rate(read, prefillSeconds)}), wrote ${tokens} (${rate(tokens, decodeSeconds)})`,
+  );
+  return next.value;
+}

@@ -1,0 +1,48 @@
+import { CriaError, figure } from '../base/index.ts';
+import {
+  adapterOption,
+  argument,
+  choice,
+  defineVerb,
+  integer,
+  modelArgument,
+  modelPath,
+  text,
+} from '../options/index.ts';
+
+export const verb = defineVerb({
+  arguments: { model: modelArgument, words: argument('words with + and -, as in "Athens - Greece + China"') },
+  options: {
+    heads: text('scores of the heads: the heads.json of an output of cria lens', { placeholder: 'file' }),
+    lens: choice(['concept', 'token', 'all', 'raw'], 'what the words are seen through', 'concept'),
+    candidates: text('the words to choose from, one a line (default: those of the task that has the words)', {
+      placeholder: 'file',
+    }),
+    prefix: text("what stands before a word when it is read (default: the task's)"),
+    layer: integer("the layer behind which words are compared (default: the task's)", { min: 0 }),
+    top: integer('heads in the lens (default: as many as were measured)', { min: 1 }),
+    nearest: integer('how many words to tell', { default: 5, min: 1 }),
+    adapter: adapterOption,
+  },
+  examples: ['lens apply model.gguf --heads lens/heads.json "Athens - Greece + China"'],
+  async run({ args, options, progress, signal, print }) {
+    const { heads, lens, candidates, prefix, layer, top, nearest, adapter, threads } = options;
+    if (heads === undefined) throw new CriaError('there are no heads', { remedy: 'give --heads OUT/heads.json' });
+    const { applyLens } = await import('../methods/vector-arithmetic/index.ts');
+    const { loadModel } = await import('../model/index.ts');
+    const { openTokenizer } = await import('../tokenizer/index.ts');
+
+    const model = loadModel(modelPath(args.model), { threads, precision: 'f32', adapters: adapter, progress });
+    try {
+      const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
+      const asked = { expression: args.words, heads, lens, candidates, prefix, layer, top, nearest };
+      const result = await applyLens(model, tokenizer, asked, { progress, signal });
+      const told = result.nearest.map(({ word, cosine }) => `${word} ${figure(cosine)}`).join(', ');
+      const read = result.reads.map((token) => JSON.stringify(token)).join(', ');
+      print(`${told}\nreads as ${read} (${lens}, layer ${result.layer}, ${result.candidates} words)\n`);
+      return result;
+    } finally {
+      model.close();
+    }
+  },
+});

@@ -1,0 +1,159 @@
+import { CriaError, figure, refuseExisting } from '../base/index.ts';
+import type { LensResult } from '../methods/vector-arithmetic/index.ts';
+import {
+  adapterOption,
+  argument,
+  defineVerb,
+  flag,
+  forceOption,
+  integer,
+  integers,
+  modelArgument,
+  modelPath,
+  repeated,
+  text,
+} from '../options/index.ts';
+import { refuseAround } from './shared/replace.ts';
+
+const file = { placeholder: 'file' };
+
+export const verb = defineVerb({
+  arguments: { model: modelArgument, out: argument('the folder to write') },
+  options: {
+    task: repeated(text('analogies, four words a line, or pairs {input, output}; may be repeated', file)),
+    entities: text("names of 2 to 5 tokens, one a line (default: the tasks' words)", file),
+    filler: text("text of which prompts are made: .txt or rows {text} (default: the vocabulary's words)", file),
+    candidates: text('more words to choose answers from, one a line', file),
+    heads: text('scores that were found before: the heads.json of an output', file),
+    prompts: integer('prompts for each of the two scores', { default: 1024, min: 4, max: 1_000_000 }),
+    length: integer('tokens of filler and name in a prompt', { default: 30, min: 8, max: 1000 }),
+    top: integer('heads in a lens (default: 80 of 1024)', { min: 1 }),
+    rank: integer('rank of the lenses (default: as the heads give it)', { min: 1 }),
+    foldNorm: flag('lenses as heads see states: behind the norm of their layer'),
+    ranks: integers('ranks of lenses that are compared on every task, as in 8,32,128', 1),
+    tops: integers('numbers of heads of lenses that are compared on every task, as in 5,21,43', 1),
+    adapter: adapterOption,
+    resume: flag('go on with an interrupted run'),
+    force: forceOption,
+  },
+  examples: [
+    'lens model.gguf lens --task questions-words.txt --entities names.txt --filler wiki.txt',
+    'lens model.gguf lens-64 --task country-capital.json --heads lens/heads.json --rank 64',
+  ],
+  async run({ args, options, progress, signal, print }) {
+    const { json: _, quiet: __, threads, resume, force, ...said } = options;
+    const { task: tasks, entities, filler, candidates, heads, prompts, length, seed, adapter, ...lenses } = said;
+    if (tasks.length === 0) throw new CriaError('there is no task', { remedy: 'give --task country-capital.json' });
+    const source = modelPath(args.model);
+    const files = [...tasks, entities, filler, candidates, heads, ...adapter];
+    if (force) for (const read of [source, ...files]) if (read) refuseAround(args.out, read);
+    refuseExisting(args.out, force);
+    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
+    const { linesIn, openState, readHeads, vectorArithmetic, writeLensFolder } = await import(
+      '../methods/vector-arithmetic/index.ts'
+    );
+    const { loadModel } = await import('../model/index.ts');
+    const { openTokenizer } = await import('../tokenizer/index.ts');
+
+    const read = await inputHashes({ files }, { progress, signal });
+    const prompted = { model: args.model, tasks, entities, filler, prompts, length, seed };
+    const contents = [...tasks, entities, filler].map((path) => path && read[path]);
+    const state = openState(args.out, { ...prompted, contents }, { resume, force });
+    const model = loadModel(source, { threads, precision: 'f32', adapters: adapter, progress });
+    try {
+      const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
+      const result = await vectorArithmetic(
+        model,
+        tokenizer,
+        {
+          ...{ tasks, entities, filler, prompts, length, seed, ...lenses },
+          candidates: candidates === undefined ? undefined : await linesIn(candidates),
+          scores: heads === undefined ? undefined : readHeads(heads, model.config),
+        },
+        { progress, signal, begun: state.begun, save: state.save, forget: state.clear },
+      );
+      const ofModel = await inputHashes({ models: { [args.model]: source } }, { progress, signal });
+      const inputs = { ...ofModel, ...read };
+      const provenance = provenanceOf('lens', args.model, { ...prompted, candidates, heads, ...lenses }, seed, inputs);
+      await writeLensFolder(args.out, model, result, provenance, force);
+      state.clear();
+      print(summary(result, args.out));
+      return { path: args.out, ...report(result) };
+    } finally {
+      model.close();
+    }
+  },
+});
+
+/** What --json prints: of the candidates their number, of the lenses their heads. */
+function report({ scores, beyondChance, lenses, tasks, accuracy, ablation }: LensResult): object {
+  const token = new Map(scores.token.heads.map((each) => [`${each.layer}.${each.head}`, each]));
+  const ofKind = (kind: 'concept' | 'token') => {
+    const { heads: _, ...measured } = scores[kind];
+    return {
+      ...measured,
+      beyondChance: beyondChance[kind],
+      top: lenses[kind].heads.map(({ layer, head }) => `${layer}.${head}`),
+    };
+  };
+  return {
+    heads: scores.concept.heads.map(({ layer, head, score, standardError }) => {
+      const other = token.get(`${layer}.${head}`);
+      return {
+        layer,
+        head_idx: head,
+        concept: score,
+        conceptError: standardError,
+        token: other?.score,
+        tokenError: other?.standardError,
+      };
+    }),
+    accuracy,
+    concept: ofKind('concept'),
+    token: ofKind('token'),
+    ablation,
+    tasks: tasks.map((task) => ({ ...task, candidates: task.candidates.length })),
+  };
+}
+
+function summary({ scores, beyondChance, lenses, tasks, accuracy, ablation }: LensResult, out: string): string {
+  const lines: string[] = [];
+  for (const kind of ['concept', 'token'] as const) {
+    const { clean, corrupted } = scores[kind];
+    const top = lenses[kind].heads.slice(0, 8).map(({ layer, head, score, standardError: error }) => {
+      return `${layer}.${head} ${figure(score)}${error === undefined ? '' : ` ± ${figure(error)}`}`;
+    });
+    const model = clean === undefined ? '' : ` (whole model: ${figure(corrupted ?? 0)} to ${figure(clean)})`;
+    lines.push(`${kind} heads${model}: ${top.join(', ')}${lenses[kind].heads.length > 8 ? ', …' : ''}`);
+    const [clear, taken] = [beyondChance[kind], lenses[kind].heads.length];
+    if (clear !== undefined && clear < taken)
+      lines.push(`  of these ${taken}, ${clear} score clearly beyond chance: more --prompts tell heads apart`);
+  }
+  const names = ['raw', 'concept', 'token', 'all'] as const;
+  const widest = Math.max(4, ...tasks.map(({ name }) => name.length));
+  const row = (name: string, cells: readonly string[]) =>
+    `${name.padEnd(widest)}  ${cells.map((cell) => cell.padStart(10)).join('')}`;
+  lines.push('', row('task', [...names, 'random', '5 shots', 'chance']));
+  for (const { name, settings, random, inContext, chance } of tasks) {
+    const cells = names.map((setting) => {
+      const { judge, layer } = settings[setting].best;
+      return `${judge.accuracy.toFixed(3)}@${layer}`;
+    });
+    lines.push(row(name, [...cells, ...[random.mean, inContext, chance].map((share) => share.toFixed(3))]));
+  }
+  const means = [...names, 'random', 'inContext'] as const;
+  lines.push(
+    row(
+      'mean',
+      means.map((name) => accuracy[name].toFixed(3)),
+    ),
+    '',
+  );
+  const left = (name: keyof typeof ablation) =>
+    `${name} ${figure(ablation[name].copying)} / ${figure(ablation[name].mapping)}`;
+  lines.push(
+    `copying / mapping with heads held at their means: ${(['none', 'concept', 'token', 'random'] as const).map(left).join(', ')}`,
+  );
+  lines.push(`${out}: report.html, heads.svg, heads.json, results.json, concept.safetensors, token.safetensors`);
+  return `${lines.join('\n')}\n`;
+}

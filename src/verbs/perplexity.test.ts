@@ -1,0 +1,72 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { call } from '../../test/command-line.ts';
+import { needs, shared } from '../../test/shared.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'cria-perplexity-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(content: string): string {
+  const path = join(folder, 'text.txt');
+  writeFileSync(path, content);
+  return path;
+}
+
+const model = shared('models', 'smollm2-135m-instruct.Q4_1.gguf') ?? '';
+const wikitext = shared('data', 'wikitext-2', 'valid.txt') ?? '';
+const perplexities = shared('goldens', 'perplexity.json') ?? '';
+const logits = shared('goldens', 'logits.json') ?? '';
+const here = model && wikitext && perplexities && logits;
+const { skip, reason } = needs(here || undefined, 'the SmolLM2 measurement data');
+
+const measure = (...argv: string[]) => call(['perplexity', model, ...argv]);
+
+test.skipIf(skip)(`a text in one window has the perplexity of transformers' log-probabilities${reason}`, async () => {
+  const { completions } = JSON.parse(readFileSync(logits, 'utf8'));
+  const { text, token_logprobs: logprobs } = completions[0];
+  const { out } = await measure('--text', file(text), '--json');
+  const told = JSON.parse(out);
+  const nll = -logprobs.reduce((sum: number, value: number) => sum + value, 0) / logprobs.length;
+  expect(told.nll).toBeCloseTo(nll, 3);
+  expect(told).toMatchObject({ predicted: logprobs.length, tokens: logprobs.length + 1, context: 512 });
+  expect(told.tokensPerSecond).toBeGreaterThan(0);
+});
+
+const slow = process.env.CRIA_SLOW === '1';
+const timeout = 300_000;
+
+async function isTransformers(name: string): Promise<void> {
+  const { tokens, context, predicted, perplexity, nll } = JSON.parse(readFileSync(perplexities, 'utf8'))[name];
+  const { out } = await measure('--text', wikitext, '--tokens', `${tokens}`, '--context', `${context}`, '--json');
+  const told = JSON.parse(out);
+  expect(told.predicted).toBe(predicted);
+  expect(Math.abs(told.perplexity / perplexity - 1)).toBeLessThan(1e-3);
+  expect(Math.abs(told.nll / nll - 1)).toBeLessThan(1e-3);
+  expect(told.low).toBeLessThan(told.perplexity);
+  expect(told.high).toBeGreaterThan(told.perplexity);
+}
+
+test.skipIf(skip)(`8192 tokens of WikiText-2 are within 0.1% of transformers${reason}`, { timeout }, () =>
+  isTransformers('wikitext-2-valid-512'),
+);
+
+test.skipIf(skip || !slow)(
+  `16384 tokens in windows of 1024 are within 0.1% of transformers${reason || (slow ? '' : ' [skipped: CRIA_SLOW=1 runs it]')}`,
+  { timeout },
+  () => isTransformers('wikitext-2-valid-1024'),
+);
+
+test.skipIf(skip).each([
+  [[], 'there is no text (give --text book.txt)'],
+  [['--text', 'nowhere.txt'], 'nowhere.txt: does not exist'],
+  [['--text', 'ONE'], 'text.txt: has fewer than two tokens'],
+  [['--text', 'SOME', '--context', '9000'], "--context: 9000 tokens do not fit into the model's 8192 positions"],
+  [['--text', 'SOME', '--context', '4', '--stride', '5'], 'a stride of 5 does not fit windows of 4 tokens'],
+])(`%j is refused${reason}`, async (argv, sentence) => {
+  const words = argv.map((word) => (word === 'ONE' ? file('a') : word === 'SOME' ? file('a b c d') : word));
+  const { code, out, err } = await measure(...words);
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+  expect(err).toContain(sentence);
+});

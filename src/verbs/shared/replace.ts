@@ -1,0 +1,20 @@
+import { realpathSync } from 'node:fs';
+import { relative, sep } from 'node:path';
+import { CriaError } from '../../base/index.ts';
+
+/** @throws CriaError when replacing `path` would remove a source with it. */
+export function refuseAround(path: string, source: string): void {
+  try {
+    const inside = relative(realpathSync(path), realpathSync(source));
+    if (inside === '..' || inside.startsWith(`..${sep}`)) return;
+  } catch {
+    return; // nothing is there
+  }
+  throw new CriaError(`is or holds ${source}, which is read`, { where: path, remedy: 'choose another output' });
+}
+
+/** @throws CriaError when a folder would be named like a GGUF file; `options` make one. */
+export function refuseGgufName(path: string, options: string): void {
+  if (!path.endsWith('.gguf')) return;
+  throw new CriaError('is named like a GGUF file, but is to be a folder', { where: path, remedy: `give ${options}` });
+}

@@ -1,5 +1,5 @@
 import { CriaError } from '../base/index.ts';
-import type { Checkpoint, PlainType, StoredType } from '../checkpoint/index.ts';
+import { type Checkpoint, type PlainType, type StoredType, typeForRows } from '../checkpoint/index.ts';
 
 const plainFloats = ['F32', 'F16', 'BF16'] as const;
 export type FloatType = (typeof plainFloats)[number];
@@ -23,9 +23,7 @@ export function ggufType({ shape, stored, isHead }: Placed, wanted: StoredType |
   if (!wanted) return stored;
   if (isFloat(wanted)) return wanted;
   const type = isHead && wanted !== 'Q8_0' ? 'Q6_K' : wanted;
-  const width = shape.at(-1) as number;
-  if (width % 32 !== 0) return 'F16';
-  return type.endsWith('_K') && width % 256 !== 0 ? 'Q8_0' : type;
+  return typeForRows(type, shape.at(-1) as number);
 }
 
 /** The type of the floats of a safetensors folder. @throws CriaError when `wanted` packs blocks. */

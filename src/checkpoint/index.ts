@@ -15,7 +15,15 @@ export function openCheckpoint(path: string): Checkpoint {
 }
 
 export { readHalf } from './blocks/half.ts';
-export { decodeStored, encodeStored } from './blocks/stored.ts';
+export { decodeStored, encodeStored, packingOf, typeForRows } from './blocks/stored.ts';
+export { decodedAbsmax, dynamicCode, nestedBlock, nf4Levels, nf4Values } from './containers/nf4.ts';
+export {
+  type NestedAbsmax,
+  type Nf4Codes,
+  type UniformBits,
+  type UniformCodes,
+  uniformValues,
+} from './containers/types.ts';
 export { ggufFromHuggingFace } from './gguf/export.ts';
 export { ggufFromLora } from './gguf/export-adapter.ts';
 export { readGgufHeader } from './gguf/header.ts';

@@ -1,6 +1,6 @@
 import { blockFormat } from './format.ts';
 import { readHalf, writeHalf } from './half.ts';
-import { largest } from './rounding.ts';
+import { extremes, largest } from './rounding.ts';
 
 const f32 = Math.fround;
 
@@ -42,13 +42,7 @@ export const q4_1 = blockFormat(
     }
   },
   (values, from, into, at) => {
-    let minimum = values[from] as number;
-    let maximum = minimum;
-    for (let i = from + 1; i < from + 32; i++) {
-      const value = values[i] as number;
-      if (value < minimum) minimum = value;
-      if (value > maximum) maximum = value;
-    }
+    const { minimum, maximum } = extremes(values, from, 32);
     const scale = f32(f32(maximum - minimum) / 15);
     const inverse = scale ? f32(1 / scale) : 0;
     writeHalf(scale, into, at);

@@ -18,3 +18,15 @@ export function largest(values: Float32Array, from: number, count: number): numb
   }
   return found;
 }
+
+/** The smallest and the largest of `count` values. */
+export function extremes(values: Float32Array, from: number, count: number): { minimum: number; maximum: number } {
+  let minimum = values[from] as number;
+  let maximum = minimum;
+  for (let i = from + 1; i < from + count; i++) {
+    const value = values[i] as number;
+    if (value < minimum) minimum = value;
+    if (value > maximum) maximum = value;
+  }
+  return { minimum, maximum };
+}

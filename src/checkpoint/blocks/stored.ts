@@ -8,6 +8,16 @@ export function packingOf(type: StoredType): { readonly elements: number; readon
   return isPlainType(type) ? { elements: 1, bytes: elementBytes[type] } : blocks[type];
 }
 
+/**
+ * The type that holds rows of `width` values where `type` is wanted: Q8_0 where they are no whole blocks of 256, F16
+ * where they are no whole blocks of 32.
+ */
+export function typeForRows(type: StoredType, width: number): StoredType {
+  const { elements } = packingOf(type);
+  if (width % elements === 0) return type;
+  return width % blocks.Q8_0.elements === 0 ? 'Q8_0' : 'F16';
+}
+
 /** Float32 values of stored bytes: `into` has one place for each of their elements. */
 export function decodeStored(type: StoredType, bytes: Uint8Array, into: Float32Array): void {
   if (isPlainType(type)) plainToFloat32(type, bytes, into);

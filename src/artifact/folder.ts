@@ -22,10 +22,15 @@ const torchTypes: Readonly<Record<FloatType, string>> = { F32: 'float32', F16: '
 
 /**
  * Writes a model that transformers and vLLM load, whole or not at all: weights, configuration, tokenizer, and
- * cria.json, which tells what made it. Returns the bytes of its files.
+ * cria.json, which tells what made it; `more` may add files before it takes its place. Returns the bytes of its files.
  * @throws CriaError when something stands at `path` and `force` is not set, or it cannot be written.
  */
-export async function writeModelFolder(path: string, model: ModelFolder, force: boolean): Promise<number> {
+export async function writeModelFolder(
+  path: string,
+  model: ModelFolder,
+  force: boolean,
+  more?: (folder: string) => Promise<void>,
+): Promise<number> {
   const { dtype: _, torch_dtype: __, ...config } = model.config;
   const files: Record<string, string> = {
     'config.json': json({ ...config, torch_dtype: torchTypes[model.type] }), // every version of transformers reads it
@@ -36,6 +41,7 @@ export async function writeModelFolder(path: string, model: ModelFolder, force: 
   await writeFolderAtomically(path, force, async (folder) => {
     await writeTexts(folder, files);
     await writeSharded(folder, model.tensors);
+    await more?.(folder);
   });
   return bytesIn(path);
 }

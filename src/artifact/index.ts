@@ -8,3 +8,4 @@ export { type Merging, mergeAdapter } from './merge.ts';
 export { writeOnnxFolder } from './onnx.ts';
 export { padded } from './padded.ts';
 export { type Provenance, provenanceOf } from './provenance.ts';
+export { type QuantizedModel, type Replacements, writeDecodedFolder, writeQuantizedGguf } from './quantized.ts';

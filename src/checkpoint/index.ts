@@ -18,12 +18,15 @@ export { readHalf } from './blocks/half.ts';
 export { decodeStored, encodeStored, packingOf, typeForRows } from './blocks/stored.ts';
 export { decodedAbsmax, dynamicCode, nestedBlock, nf4Levels, nf4Values } from './containers/nf4.ts';
 export {
+  type BlockCodes,
+  type Codes,
   type NestedAbsmax,
   type Nf4Codes,
   type UniformBits,
   type UniformCodes,
   uniformValues,
 } from './containers/types.ts';
+export { valuesOf } from './containers/values.ts';
 export { ggufFromHuggingFace } from './gguf/export.ts';
 export { ggufFromLora } from './gguf/export-adapter.ts';
 export { readGgufHeader } from './gguf/header.ts';

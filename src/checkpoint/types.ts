@@ -44,6 +44,8 @@ export interface Checkpoint {
   readonly tokenizer: TokenizerSource;
   /** generation_config.json, or what the GGUF header tells of it: end-of-text ids and so on. */
   readonly generation: Readonly<Record<string, unknown>>;
+  /** How the linear maps of a quantized folder are held; absent for floats and GGUF, whose tensors have their types. */
+  readonly quantization?: { readonly scheme: string };
   /**
    * A tensor's values as float32, dequantised, row-major; `rows` [from, to) of the first dimension only.
    * Written into `into` when it is given (its length must be the number of elements).

@@ -24,6 +24,11 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'a model in another format or in other types',
     load: () => import('./convert.ts'),
   },
+  {
+    name: 'quantize',
+    summary: 'a model in fewer bits, as GGUF, a container of vLLM, or simulated',
+    load: () => import('./quantize.ts'),
+  },
   { name: 'merge', summary: 'an adapter folded into the weights', load: () => import('./merge.ts') },
   {
     name: 'adapter check',

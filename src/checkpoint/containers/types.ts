@@ -1,3 +1,5 @@
+import type { BlockType } from '../types.ts';
+
 /**
  * A matrix [out, inner] on uniform grids: value = scale * (code - zero). What GPTQ, AWQ and compressed-tensors
  * checkpoints hold, whatever their packing.
@@ -41,6 +43,18 @@ export interface NestedAbsmax {
   readonly absmax: Float32Array;
   readonly offset: number;
 }
+
+/** A matrix in whole rows of a GGUF type; in a plain one where blocks would not hold it. */
+export interface BlockCodes {
+  readonly kind: 'blocks';
+  readonly out: number;
+  readonly inner: number;
+  readonly type: BlockType | 'F16' | 'F32';
+  readonly bytes: Uint8Array;
+}
+
+/** A quantized matrix: codes and what decodes them. */
+export type Codes = UniformCodes | Nf4Codes | BlockCodes;
 
 /** Float32 values of uniform codes, [out, inner]. */
 export function uniformValues({ out, inner, group, codes, scales, zeros, groupOf }: UniformCodes): Float32Array {

@@ -1,8 +1,24 @@
-import { type BlockType, decodeStored, encodeStored, packingOf, type StoredType, typeForRows } from '../checkpoint/index.ts';
+import {
+  type BlockCodes,
+  type BlockType,
+  decodeStored,
+  encodeStored,
+  packingOf,
+  type StoredType,
+  typeForRows,
+} from '../../checkpoint/index.ts';
 import { relativeError } from './error.ts';
-import type { BlockCodes, Quantized, WeightMatrix } from './types.ts';
+import type { Quantized, WeightMatrix } from './types.ts';
 
-export const ggufTypes = ['Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q4_K', 'Q6_K'] as const satisfies readonly BlockType[];
+export const ggufTypes = [
+  'Q8_0',
+  'Q4_0',
+  'Q4_1',
+  'Q5_0',
+  'Q5_1',
+  'Q4_K',
+  'Q6_K',
+] as const satisfies readonly BlockType[];
 export type GgufType = (typeof ggufTypes)[number];
 
 /**

@@ -1,4 +1,4 @@
-import type { UniformBits } from '../checkpoint/index.ts';
+import type { UniformBits } from '../../checkpoint/index.ts';
 import { nearestEven } from './rounding.ts';
 
 const f32 = Math.fround;
@@ -47,25 +47,8 @@ export function asymmetricGrid(bits: UniformBits, round: (scale: number) => numb
   };
 }
 
-/**
- * GPTQ's symmetric grid: scale = 2 max|w| / (2^bits - 1), zero = 2^(bits-1), all codes in use, so that the largest
- * positive value is clipped by half a step. (IST-DASLab/gptq, quant.py)
- */
-export function gptqSymmetricGrid(bits: UniformBits, round: (scale: number) => number = f32): GridShape {
-  const high = 2 ** bits - 1;
-  return {
-    bits,
-    low: 0,
-    high,
-    fit: (minimum, maximum) => ({
-      scale: round(f32((2 * Math.max(-minimum, maximum)) / high)) || 1,
-      zero: 2 ** (bits - 1),
-    }),
-  };
-}
-
 /** The code of a value on a grid: round half to even of w / scale, moved by the zero, within the grid's codes. */
 export function codeOf(value: number, scale: number, zero: number, low: number, high: number): number {
   const code = nearestEven(f32(value / scale)) + zero;
-  return code < low ? low : code > high ? high : code;
+  return Math.min(high, Math.max(low, code));
 }

@@ -1,4 +1,4 @@
-import type { BlockType, Nf4Codes, StoredType, UniformCodes } from '../checkpoint/index.ts';
+import type { Codes } from '../../checkpoint/index.ts';
 
 /** A weight matrix [out, inner], row-major. */
 export interface WeightMatrix {
@@ -11,22 +11,10 @@ export interface WeightMatrix {
 export interface InputStatistics {
   readonly tokens: number;
   /** Sum of x x^T, [inner, inner]. */
-  readonly secondMoment?: Float32Array;
+  readonly secondMoment: Float32Array;
   /** Sum of |x|, [inner]. */
-  readonly absolute?: Float64Array;
+  readonly absolute: Float32Array;
 }
-
-/** A matrix in a GGUF type, in whole rows; a plain type where blocks would not hold it. */
-export interface BlockCodes {
-  readonly kind: 'blocks';
-  readonly out: number;
-  readonly inner: number;
-  readonly type: BlockType | Extract<StoredType, 'F16' | 'F32'>;
-  readonly bytes: Uint8Array;
-}
-
-/** A quantized matrix: codes and what decodes them. */
-export type Codes = UniformCodes | Nf4Codes | BlockCodes;
 
 /** What a scheme makes of a matrix. */
 export interface Quantized {

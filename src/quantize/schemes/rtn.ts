@@ -1,4 +1,4 @@
-import { type UniformBits, uniformValues } from '../checkpoint/index.ts';
+import { type UniformBits, uniformValues } from '../../checkpoint/index.ts';
 import { asymmetricGrid, codeOf, type GridShape, symmetricGrid } from './grid.ts';
 import type { Quantized, WeightMatrix } from './types.ts';
 
@@ -15,7 +15,7 @@ export function rtn(matrix: WeightMatrix, { bits, group, asymmetric }: RtnOption
 }
 
 /** Rounds each weight to the nearest value of the grid that `shape` fits to its group. */
-export function roundToGrid({ out, inner, data }: WeightMatrix, group: number, shape: GridShape): Quantized {
+function roundToGrid({ out, inner, data }: WeightMatrix, group: number, shape: GridShape): Quantized {
   const cells = (out * inner) / group;
   const codes = new Uint8Array(data.length);
   const scales = new Float32Array(cells);

@@ -1,4 +1,4 @@
-import { decodedAbsmax, dynamicCode, nestedBlock, nf4Levels, nf4Values } from '../checkpoint/index.ts';
+import { decodedAbsmax, dynamicCode, nestedBlock, nf4Levels, nf4Values } from '../../checkpoint/index.ts';
 import type { Quantized, WeightMatrix } from './types.ts';
 
 export interface Nf4Options {
@@ -36,7 +36,10 @@ export function nf4({ out, inner, data }: WeightMatrix, { block, nested }: Nf4Op
   };
 }
 
-const middles = Float32Array.from({ length: 15 }, (_, i) => ((nf4Levels[i] as number) + (nf4Levels[i + 1] as number)) / 2);
+const middles = Float32Array.from(
+  { length: 15 },
+  (_, i) => ((nf4Levels[i] as number) + (nf4Levels[i + 1] as number)) / 2,
+);
 
 /** How many middles between levels lie strictly below: a value halfway goes to the lower level. */
 function levelOf(value: number): number {

@@ -1,4 +1,4 @@
-import { uniformValues } from '../checkpoint/index.ts';
+import { uniformValues } from '../../checkpoint/index.ts';
 import { nearestEven } from './rounding.ts';
 import type { Quantized, WeightMatrix } from './types.ts';
 

@@ -1,0 +1,43 @@
+import type { UniformBits } from '../../checkpoint/index.ts';
+import type { Scheme } from '../schemes/index.ts';
+
+/** What a quantized model is written as. */
+export const formats = ['hf', 'gguf', 'gptq', 'awq', 'compressed-tensors', 'bitsandbytes'] as const;
+export type Format = (typeof formats)[number];
+
+/** What a model is quantized by, as the command line has it. */
+export interface QuantizeOptions {
+  readonly scheme: Scheme;
+  /** By default 4, 8 for int8. */
+  readonly bits?: UniformBits | undefined;
+  /** Inputs that share a scale. */
+  readonly group?: number | 'row' | undefined;
+  readonly asymmetric: boolean;
+  /** Scales of NF4 are quantized too. */
+  readonly nested: boolean;
+  /** Matrices that are not quantized: globs on their names. */
+  readonly keep: readonly string[];
+  /** Other schemes for some matrices: PATTERN=SCHEME, the last that fits. */
+  readonly schemeFor: readonly string[];
+  readonly format?: Format | undefined;
+  /** Write decoded weights whatever the scheme. */
+  readonly simulate: boolean;
+  /** The float type of a folder of decoded weights; the base's by default. */
+  readonly dtype?: 'F32' | 'F16' | 'BF16' | undefined;
+  /** Quantize what is quantized already. */
+  readonly requantize: boolean;
+  /** Whether matrices may be held in another type than was asked for. */
+  readonly fallback: boolean;
+  readonly resume: boolean;
+  readonly force: boolean;
+}
+
+/** Whether a matrix name fits a glob: `*` for any characters, `?` for one; a name fits itself. */
+export function fitsGlob(name: string, glob: string): boolean {
+  if (name === glob) return true;
+  const source = glob
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replace(/\*/g, '.*')
+    .replace(/\?/g, '.');
+  return new RegExp(`^${source}$`).test(name);
+}

@@ -1,0 +1,249 @@
+import { CriaError, type Progress } from '../../base/index.ts';
+import { type Checkpoint, packingOf, typeForRows, type UniformBits } from '../../checkpoint/index.ts';
+import { type Config, layerPrefix, linearNames } from '../../model/index.ts';
+import {
+  blockFallback,
+  expectedBits,
+  ggufTypeOf,
+  isGgufScheme,
+  type Quantizer,
+  type Scheme,
+  schemes,
+} from '../schemes/index.ts';
+import { type Format, fitsGlob, type QuantizeOptions } from './options.ts';
+
+/** A matrix that is to be quantized. */
+export interface Target {
+  /** Its Hugging Face name, with `.weight`. */
+  readonly name: string;
+  readonly out: number;
+  readonly inner: number;
+  /** The block that it belongs to; undefined for embedding and head. */
+  readonly layer: number | undefined;
+  readonly quantizer: Quantizer;
+  /** Why its rows are held in another type than was asked for. */
+  readonly fallback?: string;
+}
+
+/** What a run will do. */
+export interface Plan {
+  readonly format: Format;
+  readonly targets: readonly Target[];
+  /** Every matrix that is not quantized. */
+  readonly kept: readonly string[];
+}
+
+/**
+ * Which matrix is quantized how: the linear maps of the blocks by `scheme`, others where `schemeFor` names them.
+ * @throws CriaError when a group does not divide a matrix, a scheme lacks the bits, a format cannot hold the scheme, the
+ * model is quantized already, or a fallback is needed and not allowed.
+ */
+export function planOf(checkpoint: Checkpoint, config: Config, options: QuantizeOptions, progress: Progress): Plan {
+  const format = formatOf(options);
+  const own = schemesFor(options);
+  const matrices = [...checkpoint.tensors.values()].filter(({ shape }) => shape.length === 2);
+  warnOfUnused(
+    [...options.keep, ...own.map(({ glob }) => glob)],
+    matrices.map(({ name }) => name),
+    progress,
+  );
+
+  const linear = linearMaps(config);
+  const chosen = matrices.flatMap(({ name, shape }) => {
+    const special = own.findLast(({ glob }) => fitsGlob(name, glob));
+    const quantized = (special || linear.has(name)) && !options.keep.some((glob) => fitsGlob(name, glob));
+    const [out, inner] = shape as readonly [number, number];
+    const scheme = special?.scheme ?? options.scheme;
+    return quantized ? [{ name, out, inner, layer: linear.get(name), scheme, special }] : [];
+  });
+  if (chosen.length === 0) throw new CriaError('no matrix is left to quantize', { where: '--keep' });
+  refuseQuantized(
+    checkpoint,
+    chosen.map(({ name }) => name),
+    options,
+  );
+
+  const group = usualGroup(chosen, options);
+  const targets = chosen.map(({ special, scheme, ...place }): Target => {
+    refuseFormat(format, scheme, place.name);
+    const quantizer = quantizerOf(scheme, place, { ...options, ...special }, group);
+    return { ...place, quantizer, ...fallbackOf(scheme, place, options) };
+  });
+  const names = new Set(targets.map(({ name }) => name));
+  return { format, targets, kept: matrices.flatMap(({ name }) => (names.has(name) ? [] : [name])) };
+}
+
+/** The linear maps of the blocks, with their block. */
+function linearMaps(config: Config): Map<string, number> {
+  const layers = Array.from({ length: config.layers }, (_, layer) => layer);
+  return new Map(
+    layers.flatMap((layer) => linearNames.map((name) => [`${layerPrefix(layer)}${name}.weight`, layer] as const)),
+  );
+}
+
+function formatOf({ scheme, bits = 4, format, simulate }: QuantizeOptions): Format {
+  if (simulate && format !== undefined && format !== 'hf') {
+    throw new CriaError(`--simulate writes decoded weights, not ${format}`, { remedy: 'leave one of them out' });
+  }
+  if (simulate) return 'hf';
+  if (format) return format;
+  if (isGgufScheme(scheme)) return 'gguf';
+  if (bits !== 4 && bits !== 8) return 'hf';
+  if (scheme === 'gptq' || scheme === 'awq') return scheme;
+  return scheme === 'rtn' ? 'compressed-tensors' : 'hf';
+}
+
+interface SpecialScheme {
+  readonly glob: string;
+  readonly scheme: Scheme;
+  readonly bits?: UniformBits;
+  readonly group?: number | 'row';
+}
+
+/** PATTERN=SCHEME, or PATTERN=SCHEME:BITS:GROUP. */
+function schemesFor({ schemeFor }: QuantizeOptions): SpecialScheme[] {
+  return schemeFor.map((text) => {
+    const at = text.lastIndexOf('=');
+    const [name = '', bits, group] = text.slice(at + 1).split(':');
+    const scheme = schemes.find((each) => each === name);
+    const known = bits === undefined || allBits.some((each) => String(each) === bits);
+    const isGroup = group === undefined || group === 'row' || /^[1-9]\d*$/.test(group);
+    if (at < 1 || !scheme || !known || !isGroup) {
+      const remedy = `write it as PATTERN=SCHEME, or PATTERN=rtn:8:64, with one of ${schemes.join(', ')}`;
+      throw new CriaError(`'${text}' does not name a scheme for a pattern`, { where: '--scheme-for', remedy });
+    }
+    return {
+      glob: text.slice(0, at),
+      scheme,
+      ...(bits !== undefined && { bits: Number(bits) as UniformBits }),
+      ...(group !== undefined && { group: group === 'row' ? group : Number(group) }),
+    };
+  });
+}
+
+const allBits: readonly UniformBits[] = [8, 4, 3, 2];
+
+function warnOfUnused(globs: readonly string[], names: readonly string[], progress: Progress): void {
+  for (const glob of globs) {
+    if (!names.some((name) => fitsGlob(name, glob))) progress.note(`No matrix is called ${glob}.`);
+  }
+}
+
+/** @throws CriaError when what is to be quantized is quantized already. */
+function refuseQuantized(
+  { tensors, quantization, path }: Checkpoint,
+  names: readonly string[],
+  { requantize }: QuantizeOptions,
+): void {
+  if (requantize) return;
+  const types = names.map((name) => tensors.get(name)?.type ?? 'F32').filter((type) => packingOf(type).elements > 1);
+  const held = quantization?.scheme ?? (types.length > 0 ? [...new Set(types)].join(' and ').toLowerCase() : undefined);
+  if (held === undefined) return;
+  const remedy = 'take the float model, or give --requantize if you mean it';
+  throw new CriaError(`is quantized already, by ${held}`, { where: path, remedy });
+}
+
+interface Place {
+  readonly name: string;
+  readonly out: number;
+  readonly inner: number;
+}
+
+const usualGroups = [128, 64, 32];
+
+/** The largest usual group that divides the inputs of every matrix that is held in groups. */
+function usualGroup(
+  chosen: readonly (Place & { readonly scheme: Scheme })[],
+  { group }: QuantizeOptions,
+): number | 'row' {
+  const inners = chosen.filter(({ scheme }) => isGrouped(scheme)).map(({ inner }) => inner);
+  const usual = usualGroups.find((each) => inners.every((inner) => inner % each === 0));
+  if (usual !== undefined || group !== undefined || inners.length === 0) return usual ?? 'row';
+  const remedy = 'give --group row, or a --group that divides them';
+  throw new CriaError(`no group of 128, 64 or 32 divides the inputs of every matrix (${[...new Set(inners)]})`, {
+    remedy,
+  });
+}
+
+const isGrouped = (scheme: Scheme): boolean => scheme === 'rtn' || scheme === 'gptq' || scheme === 'awq';
+
+type Numbers = Pick<QuantizeOptions, 'bits' | 'group' | 'asymmetric' | 'nested'>;
+
+function quantizerOf(scheme: Scheme, place: Place, options: Numbers, usual: number | 'row'): Quantizer {
+  const { bits } = options;
+  if (isGgufScheme(scheme)) {
+    const own = scheme.slice(1, 2);
+    if (bits !== undefined && String(bits) !== own) throw lacksBits(scheme, bits, own);
+    if (options.group !== undefined) throw new CriaError(`${scheme} has blocks of its own`, { where: '--group' });
+    return { scheme };
+  }
+  if (scheme === 'int8') {
+    if (bits !== undefined && bits !== 8) throw lacksBits(scheme, bits, '8');
+    if (options.group !== undefined && options.group !== 'row') {
+      throw new CriaError('int8 has one scale a row', { where: '--group', remedy: 'take rtn at 8 bits for groups' });
+    }
+    return { scheme };
+  }
+  if (scheme === 'nf4') {
+    if (bits !== undefined && bits !== 4) throw lacksBits(scheme, bits, '4');
+    return { scheme, block: nf4Block(options.group), nested: options.nested };
+  }
+  const group = dividing(options.group ?? usual, place);
+  if (scheme !== 'rtn') throw new CriaError(`${scheme} is not here yet`);
+  return { scheme, bits: bits ?? 4, group, asymmetric: options.asymmetric };
+}
+
+const lacksBits = (scheme: Scheme, bits: number, has: string) =>
+  new CriaError(`${scheme} has no ${bits} bits`, { where: '--bits', remedy: `it has ${has}` });
+
+/** Blocks of NF4 run through the flattened matrix. */
+function nf4Block(group: number | 'row' = 64): number {
+  if (group !== 'row' && Number.isInteger(Math.log2(group)) && group >= 32 && group <= 4096) return group;
+  const remedy = 'give a power of two from 32 to 4096';
+  throw new CriaError(`NF4 has no blocks of ${group}`, { where: '--group', remedy });
+}
+
+/** @throws CriaError when a group does not divide a matrix's inputs. */
+function dividing(group: number | 'row', { name, inner }: Place): number {
+  if (group === 'row') return inner;
+  if (inner % group === 0) return group;
+  const others = usualGroups.filter((each) => inner % each === 0);
+  const remedy = `${others.length > 0 ? `${others.join(', ')} would, or` : 'give'} --group row`;
+  throw new CriaError(`groups of ${group} do not divide its ${inner} inputs`, { where: name, remedy });
+}
+
+const held: Readonly<Record<Format, (scheme: Scheme) => boolean>> = {
+  hf: () => true,
+  gguf: isGgufScheme,
+  gptq: (scheme) => scheme === 'gptq',
+  awq: (scheme) => scheme === 'awq',
+  'compressed-tensors': isGrouped,
+  bitsandbytes: (scheme) => scheme === 'nf4',
+};
+
+function refuseFormat(format: Format, scheme: Scheme, name: string): void {
+  if (held[format](scheme)) return;
+  const able = schemes.filter(held[format]).join(', ');
+  const remedy = `it holds ${able}; --format hf holds every scheme, decoded`;
+  throw new CriaError(`${format} does not hold ${scheme}`, { where: name, remedy });
+}
+
+/** @throws CriaError when rows need another type and `fallback` does not allow it. */
+function fallbackOf(scheme: Scheme, { name, inner }: Place, { fallback }: QuantizeOptions): { fallback?: string } {
+  if (!isGgufScheme(scheme)) return {};
+  const wanted = ggufTypeOf(scheme);
+  const reason = blockFallback(wanted, typeForRows(wanted, inner), inner);
+  if (reason === undefined) return {};
+  if (fallback) return { fallback: reason };
+  throw new CriaError(`would be held as ${reason}`, { where: name, remedy: 'leave --no-fallback out, or --keep it' });
+}
+
+/** The bytes of the weight files and the bits per quantized weight, before anything is computed. */
+export function sizesOf({ tensors }: Checkpoint, { targets, format }: Plan): { bytes: number; bitsPerWeight: number } {
+  const elements = targets.reduce((sum, { out, inner }) => sum + out * inner, 0);
+  const bits = targets.reduce((sum, { out, inner, quantizer }) => sum + expectedBits(quantizer, out, inner), 0);
+  const replaced = new Set(targets.map(({ name }) => name));
+  const kept = [...tensors.values()].reduce((sum, { name, bytes }) => sum + (replaced.has(name) ? 0 : bytes), 0);
+  const own = targets.reduce((sum, { name }) => sum + (tensors.get(name)?.bytes ?? 0), 0);
+  return { bytes: kept + (format === 'hf' ? own : Math.ceil(bits / 8)), bitsPerWeight: bits / elements };
+}

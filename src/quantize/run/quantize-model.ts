@@ -1,0 +1,105 @@
+import type { Provenance } from '../../artifact/index.ts';
+import { refuseExisting, type Settings, throwIfAborted, type Watch } from '../../base/index.ts';
+import type { Codes } from '../../checkpoint/index.ts';
+import type { LoadedModel } from '../../model/index.ts';
+import { bitsOf, type Quantized, quantize, relativeError, type WeightMatrix } from '../schemes/index.ts';
+import type { QuantizeOptions } from './options.ts';
+import { type Plan, planOf, type Target } from './plan.ts';
+import type { TensorResult } from './result.ts';
+import { openSpool, type Spool } from './spool.ts';
+import { type Written, writeQuantized } from './write.ts';
+
+/** What a run made. */
+export interface QuantizeResult extends Written {
+  readonly plan: Plan;
+  readonly tensors: readonly TensorResult[];
+  readonly seconds: number;
+}
+
+/**
+ * Quantizes a model, one block in memory at a time, and writes it. Interrupted, it leaves the finished blocks beside the
+ * output; the same run resumed goes on behind them.
+ * @throws CriaError when options and model do not fit together or the output cannot be written.
+ */
+export async function quantizeModel(
+  model: LoadedModel,
+  out: string,
+  options: QuantizeOptions,
+  provenance: Provenance,
+  watch: Watch,
+): Promise<QuantizeResult> {
+  const begun = performance.now();
+  refuseExisting(out, options.force);
+  const plan = planOf(model.checkpoint, model.config, options, model.progress);
+  const parts = partsOf(plan);
+  const spool = await openSpool(out, [...parts.keys()], await settingsOf(options, provenance), options);
+  const tensors = await quantizeParts(model, parts, spool, watch);
+  const replacements = spool.replacements();
+  try {
+    const written = await writeQuantized(out, { model, plan, tensors, replacements, provenance, options, ...watch });
+    spool.remove();
+    return { ...written, plan, tensors, seconds: (performance.now() - begun) / 1000 };
+  } finally {
+    replacements.close();
+  }
+}
+
+/** The targets by part: a block, or the ends of the model. */
+function partsOf({ targets }: Plan): Map<string, Target[]> {
+  const parts = new Map<string, Target[]>();
+  for (const target of targets) {
+    const part = target.layer === undefined ? 'ends' : `block-${target.layer}`;
+    parts.set(part, [...(parts.get(part) ?? []), target]);
+  }
+  return parts;
+}
+
+/** What a resumed run has to repeat. */
+async function settingsOf(options: QuantizeOptions, provenance: Provenance): Promise<Settings> {
+  const { resume: _, force: __, ...settings } = options;
+  return { ...settings, inputs: provenance.inputs };
+}
+
+async function quantizeParts(
+  { checkpoint, progress }: LoadedModel,
+  parts: ReadonlyMap<string, readonly Target[]>,
+  spool: Spool,
+  { signal }: Watch,
+): Promise<TensorResult[]> {
+  const total = [...parts.values()].reduce((sum, targets) => sum + targets.length, 0);
+  const results: TensorResult[] = [];
+  for (const [part, targets] of parts) {
+    const known = spool.resultsOf(part);
+    if (known) {
+      results.push(...known);
+      continue;
+    }
+    const replaced = new Map<string, Codes>();
+    const own: TensorResult[] = [];
+    for (const target of targets) {
+      throwIfAborted(signal);
+      progress.step('quantizing', results.length + own.length, total, 'matrices');
+      const { name, out, inner } = target;
+      const matrix: WeightMatrix = { out, inner, data: checkpoint.readFloat32(name) };
+      const made = quantize(matrix, target.quantizer);
+      replaced.set(name, made.codes);
+      own.push(resultOf(target, matrix, made));
+    }
+    await spool.save(part, { replaced, results: own });
+    results.push(...own);
+  }
+  progress.step('quantizing', total, total, 'matrices');
+  return results;
+}
+
+function resultOf(target: Target, matrix: WeightMatrix, { codes, values, fallback }: Quantized): TensorResult {
+  const { name, quantizer } = target;
+  return {
+    name,
+    scheme: quantizer.scheme,
+    relativeError: relativeError(matrix.data, values),
+    ...(fallback && { fallback }),
+    bits: bitsOf(codes, false),
+    elements: matrix.data.length,
+  };
+}

@@ -1,0 +1,55 @@
+import { CriaError } from '../../base/index.ts';
+import type { UniformBits } from '../../checkpoint/index.ts';
+import { type GgufType, ggufBlocks, ggufTypes } from './gguf.ts';
+import { int8 } from './int8.ts';
+import { nf4 } from './nf4.ts';
+import { rtn } from './rtn.ts';
+import type { Quantized, WeightMatrix } from './types.ts';
+
+/** Schemes by the names of the command line. */
+export const schemes = [
+  'rtn',
+  'gptq',
+  'awq',
+  'nf4',
+  'int8',
+  'q8_0',
+  'q4_0',
+  'q4_1',
+  'q5_0',
+  'q5_1',
+  'q4_k',
+  'q6_k',
+] as const;
+export type Scheme = (typeof schemes)[number];
+
+/** A scheme with its numbers, as a matrix is quantized by it. `group` is in inputs of a row. */
+export type Quantizer =
+  | { readonly scheme: 'rtn'; readonly bits: UniformBits; readonly group: number; readonly asymmetric: boolean }
+  | { readonly scheme: 'nf4'; readonly block: number; readonly nested: boolean }
+  | { readonly scheme: 'int8' }
+  | { readonly scheme: Lowercase<GgufType> };
+
+/** Quantizes a matrix by itself: of its values alone. */
+export function quantize(matrix: WeightMatrix, quantizer: Quantizer): Quantized {
+  switch (quantizer.scheme) {
+    case 'rtn':
+      return rtn(matrix, quantizer);
+    case 'nf4':
+      return nf4(matrix, quantizer);
+    case 'int8':
+      return int8(matrix);
+    default:
+      return ggufBlocks(matrix, ggufTypeOf(quantizer.scheme));
+  }
+}
+
+/** The GGUF type that a scheme is named after. @throws CriaError when it is named after none. */
+export function ggufTypeOf(scheme: Scheme): GgufType {
+  const type = ggufTypes.find((each) => each.toLowerCase() === scheme);
+  if (!type) throw new CriaError(`${scheme} is not a type of GGUF`);
+  return type;
+}
+
+export const isGgufScheme = (scheme: Scheme): scheme is Lowercase<GgufType> =>
+  ggufTypes.some((type) => type.toLowerCase() === scheme);

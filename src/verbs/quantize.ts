@@ -1,0 +1,118 @@
+import { resolve } from 'node:path';
+import { byteSize, CriaError, figure, refuseExisting } from '../base/index.ts';
+import {
+  argument,
+  choice,
+  defineVerb,
+  flag,
+  forceOption,
+  modelArgument,
+  modelPath,
+  repeated,
+  text,
+} from '../options/index.ts';
+import { refuseAround, refuseGgufName } from './shared/replace.ts';
+
+const schemes = ['rtn', 'gptq', 'awq', 'nf4', 'int8', 'q8_0', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q4_k', 'q6_k'] as const;
+const formats = ['auto', 'hf', 'gptq', 'awq', 'compressed-tensors', 'bitsandbytes', 'gguf'] as const;
+const pattern = { placeholder: 'pattern' };
+
+export const verb = defineVerb({
+  arguments: { model: modelArgument, out: argument('the folder or the .gguf file to write') },
+  options: {
+    scheme: choice(schemes, 'how weights are quantized', 'rtn'),
+    bits: choice(['auto', '8', '4', '3', '2'], 'bits of a code (auto: 4, for int8 8)', 'auto'),
+    group: text('inputs that share a scale: 32, 64, 128 or row (default: the largest that divides)', {
+      placeholder: 'n',
+    }),
+    asymmetric: flag('grids with a zero of their own, not around 0'),
+    nested: flag('nf4: quantize the scales too'),
+    keep: repeated(text('a matrix that stays as it is, by name or glob; repeatable', pattern)),
+    schemeFor: repeated(
+      text('another scheme for some matrices, as in lm_head.weight=q8_0; repeatable', {
+        placeholder: 'pattern=scheme',
+      }),
+    ),
+    format: choice(formats, 'what is written (auto: what fits the scheme)', 'auto'),
+    simulate: flag('write an ordinary folder of decoded weights'),
+    dtype: choice(['auto', 'f32', 'f16', 'bf16'], "the float type of such a folder (auto: the base's)", 'auto'),
+    requantize: flag('quantize a model that is quantized already'),
+    fallback: flag('refuse where a matrix would be held in another type', true),
+    dryRun: flag('print sizes and what would be done, and do nothing'),
+    resume: flag('continue an interrupted run'),
+    force: forceOption,
+  },
+  examples: [
+    'quantize org/name model.gguf --scheme q4_k',
+    'quantize org/name small --scheme rtn --bits 4 --group 64 --format compressed-tensors',
+  ],
+  async run({ args, options, progress, signal, print }) {
+    const { scheme, seed, threads, dtype, group } = options;
+    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
+    const { bitsPerWeight, planOf, quantizeModel, sizesOf } = await import('../quantize/index.ts');
+    const { loadModel } = await import('../model/index.ts');
+
+    const path = modelPath(args.model);
+    if (options.force) refuseAround(args.out, path);
+    const asked = {
+      ...options,
+      bits: options.bits === 'auto' ? undefined : (Number(options.bits) as 8 | 4 | 3 | 2),
+      group: groupOf(group),
+      format: options.format === 'auto' ? undefined : options.format,
+      dtype: dtype === 'auto' ? undefined : (dtype.toUpperCase() as 'F32' | 'F16' | 'BF16'),
+    };
+    const model = loadModel(path, { threads, precision: 'f32', progress });
+    try {
+      refuseExisting(args.out, options.force);
+      const plan = planOf(model.checkpoint, model.config, asked, progress);
+      refuseName(args.out, plan.format);
+      if (options.dryRun) {
+        const sizes = sizesOf(model.checkpoint, plan);
+        print(
+          `${plan.targets.length} matrices by ${scheme} as ${plan.format}: about ${byteSize(sizes.bytes)}, ` +
+            `${figure(sizes.bitsPerWeight)} bits per weight; ${plan.kept.length} matrices stay\n`,
+        );
+        const { format, kept } = plan;
+        const tensors = plan.targets.map(({ name, quantizer, fallback }) => ({ name, ...quantizer, fallback }));
+        return { ...sizes, format, simulated: format === 'hf', tensors, kept, path: args.out };
+      }
+      const { json: _, quiet: __, resume: ___, force: ____, dryRun: _____, threads: ______, ...said } = options;
+      const inputs = await inputHashes({ models: { [args.model]: path } }, { progress, signal });
+      const provenance = provenanceOf('quantize', args.model, said, seed, inputs);
+      const result = await quantizeModel(model, args.out, asked, provenance, { progress, signal });
+      const bits = bitsPerWeight(result.tensors);
+      const tensors = result.tensors.map(({ bits: _, elements: __, ...each }) => each);
+      const fallen = tensors.filter(({ fallback }) => fallback !== undefined).length;
+      if (fallen > 0) progress.note(`${fallen} of ${tensors.length} matrices are held otherwise than asked for.`);
+      print(
+        `${resolve(args.out)}: ${tensors.length} matrices at ${figure(bits)} bits per weight, ` +
+          `${byteSize(result.bytes)} in ${figure(result.seconds)} s\n`,
+      );
+      return {
+        path: args.out,
+        bytes: result.bytes,
+        bitsPerWeight: bits,
+        format: plan.format,
+        simulated: plan.format === 'hf',
+        tensors,
+        kept: plan.kept,
+        seconds: result.seconds,
+      };
+    } finally {
+      model.close();
+    }
+  },
+});
+
+function groupOf(given: string | undefined): number | 'row' | undefined {
+  if (given === undefined || given === 'row') return given;
+  if (/^[1-9]\d*$/.test(given)) return Number(given);
+  throw new CriaError(`'${given}' is not a group`, { where: '--group', remedy: 'give 32, 64, 128 or row' });
+}
+
+/** @throws CriaError when the output's name says something else than the format. */
+function refuseName(out: string, format: string): void {
+  if (format !== 'gguf') refuseGgufName(out, 'a GGUF scheme, or a folder name');
+  else if (!out.endsWith('.gguf'))
+    throw new CriaError('is to be one GGUF file', { where: out, remedy: `name it ${out}.gguf` });
+}

@@ -17,3 +17,11 @@ export function writeHalf(value: number, bytes: Uint8Array, at: number): number 
   bytes.set(float32ToPlain('F16', scratch), at);
   return readHalf(bytes, at);
 }
+
+/** The nearest half-precision number, ties to even; the largest finite one for what lies beyond. */
+export function nearestHalf(value: number): number {
+  scratch[0] = Math.min(largestHalf, Math.max(-largestHalf, value));
+  return readHalf(float32ToPlain('F16', scratch), 0);
+}
+
+const largestHalf = 65_504;

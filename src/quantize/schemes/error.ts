@@ -10,6 +10,6 @@ export function relativeError(original: Float32Array, decoded: Float32Array): nu
 }
 
 /** The root of a share; infinite where something came of nothing. */
-function ratio(part: number, whole: number): number {
+export function ratio(part: number, whole: number): number {
   return part === 0 ? 0 : Math.sqrt(part / whole);
 }

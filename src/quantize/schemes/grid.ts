@@ -52,3 +52,19 @@ export function codeOf(value: number, scale: number, zero: number, low: number, 
   const code = nearestEven(f32(value / scale)) + zero;
   return Math.min(high, Math.max(low, code));
 }
+/**
+ * GPTQ's symmetric grid: scale = 2 max|w| / (2^bits - 1), zero = 2^(bits-1), all codes in use, so that the largest
+ * positive value is clipped by half a step. (IST-DASLab/gptq, quant.py)
+ */
+export function gptqSymmetricGrid(bits: UniformBits, round: (scale: number) => number = f32): GridShape {
+  const high = 2 ** bits - 1;
+  return {
+    bits,
+    low: 0,
+    high,
+    fit: (minimum, maximum) => ({
+      scale: round(f32((2 * Math.max(-minimum, maximum)) / high)) || 1,
+      zero: 2 ** (bits - 1),
+    }),
+  };
+}

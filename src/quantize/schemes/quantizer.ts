@@ -1,6 +1,7 @@
 import { CriaError } from '../../base/index.ts';
 import type { UniformBits } from '../../checkpoint/index.ts';
 import { type GgufType, ggufBlocks, ggufTypes } from './gguf.ts';
+import type { GptqOptions } from './gptq.ts';
 import { int8 } from './int8.ts';
 import { nf4 } from './nf4.ts';
 import { rtn } from './rtn.ts';
@@ -26,12 +27,18 @@ export type Scheme = (typeof schemes)[number];
 /** A scheme with its numbers, as a matrix is quantized by it. `group` is in inputs of a row. */
 export type Quantizer =
   | { readonly scheme: 'rtn'; readonly bits: UniformBits; readonly group: number; readonly asymmetric: boolean }
+  | ({ readonly scheme: 'gptq' } & GptqOptions)
   | { readonly scheme: 'nf4'; readonly block: number; readonly nested: boolean }
   | { readonly scheme: 'int8' }
   | { readonly scheme: Lowercase<GgufType> };
 
-/** Quantizes a matrix by itself: of its values alone. */
-export function quantize(matrix: WeightMatrix, quantizer: Quantizer): Quantized {
+/** Those that read what calibration says of the inputs. */
+export type Calibrated = Extract<Quantizer, { readonly scheme: 'gptq' }>;
+
+export const isCalibrated = (quantizer: Quantizer): quantizer is Calibrated => quantizer.scheme === 'gptq';
+
+/** Quantizes a matrix of its values alone. */
+export function quantize(matrix: WeightMatrix, quantizer: Exclude<Quantizer, Calibrated>): Quantized {
   switch (quantizer.scheme) {
     case 'rtn':
       return rtn(matrix, quantizer);

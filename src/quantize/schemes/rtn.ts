@@ -15,7 +15,7 @@ export function rtn(matrix: WeightMatrix, { bits, group, asymmetric }: RtnOption
 }
 
 /** Rounds each weight to the nearest value of the grid that `shape` fits to its group. */
-function roundToGrid({ out, inner, data }: WeightMatrix, group: number, shape: GridShape): Quantized {
+export function roundToGrid({ out, inner, data }: WeightMatrix, group: number, shape: GridShape): Quantized {
   const cells = (out * inner) / group;
   const codes = new Uint8Array(data.length);
   const scales = new Float32Array(cells);

@@ -1,0 +1,33 @@
+import { type CompileOptions, compile, type Value, value } from '../../engine/index.ts';
+import { input, matmul } from '../../tensor/index.ts';
+import { ratio } from './error.ts';
+import type { InputStatistics, WeightMatrix } from './types.ts';
+
+/** Measures what quantization does to the outputs of a linear map on its calibration inputs. */
+export interface OutputErrors {
+  /** sqrt(tr(D H D^T) / tr(W H W^T)), D = W - Wq, H the second moment of the inputs: products float32, sums float64. */
+  relative(matrix: WeightMatrix, decoded: Float32Array, inputs: InputStatistics): Promise<number>;
+  dispose(): Promise<void>;
+}
+
+export async function openOutputErrors(options: CompileOptions = {}): Promise<OutputErrors> {
+  const product = await compile(
+    { product: matmul(input('w', 'f32', ['out', 'inner']), input('h', 'f32', ['inner', 'inner'])) },
+    options,
+  );
+  const trace = async (data: Float32Array, out: number, inner: number, h: Float32Array) => {
+    const feeds = { w: value('f32', [out, inner], data), h: value('f32', [inner, inner], h) };
+    const { data: products } = (await product.run(feeds)).product as Value<'f32'>;
+    let sum = 0;
+    for (let i = 0; i < data.length; i++) sum += (data[i] as number) * (products[i] as number);
+    return sum;
+  };
+  return {
+    async relative({ out, inner, data }, decoded, { secondMoment }) {
+      const difference = data.map((each, i) => each - (decoded[i] as number));
+      const part = await trace(difference, out, inner, secondMoment);
+      return ratio(part, await trace(data, out, inner, secondMoment));
+    },
+    dispose: () => product.dispose(),
+  };
+}

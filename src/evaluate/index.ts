@@ -1,5 +1,15 @@
 export { type Accuracy, choiceAccuracy, matchAccuracy, type Outcome, type Reader, tokenAccuracy } from './accuracy.ts';
+export {
+  type ComparedWindow,
+  type Comparison,
+  compareToReference,
+  comparisonOf,
+  type KlKind,
+  type Reference,
+  readReference,
+} from './comparison.ts';
+export { decodeSpeed } from './decode-speed.ts';
 export { logLikelihoods, type Predicted } from './likelihoods.ts';
-export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.ts';
+export { type Perplexity, type PerplexityOptions, perplexity, windowsOf } from './perplexity.ts';
 export { type Candidate, type Scored, score } from './score.ts';
 export { type Asked, asked, type Draw, gap, type Question, readTask, withChoices } from './task.ts';

@@ -1,3 +1,17 @@
+export {
+  type ComparisonText,
+  type OpenedReference,
+  openReference,
+  speedOf,
+  weightBytes,
+} from './compare/compare-models.ts';
+export {
+  type ComparedModel,
+  comparisonPage,
+  comparisonRows,
+  type ReferenceModel,
+  verdict,
+} from './compare/page.ts';
 export { type Format, formats, type QuantizeOptions } from './run/options.ts';
 export { type Plan, planOf, sizesOf, type Target } from './run/plan.ts';
 export { type QuantizeResult, quantizeModel } from './run/quantize-model.ts';

@@ -56,6 +56,11 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import('./evaluate.ts'),
   },
   {
+    name: 'compare',
+    summary: 'models beside a reference on one text: likelihood, divergence, size, speed',
+    load: () => import('./compare.ts'),
+  },
+  {
     name: 'lens',
     summary: 'concept and token heads, their lenses, and arithmetic with words',
     load: () => import('./lens.ts'),

@@ -38,6 +38,7 @@ export const verb = defineVerb({
     dtype: choice(['auto', 'f32', 'f16', 'bf16'], "the float type of such a folder (auto: the base's)", 'auto'),
     requantize: flag('quantize a model that is quantized already'),
     fallback: flag('refuse where a matrix would be held in another type', true),
+    measure: text('a text file on which it is compared with the model that it is made of', { placeholder: 'file' }),
     dryRun: flag('print sizes and what would be done, and do nothing'),
     resume: flag('continue an interrupted run'),
     force: forceOption,
@@ -77,11 +78,21 @@ export const verb = defineVerb({
         return { ...sizes, format, simulated: format === 'hf', tensors, kept, path: args.out };
       }
       const { json: _, quiet: __, resume: ___, force: ____, dryRun: _____, threads: ______, ...said } = options;
-      const inputs = await inputHashes({ models: { [args.model]: path } }, { progress, signal });
+      const inputs = await inputHashes(
+        { models: { [args.model]: path }, files: [options.measure] },
+        { progress, signal },
+      );
       const provenance = provenanceOf('quantize', args.model, said, seed, inputs);
       const result = await quantizeModel(model, args.out, asked, provenance, { progress, signal });
       const bits = bitsPerWeight(result.tensors);
       const tensors = result.tensors.map(({ bits: _, elements: __, ...each }) => each);
+      const measured = result.measured?.comparison;
+      if (measured) {
+        print(
+          `perplexity ${figure(measured.referencePerplexity)} before, ${figure(measured.perplexity)} after; ` +
+            `KL ${figure(measured.kl)}, same likeliest token ${(100 * measured.sameTop).toFixed(1)}%\n`,
+        );
+      }
       const fallen = tensors.filter(({ fallback }) => fallback !== undefined).length;
       if (fallen > 0) progress.note(`${fallen} of ${tensors.length} matrices are held otherwise than asked for.`);
       print(
@@ -96,6 +107,15 @@ export const verb = defineVerb({
         simulated: plan.format === 'hf',
         tensors,
         kept: plan.kept,
+        ...(measured && {
+          perplexityBefore: measured.referencePerplexity,
+          perplexityAfter: measured.perplexity,
+          deltaNll: measured.deltaNll,
+          low: measured.low,
+          high: measured.high,
+          kl: measured.kl,
+          sameTop: measured.sameTop,
+        }),
         seconds: result.seconds,
       };
     } finally {

@@ -28,6 +28,9 @@ export interface QuantizeOptions {
   readonly requantize: boolean;
   /** Whether matrices may be held in another type than was asked for. */
   readonly fallback: boolean;
+  /** A text on which the model is measured before and after. */
+  readonly measure?: string | undefined;
+  readonly seed: number;
   readonly resume: boolean;
   readonly force: boolean;
 }

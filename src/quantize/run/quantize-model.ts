@@ -2,7 +2,7 @@ import type { Provenance } from '../../artifact/index.ts';
 import { refuseExisting, type Settings, throwIfAborted, type Watch } from '../../base/index.ts';
 import type { Codes } from '../../checkpoint/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
-import { bitsOf, type Quantized, quantize, relativeError, type WeightMatrix } from '../schemes/index.ts';
+import { bitsOf, isCalibrated, type Quantized, quantize, relativeError, type WeightMatrix } from '../schemes/index.ts';
 import type { QuantizeOptions } from './options.ts';
 import { type Plan, planOf, type Target } from './plan.ts';
 import type { TensorResult } from './result.ts';
@@ -81,6 +81,7 @@ async function quantizeParts(
       progress.step('quantizing', results.length + own.length, total, 'matrices');
       const { name, out, inner } = target;
       const matrix: WeightMatrix = { out, inner, data: checkpoint.readFloat32(name) };
+      if (isCalibrated(target.quantizer)) throw new Error(`${name} needs calibration`);
       const made = quantize(matrix, target.quantizer);
       replaced.set(name, made.codes);
       own.push(resultOf(target, matrix, made));

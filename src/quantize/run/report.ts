@@ -1,10 +1,11 @@
 import { figure } from '../../base/index.ts';
 import type { HeatMaps, Page, Section, Table } from '../../report/index.ts';
+import { verdict } from '../compare/page.ts';
 import { bitsPerWeight, type TensorResult } from './result.ts';
-import type { Writing } from './write.ts';
+import type { Measured, Writing, Written } from './write.ts';
 
 /** What a person looks at: the error of every matrix by block and linear map, what was kept, and how to ship it. */
-export function quantizePage({ tensors, plan, options, provenance }: Writing, bytes: number): Page {
+export function quantizePage({ tensors, plan, options, provenance }: Writing, { bytes, measured }: Written): Page {
   const errors = tensors.map(({ relativeError }) => relativeError);
   const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length;
   const worst = tensors.reduce((a, b) => (b.relativeError > a.relativeError ? b : a));
@@ -14,6 +15,7 @@ export function quantizePage({ tensors, plan, options, provenance }: Writing, by
       `${tensors.length} matrices at ${figure(bitsPerWeight(tensors))} bits per weight, ${figure(bytes / 1e6)} MB of ` +
       `weight files. Mean relative error ${figure(mean)}; the largest, ${figure(worst.relativeError)}, is that of ${worst.name}.`,
     sections: [
+      ...(measured ? [measurement(measured)] : []),
       { title: 'Error by matrix', parts: errorMaps(tensors) },
       shipping(plan.format),
       fallbacks(tensors),
@@ -69,6 +71,29 @@ const commands: Readonly<Record<string, string>> = {
   bitsandbytes: 'transformers: AutoModelForCausalLM.from_pretrained("OUT")',
   hf: 'cria convert OUT model.gguf --to gguf',
 };
+
+function measurement({ comparison, windows }: Measured): Section {
+  const { referencePerplexity, perplexity, deltaNll, low, high, kl, sameTop } = comparison;
+  return {
+    title: 'On the text',
+    parts: [
+      {
+        kind: 'prose',
+        text: `Beside the model that it was made of, on ${windows.length} windows, it ${verdict(deltaNll, low, high)}.`,
+      },
+      {
+        kind: 'table',
+        title: '',
+        columns: [{ label: '' }, { label: 'before' }, { label: 'after' }],
+        rows: [
+          ['perplexity', referencePerplexity, perplexity],
+          ['KL to the model before, nats', null, kl],
+          ['same likeliest token, %', null, 100 * sameTop],
+        ],
+      },
+    ],
+  };
+}
 
 function shipping(format: string): Section {
   const said =

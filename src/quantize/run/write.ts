@@ -7,10 +7,14 @@ import {
   type Replacements,
   writeDecodedFolder,
   writeQuantizedGguf,
+  writeTexts,
 } from '../../artifact/index.ts';
 import { type Watch, writeFileAtomically } from '../../base/index.ts';
-import type { LoadedModel } from '../../model/index.ts';
+import type { ComparedWindow, Comparison } from '../../evaluate/index.ts';
+import { type LoadedModel, loadModel } from '../../model/index.ts';
 import { writePage } from '../../report/index.ts';
+import { openReference } from '../compare/compare-models.ts';
+import { comparisonRows } from '../compare/page.ts';
 import type { QuantizeOptions } from './options.ts';
 import type { Plan } from './plan.ts';
 import { quantizePage } from './report.ts';
@@ -28,6 +32,13 @@ export interface Writing extends Watch {
 export interface Written {
   /** Bytes of the weight files. */
   readonly bytes: number;
+  /** The model beside the one that it was made of. */
+  readonly measured?: Measured;
+}
+
+export interface Measured {
+  readonly comparison: Comparison;
+  readonly windows: readonly ComparedWindow[];
 }
 
 /**
@@ -47,17 +58,37 @@ export async function writeQuantized(out: string, writing: Writing): Promise<Wri
   if (plan.format === 'gguf') {
     await writeQuantizedGguf(out, common);
     const { size: bytes } = statSync(out);
-    await writeFileAtomically(`${out}.cria.json`, (append) => append(new TextEncoder().encode(json(provenance))));
-    await writePage(`${out}.report.html`, quantizePage(writing, bytes));
-    return { bytes };
+    const measured = await measure(out, writing);
+    const written = { bytes, ...(measured && { measured }) };
+    const beside = async (ending: string, content: string) =>
+      writeFileAtomically(`${out}.${ending}`, (append) => append(new TextEncoder().encode(content)));
+    await beside('cria.json', json(provenance));
+    if (measured) await beside('rows.jsonl', comparisonRows([{ model: out, ...measured }]));
+    await writePage(`${out}.report.html`, quantizePage(writing, written));
+    return written;
   }
-  let bytes = 0;
+  let written: Written = { bytes: 0 };
   const more = async (folder: string) => {
-    bytes = weightBytes(folder);
-    await writePage(join(folder, 'report.html'), quantizePage(writing, bytes));
+    const measured = await measure(folder, writing);
+    written = { bytes: weightBytes(folder), ...(measured && { measured }) };
+    if (measured) await writeTexts(folder, { 'rows.jsonl': comparisonRows([{ model: out, ...measured }]) });
+    await writePage(join(folder, 'report.html'), quantizePage(writing, written));
   };
   await writeDecodedFolder(out, { ...common, more }, options.dtype);
-  return { bytes };
+  return written;
+}
+
+/** Compares what was written with what it was made of, where a text is given. */
+async function measure(path: string, { model, options, ...watch }: Writing): Promise<Measured | undefined> {
+  if (options.measure === undefined) return undefined;
+  const reference = await openReference(model, { text: options.measure, kl: 'exact', seed: options.seed }, watch);
+  const quantized = loadModel(path, { threads: model.threads, precision: 'f32', progress: model.progress });
+  try {
+    return await reference.compare(quantized, watch);
+  } finally {
+    quantized.close();
+    await reference.dispose();
+  }
 }
 
 /** The bytes of a folder's weight files. */

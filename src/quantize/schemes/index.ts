@@ -2,7 +2,7 @@ export { relativeError } from './error.ts';
 export { blockFallback } from './gguf.ts';
 export { int8, type MixedProductOptions, mixedProduct } from './int8.ts';
 export { nf4 } from './nf4.ts';
-export { ggufTypeOf, isGgufScheme, type Quantizer, quantize, type Scheme, schemes } from './quantizer.ts';
+export { ggufTypeOf, isCalibrated, isGgufScheme, type Quantizer, quantize, type Scheme, schemes } from './quantizer.ts';
 export { rtn } from './rtn.ts';
 export { bitsOf, expectedBits } from './size.ts';
 export type { InputStatistics, Quantized, WeightMatrix } from './types.ts';

@@ -1,0 +1,124 @@
+import { figure } from '../../base/index.ts';
+import type { ComparedWindow, Comparison, KlKind } from '../../evaluate/index.ts';
+import type { Page, Table } from '../../report/index.ts';
+
+/** A model beside the reference. */
+export interface ComparedModel extends Omit<Comparison, 'referencePerplexity'> {
+  readonly model: string;
+  readonly bytes: number;
+  readonly decodeTokensPerSecond: number | undefined;
+  readonly windows: readonly ComparedWindow[];
+}
+
+export interface ReferenceModel {
+  readonly model: string;
+  readonly bytes: number;
+  readonly perplexity: number;
+  readonly decodeTokensPerSecond: number | undefined;
+}
+
+export const klNames: Readonly<Record<KlKind, string>> = {
+  exact: 'KL to the reference, nats',
+  bound: 'KL to the reference, at least, nats',
+};
+
+/** The comparison as a person reads it. */
+export function comparisonPage(
+  reference: ReferenceModel,
+  models: readonly ComparedModel[],
+  text: { readonly path: string; readonly context: number; readonly kl: KlKind },
+): Page {
+  const windows = models[0]?.windows.length ?? 0;
+  const told = models.map(({ model, deltaNll, low, high }) => `${model} ${verdict(deltaNll, low, high)}`);
+  return {
+    title: `Beside ${reference.model}`,
+    summary: `${told.join('; ')}. ${windows} windows of ${text.context} tokens of ${text.path}.`,
+    sections: [
+      { title: 'All models', parts: [table(reference, models, text.kl)] },
+      {
+        title: 'Change of the negative log-likelihood',
+        parts: [
+          {
+            kind: 'bars',
+            title: 'Mean difference to the reference with its 95% interval; windows are the sample',
+            alt: told.join('; '),
+            x: 'nats per token',
+            bars: models.map(({ model, deltaNll, low, high }) => ({
+              label: model,
+              value: deltaNll,
+              ...(low !== undefined && high !== undefined && { low, high }),
+            })),
+          },
+        ],
+      },
+      {
+        title: 'Size against likelihood',
+        parts: [
+          {
+            kind: 'scatter',
+            title: 'Bytes of the weight files and change of the negative log-likelihood',
+            alt: models
+              .map(({ model, bytes, deltaNll }) => `${model}: ${figure(bytes / 1e6)} MB, ${figure(deltaNll)}`)
+              .join('; '),
+            x: 'MB',
+            y: 'nats per token',
+            points: models.map(({ model, bytes, deltaNll }) => ({ label: model, x: bytes / 1e6, y: deltaNll })),
+          },
+        ],
+      },
+    ],
+  };
+}
+
+/** What an interval allows to say of a difference. */
+export function verdict(deltaNll: number, low: number | undefined, high: number | undefined): string {
+  if (low === undefined || high === undefined) return `differs by ${figure(deltaNll)} nats (one window: no interval)`;
+  if (low <= 0 && high >= 0) return 'shows no detectable change';
+  return `is ${figure(Math.abs(deltaNll))} nats ${deltaNll > 0 ? 'worse' : 'better'} (95% ${figure(low)} to ${figure(high)})`;
+}
+
+function table(reference: ReferenceModel, models: readonly ComparedModel[], kl: KlKind): Table {
+  const megabytes = (bytes: number) => bytes / 1e6;
+  return {
+    kind: 'table',
+    title: '',
+    columns: [
+      { label: 'model' },
+      { label: 'MB' },
+      { label: 'perplexity', better: 'lower' },
+      { label: 'change of the NLL, nats' },
+      { label: klNames[kl], better: 'lower' },
+      { label: 'same likeliest token, %', better: 'higher' },
+      { label: 'decoding, tokens/s', better: 'higher' },
+    ],
+    rows: [
+      [
+        reference.model,
+        megabytes(reference.bytes),
+        reference.perplexity,
+        null,
+        null,
+        null,
+        reference.decodeTokensPerSecond ?? null,
+      ],
+      ...models.map(
+        ({ model, bytes, perplexity, deltaNll, low, high, kl: divergence, sameTop, decodeTokensPerSecond }) => [
+          model,
+          megabytes(bytes),
+          perplexity,
+          low === undefined || high === undefined ? deltaNll : { value: deltaNll, low, high },
+          divergence,
+          100 * sameTop,
+          decodeTokensPerSecond ?? null,
+        ],
+      ),
+    ],
+  };
+}
+
+/** Rows from which every figure can be computed again: a line a model and window. */
+export function comparisonRows(models: readonly Pick<ComparedModel, 'model' | 'windows'>[]): string {
+  return models
+    .flatMap(({ model, windows }) => windows.map((window) => `${JSON.stringify({ model, ...window })}\n`))
+    .join('');
+}

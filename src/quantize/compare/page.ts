@@ -17,7 +17,7 @@ export interface ReferenceModel {
   readonly decodeTokensPerSecond: number | undefined;
 }
 
-export const klNames: Readonly<Record<KlKind, string>> = {
+const klNames: Readonly<Record<KlKind, string>> = {
   exact: 'KL to the reference, nats',
   bound: 'KL to the reference, at least, nats',
 };

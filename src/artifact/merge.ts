@@ -1,6 +1,6 @@
 import { CriaError, refuseExisting, silent, throwIfAborted, type Watch } from '../base/index.ts';
 import type { Adapter, Checkpoint, LoraModule, PlainType, StoredTensor } from '../checkpoint/index.ts';
-import { mostFrequentFloat } from './dtypes.ts';
+import { isFloat, mostFrequentFloat } from './dtypes.ts';
 import { writeModelFolder } from './folder.ts';
 import type { Provenance } from './provenance.ts';
 import { isWeight, tokenizerOf } from './source.ts';
@@ -9,6 +9,8 @@ import { bytesAs } from './tensors.ts';
 export interface Merging extends Watch {
   /** Replace what stands at the output. */
   readonly force?: boolean;
+  /** Fill the zeros of pruned matrices. */
+  readonly densify?: boolean;
   readonly provenance: Provenance;
 }
 
@@ -19,13 +21,14 @@ const [embedding, head] = ['model.embed_tokens.weight', 'lm_head.weight'];
  * its bytes. Sums are taken in float32, some rows in memory at a time, and stored in the float type that most of
  * the model has; where that is a quantized type, as F16, which holds the scales of such types exactly. A head that
  * shares the embedding's table gets one of its own, so that the embedding stays as it is.
- * @throws CriaError when the adapter is no LoRA or not one of this model, or the output cannot be written.
+ * @throws CriaError when the adapter is no LoRA or not one of this model, a pruned matrix would be filled without
+ * `densify`, or the output cannot be written.
  */
 export async function mergeAdapter(
   checkpoint: Checkpoint,
   adapter: Adapter,
   path: string,
-  { force = false, provenance, progress = silent, signal }: Merging,
+  { force = false, densify = false, provenance, progress = silent, signal }: Merging,
 ): Promise<number> {
   if (adapter.kind !== 'lora') {
     throw new CriaError(`a ${adapter.kind} cannot be merged: it acts on texts, not on weights`, {
@@ -40,6 +43,7 @@ export async function mergeAdapter(
   if (adaptsHead && !tensors.has(head)) sources.push({ tensor: tensors.get(embedding) as StoredTensor, name: head });
   const updates = new Map([...adapter.modules].map(([module, update]) => [`${module}.weight`, update]));
   checkModules(updates, new Map(sources.map(({ tensor, name }) => [name, tensor])));
+  if (!densify) for (const { tensor, name } of sources) if (updates.has(name)) refusePruned(checkpoint, tensor, signal);
 
   const total = sources.reduce((sum, { tensor }) => sum + tensor.bytes, 0);
   let done = 0;
@@ -77,6 +81,24 @@ function checkModules(updates: ReadonlyMap<string, LoraModule>, sources: Readonl
     const what = shape ? `has the shape [${shape.join(', ')}], its update [${out}, ${inner}]` : 'is not in the model';
     throw new CriaError(what, { where: name, remedy: 'the adapter belongs to another model' });
   }
+}
+
+const prunedFrom = 0.01; // of a matrix: in dense ones a few entries round to zero
+
+/** @throws CriaError when so many entries of a matrix of floats are zero that it has been pruned. */
+function refusePruned(checkpoint: Checkpoint, tensor: StoredTensor, signal: AbortSignal | undefined): void {
+  if (!isFloat(tensor.type)) return; // blocks round much to zero
+  let zeros = 0;
+  const count = (values: Float32Array) => {
+    for (const x of values) if (x === 0) zeros++;
+  };
+  for (const _ of bytesAs(checkpoint, tensor, tensor.type, signal, count));
+  const share = zeros / tensor.shape.reduce((product, size) => product * size, 1);
+  if (share < prunedFrom) return;
+  throw new CriaError(`${Math.round(100 * share)}% of its entries are zero, which merging would fill`, {
+    where: tensor.name,
+    remedy: 'give --densify, or serve the adapter with --adapter',
+  });
 }
 
 /** Adds scale * B A to rows of a weight that begin at row `from`. */

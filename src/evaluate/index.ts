@@ -9,7 +9,7 @@ export {
   readReference,
 } from './comparison.ts';
 export { decodeSpeed } from './decode-speed.ts';
-export { logLikelihoods, type Predicted } from './likelihoods.ts';
+export { forBatches, forLogits, logLikelihoods, type Predicted } from './likelihoods.ts';
 export { type Perplexity, type PerplexityOptions, perplexity, windowsOf } from './perplexity.ts';
-export { type Candidate, type Scored, score } from './score.ts';
+export { type Candidate, likeliest, type Scored, score } from './score.ts';
 export { type Asked, asked, type Draw, gap, type Question, readTask, withChoices } from './task.ts';

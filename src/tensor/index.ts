@@ -2,6 +2,7 @@ export { broadcast, type Dim, dimOf, plusDim, type Shape, showShape, sizeOf, tim
 export { differentiate } from './gradient.ts';
 export { byteSize, inputsOf, type LoweredGraph, lower, type Outputs, substitute } from './graph.ts';
 export { type ExternalWeight, externalFile } from './onnx/writer.ts';
+export { takeAlong } from './ops/along.ts';
 export * from './ops/attention.ts';
 export * from './ops/elementwise.ts';
 export * from './ops/leaves.ts';

@@ -1,7 +1,11 @@
 import type { ParameterBuffer } from './parameters.ts';
 
-/** Decay rates of the moments and the term that keeps the quotient finite: PyTorch's defaults. */
-const [beta1, beta2, epsilon] = [0.9, 0.999, 1e-8];
+/** Decay rates of the first and the second moment. */
+export type Betas = readonly [number, number];
+
+/** PyTorch's defaults, and the term that keeps the quotient finite. */
+export const usualBetas: Betas = [0.9, 0.999];
+const epsilon = 1e-8;
 
 export interface Update {
   /** The number of this update, from 1: the averages start at 0, which is corrected for. */
@@ -27,7 +31,7 @@ export interface Optimizer {
  * p -= rate / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + epsilon).
  * In float32, by loops in WebAssembly; a graph of elementwise ops would take longer than a plain loop.
  */
-export function adamw({ decaying, vectors }: ParameterBuffer): Optimizer {
+export function adamw({ decaying, vectors }: ParameterBuffer, [beta1, beta2]: Betas = usualBetas): Optimizer {
   const { gradients, total } = vectors.arrays;
   const everything = { from: 0, to: gradients.length };
   let summed = false; // the gradients of a batch that is read in pieces, into `total`

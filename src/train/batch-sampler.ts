@@ -1,6 +1,6 @@
-import { type Value, value } from '../engine/index.ts';
+import { value } from '../engine/index.ts';
 import type { Forward } from '../model/index.ts';
-import { type Batch, batchOrder } from './batches.ts';
+import { type BatchOrder, batchOrder } from './batches.ts';
 import type { Example, Pair } from './examples.ts';
 import { lossInputs } from './losses.ts';
 import {
@@ -10,6 +10,8 @@ import {
   preferenceMicroBatch,
   targetTokens,
 } from './micro-batch.ts';
+import { rowsIn } from './reference.ts';
+import { cachedLogprobs, entropyWeights, rowBegins, type TeacherCache, teacherFeeds } from './teacher-cache.ts';
 
 /** What is learned in each step: it depends on the step alone, so that a run can go on where it stopped. */
 export interface BatchSampler {
@@ -21,13 +23,9 @@ export interface BatchSampler {
   describe(step: number): string;
 }
 
-export interface Batching {
-  /** Texts (or pairs) in a batch. */
-  readonly size: number;
+export interface Batching extends BatchOrder {
   /** Texts that are read at once: a batch may be read in pieces, whose gradients add up. */
   readonly atOnce: number;
-  readonly shuffle: boolean;
-  readonly seed: number;
   /** Ids of virtual tokens in front of every text. */
   readonly before: readonly number[];
 }
@@ -52,43 +50,69 @@ export function distillationSampler(sequences: readonly Example[], batching: Bat
   });
 }
 
-/** Pairs of answers, and how likely they are to the reference. */
-export function preferenceSampler(pairs: readonly Pair[], batching: Batching, reference: Forward): BatchSampler {
-  return batchSampler(pairs, batching, async (piece, batch) => {
-    const texts = [...piece.map(({ chosen }) => chosen), ...piece.map(({ rejected }) => rejected)];
-    return preferenceMicroBatch(texts, batch.length, await sumsOf(reference, texts), batching.before);
+/**
+ * The same rows, with what a cache holds of the teacher at the targets of the sequences it was made of. `entropyWeight`
+ * is beta of `entropyWeights`, whose mean over a batch is 1. `covered` are the indexes of the cache's sequences.
+ */
+export function cachedDistillationSampler(
+  sequences: readonly Example[],
+  batching: Batching,
+  cache: TeacherCache,
+  entropyWeight: number,
+  covered: readonly number[] = sequences.map((_, i) => i),
+): BatchSampler {
+  const begins = rowBegins(covered.map((i) => sequences[i] as Example));
+  const placed = sequences.map((sequence) => ({ sequence, rows: [] as number[] }));
+  for (const [k, i] of covered.entries()) {
+    const [begin, end] = begins.slice(k, k + 2) as [number, number];
+    (placed[i] as { rows: number[] }).rows = Array.from({ length: end - begin }, (_, row) => begin + row);
+  }
+  const weightsOf = (texts: typeof placed) =>
+    entropyWeights(
+      cachedLogprobs(
+        cache,
+        texts.flatMap(({ rows }) => rows),
+      ),
+      cache.top,
+      entropyWeight,
+    );
+  return batchSampler(placed, batching, async (piece, batch) => {
+    const total = weightsOf([...batch]).reduce((sum, weight) => sum + weight, 0);
+    const texts = piece.map(({ sequence }) => sequence);
+    const microBatch = predictionMicroBatch(texts, total, batching.before, weightsOf([...piece]));
+    return {
+      ...microBatch,
+      feeds: {
+        ...microBatch.feeds,
+        ...teacherFeeds(
+          cache,
+          piece.flatMap(({ rows }) => rows),
+        ),
+      },
+    };
   });
 }
 
-/** The log-probability of what is learned of each text. */
-async function sumsOf(reference: Forward, texts: Batch): Promise<Float32Array> {
-  const { texts: ids, rows, targets, textOf } = predictions(texts, []);
-  const { lastHidden } = await reference.run(ids);
-  const likelihoods = await reference.likelihoods(rowsIn(lastHidden, rows), targets);
-  const sums = new Float32Array(texts.length);
-  for (const [i, text] of textOf.entries()) sums[text] = (sums[text] as number) + (likelihoods[i] as number);
-  return sums;
-}
-
-/** Rows of hidden states [batch, seq, width]. */
-function rowsIn({ shape, data }: Value<'f32'>, rows: readonly number[]): Float32Array {
-  const width = shape[2] as number;
-  const chosen = new Float32Array(rows.length * width);
-  for (const [i, row] of rows.entries()) chosen.set(data.subarray(row * width, (row + 1) * width), i * width);
-  return chosen;
+/** Pairs of answers with their margins by the reference. */
+export function preferenceSampler(pairs: readonly Pair[], batching: Batching): BatchSampler {
+  return batchSampler(pairs, batching, async (piece, batch) => {
+    const texts = [...piece.map(({ chosen }) => chosen), ...piece.map(({ rejected }) => rejected)];
+    const margins = piece.map(({ margin }) => margin as number);
+    return preferenceMicroBatch(texts, batch.length, margins, batching.before);
+  });
 }
 
 function batchSampler<E>(
   examples: readonly E[],
   { size, atOnce, shuffle, seed }: Batching,
-  lessonOf: (piece: readonly E[], batch: readonly E[]) => Promise<MicroBatch>,
+  microBatchOf: (piece: readonly E[], batch: readonly E[]) => Promise<MicroBatch>,
 ): BatchSampler {
   const order = batchOrder(examples.length, size, shuffle, seed);
   return {
     microBatchesPerStep: Math.ceil(size / atOnce),
     async *microBatches(step) {
       const batch = order(step).map((index) => examples[index] as E);
-      for (let from = 0; from < size; from += atOnce) yield await lessonOf(batch.slice(from, from + atOnce), batch);
+      for (let from = 0; from < size; from += atOnce) yield await microBatchOf(batch.slice(from, from + atOnce), batch);
     },
     describe: (step) =>
       `the sequences ${order(step)

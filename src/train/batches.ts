@@ -72,6 +72,23 @@ function concatenated(examples: readonly Example[], length: number, skip: number
   return Array.from({ length: Math.floor((total - skip) / length) }, (_, i) => piece(skip + i * length));
 }
 
+/** The indexes of all examples that the batches of `steps` steps have, in ascending order. */
+export function usedIndexes(count: number, { size, shuffle, seed }: BatchOrder, steps: number): number[] {
+  if (steps * size >= count) return Array.from({ length: count }, (_, i) => i); // an epoch has them all
+  const order = batchOrder(count, size, shuffle, seed);
+  return Array.from({ length: steps }, (_, step) => order(step))
+    .flat()
+    .sort((a, b) => a - b);
+}
+
+/** In which order examples are trained on. */
+export interface BatchOrder {
+  /** Examples in a batch. */
+  readonly size: number;
+  readonly shuffle: boolean;
+  readonly seed: number;
+}
+
 /**
  * What is learned in a step: the order is drawn anew for every round through the data, or kept as it is. It depends on
  * nothing but the step, so that a run can go on anywhere. A round ends with the data: its last batch takes from the next.

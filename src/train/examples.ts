@@ -15,6 +15,8 @@ export interface Example {
 export interface Pair {
   readonly chosen: Example;
   readonly rejected: Example;
+  /** Log-probability of the chosen answer minus that of the rejected one, by a reference; undefined where not known. */
+  readonly margin?: number;
 }
 
 export interface Reading extends Watch {

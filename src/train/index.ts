@@ -28,6 +28,7 @@ export {
 export { type TrainResult, trainModel } from './run.ts';
 export { rateFactor, type Schedule, schedules } from './schedule.ts';
 export { type Sequencing, sequencesIn } from './task.ts';
+export { type TeacherCache, teacherCache } from './teacher-cache.ts';
 export type { Trained } from './train.ts';
 export {
   type Trainable,
@@ -35,4 +36,5 @@ export {
   trainableModel,
   trainedAdapter,
 } from './trainable.ts';
+export type { TrainingData } from './training-data.ts';
 export { wholeForwardBackward } from './whole.ts';

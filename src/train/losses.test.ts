@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { randomFrom } from '../base/index.ts';
-import { compile, type Value, type Values, value } from '../engine/index.ts';
+import { compile, integers, type Value, type Values, value } from '../engine/index.ts';
 import { type Dtype, differentiate, input, inputsOf, type Tensor } from '../tensor/index.ts';
-import { crossEntropy, distillation, type Loss, preference } from './losses.ts';
+import { cachedDistillation, crossEntropy, distillation, type Loss, preference, type Tail } from './losses.ts';
 import { predictionMicroBatch, predictions, preferenceMicroBatch, targetTokens } from './micro-batch.ts';
 
 const classes = 5;
@@ -143,16 +143,21 @@ describe('preference', () => {
     return losses.reduce((sum, x) => sum + x, 0) / 2;
   };
 
+  const marginsOf = ([c1, c2, r1, r2]: readonly number[]) => [
+    (c1 as number) - (r1 as number),
+    (c2 as number) - (r2 as number),
+  ];
+
   test.each([0.1, 1.5])('with beta %d is -log sigmoid of the margin, and its gradient the slope', async (beta) => {
     const reference = [-4, -3, -2.5, -5];
-    const { feeds } = preferenceMicroBatch(four, 2, Float32Array.from(reference));
+    const { feeds } = preferenceMicroBatch(four, 2, marginsOf(reference));
     const { loss, gradient } = await computed(preference(beta), logits, feeds);
     expect(loss).toBeCloseTo(formula(reference, beta)(logits), 5);
     expectClose(gradient, slopes(logits, formula(reference, beta)));
   });
 
   test('is log 2 where the reference is the model itself', async () => {
-    const { feeds } = preferenceMicroBatch(four, 2, Float32Array.from(sums(logits)));
+    const { feeds } = preferenceMicroBatch(four, 2, marginsOf(sums(logits)));
     const { loss, gradient } = await computed(preference(0.7), logits, feeds);
     expect(loss).toBeCloseTo(Math.log(2), 6);
     expect(Math.max(...gradient.map(Math.abs))).toBeGreaterThan(0.01); // and there is something to learn
@@ -160,10 +165,105 @@ describe('preference', () => {
 
   test('stays finite for margins far apart', async () => {
     for (const far of [-1e4, 1e4]) {
-      const { feeds } = preferenceMicroBatch(four, 2, Float32Array.of(far, far, 0, 0));
+      const { feeds } = preferenceMicroBatch(four, 2, [far, far]);
       const { loss } = await computed(preference(1), logits, feeds);
       expect(loss / Math.max(0, far)).toSatisfy((ratio: number) => (far > 0 ? Math.abs(ratio - 1) < 0.01 : loss === 0));
     }
+  });
+});
+
+/** E3-Pruner's distillation from the teacher's likeliest tokens: oracle 15 of its specification. */
+describe('distillation from a cache', () => {
+  const logsOf = (p: readonly number[]) => p.map(Math.log);
+  const [p, q] = [
+    [0.5, 0.3, 0.1, 0.05, 0.05],
+    [0.4, 0.3, 0.1, 0.1, 0.1],
+  ];
+  const feedsFor = (teacher: readonly (readonly number[])[], top: number, shares: readonly number[]) => {
+    const ids = teacher.map((row) => [...row.keys()].sort((a, b) => (row[b] as number) - (row[a] as number)));
+    const kept = teacher.map((row, i) => (ids[i] as number[]).slice(0, top).map((id) => row[id] as number));
+    return {
+      shares: f32(shares, [teacher.length]),
+      'teacher:ids': integers(
+        ids.flatMap((row) => row.slice(0, top)),
+        [teacher.length, top],
+      ),
+      'teacher:logprobs': f32(kept.flatMap(logsOf), [teacher.length, top]),
+      'teacher:rest': f32(
+        kept.map((row) => 1 - row.reduce((a, b) => a + b, 0)),
+        [teacher.length],
+      ),
+    };
+  };
+  const how = (tail: Tail, temperature = 1) => cachedDistillation({ temperature, tail, share: 1 });
+
+  test.each([
+    ['bucket', 2, 0.030479],
+    ['renorm', 2, 0.005933],
+    ['bucket', 5, 0.042257],
+    ['renorm', 5, 0.042257],
+  ] as const)('with %s and %i tokens has the value of the specification', async (tail, top, wanted) => {
+    const { loss } = await computed(how(tail), [logsOf(q)], feedsFor([p], top, [1]));
+    expect(loss).toBeCloseTo(wanted, 5);
+  });
+
+  const teacher = matrix(6).map((row) => logSoftmaxOf(row).map(Math.exp));
+  const weights = [0.1, 0.3, 0.2, 0.1, 0.2, 0.1];
+  const restOf = (row: readonly number[]) => 1 - row.reduce((a, b) => a + b, 0);
+  const formula = (tail: Tail, top: number) => (rows: number[][]) =>
+    rows.reduce((sum, row, i) => {
+      const ids = [...row.keys()]
+        .sort((a, b) => (teacher[i]?.[b] as number) - (teacher[i]?.[a] as number))
+        .slice(0, top);
+      const student = logSoftmaxOf(row).map(Math.exp);
+      const [ps, qs] = [ids.map((id) => teacher[i]?.[id] as number), ids.map((id) => student[id] as number)];
+      const [pTotal, qTotal] = tail === 'renorm' ? [1 - restOf(ps), 1 - restOf(qs)] : [1, 1];
+      const kl = ps.reduce((all, mass, k) => {
+        return all + (mass / pTotal) * Math.log(mass / pTotal / ((qs[k] as number) / qTotal));
+      }, 0);
+      const ofRest = tail === 'renorm' ? 0 : restOf(ps) * Math.log(restOf(ps) / restOf(qs));
+      return sum + (weights[i] as number) * (kl + ofRest);
+    }, 0);
+
+  test.each(['bucket', 'renorm'] as const)('%s: value and gradient are those of the formula', async (tail) => {
+    const logits = matrix(6);
+    const { loss, gradient } = await computed(how(tail), logits, feedsFor(teacher, 3, weights));
+    expect(loss).toBeCloseTo(formula(tail, 3)(logits), 5);
+    expectClose(gradient, slopes(logits, formula(tail, 3)));
+  });
+
+  test('with a bucket is never more than the whole divergence, and 0 without a slope where both agree', async () => {
+    const logits = matrix(6);
+    const some = await computed(how('bucket'), logits, feedsFor(teacher, 2, weights));
+    const all = await computed(how('bucket'), logits, feedsFor(teacher, classes, weights));
+    expect(some.loss).toBeLessThanOrEqual(all.loss + 1e-6);
+    const same = await computed(how('bucket'), teacher.map(logsOf), feedsFor(teacher, 2, weights));
+    expect(Math.abs(same.loss)).toBeLessThan(1e-6);
+    expectClose(
+      same.gradient,
+      same.gradient.map(() => 0),
+    );
+  });
+
+  test('mixes with cross entropy by its share, and scales by the square of the temperature', async () => {
+    const logits = matrix(6);
+    const targets = integers([0, 1, 2, 3, 4, 0]);
+    const feeds = { ...feedsFor(teacher, 3, weights), targets };
+    const parts = await Promise.all(
+      [1, 0, 0.3].map((share) =>
+        computed(cachedDistillation({ temperature: 1, tail: 'bucket', share }), logits, feeds),
+      ),
+    );
+    const [taught, entropy, mixed] = parts.map(({ loss }) => loss) as [number, number, number];
+    const { loss: alone } = await computed(crossEntropy, logits, feeds);
+    expect(entropy).toBeCloseTo(alone, 5);
+    expect(mixed).toBeCloseTo(0.3 * taught + 0.7 * entropy, 5);
+    const cooled = await computed(
+      how('bucket', 2),
+      logits.map((row) => row.map((x) => 2 * x)),
+      feeds,
+    );
+    expect(cooled.loss).toBeCloseTo(4 * taught, 4);
   });
 });
 

@@ -2,10 +2,14 @@ import { existsSync } from 'node:fs';
 import { appendLine, CriaError, refuseExisting, refuseRunState, type Settings } from '../base/index.ts';
 import type { Columns } from '../data/index.ts';
 import type { LoadedModel } from '../model/index.ts';
+import { type Betas, usualBetas } from './adamw.ts';
 import type { Packing } from './batches.ts';
+import type { Tail } from './losses.ts';
 import type { TrainingPlan } from './memory-estimate.ts';
 import type { Schedule } from './schedule.ts';
 import { hasState, stateFolder } from './state.ts';
+import type { TeacherCache } from './teacher-cache.ts';
+import { dataName, type TrainingData } from './training-data.ts';
 
 export const modes = ['lora', 'full', 'prompt', 'prefix'] as const;
 /** What is trained: low-rank updates, every weight, a soft prompt, or keys and values before the text. */
@@ -15,12 +19,16 @@ export const lossNames = ['ce', 'dpo', 'kd'] as const;
 /** Cross entropy, preferences between answers, or distillation from a teacher. */
 export type LossName = (typeof lossNames)[number];
 
+export const references = ['base', 'start'] as const;
+export type Reference = (typeof references)[number];
+
 /** What is trained, on what, and how: what is left out is as `trainDefaults` has it. */
 export type TrainOptions = Partial<OptionsWithDefaults> & Pick<OptionsWithDefaults, 'data'>;
 
 /** Options with defaults. */
 export interface OptionsWithDefaults {
-  readonly data: string;
+  /** A data file, or examples or pairs in memory. */
+  readonly data: TrainingData;
   readonly columns?: Columns;
   /** Data whose loss is told before and after. */
   readonly valid?: string;
@@ -41,8 +49,18 @@ export interface OptionsWithDefaults {
   readonly virtualTokens?: number;
   /** DPO: how much it costs to go away from the reference. */
   readonly beta: number;
-  /** Distillation: the model that teaches. */
-  readonly teacher?: string;
+  /** DPO: the model as it is, or with the initial adapter; `teacher` takes the place of both. */
+  readonly reference: Reference;
+  /** Distillation: the teacher, or a cache of it on the sequences of `data`. DPO: another model as the reference. */
+  readonly teacher?: string | TeacherCache;
+  /** Distillation: tokens of the teacher that are kept, computed once; without it the teacher reads every batch. */
+  readonly teacherTop?: number;
+  /** Distillation from a cache: weight of a token's entropy (`entropyWeights`). */
+  readonly entropyWeight: number;
+  /** Distillation from a cache: the tokens that are not kept. */
+  readonly tail: Tail;
+  /** Distillation from a cache: share of the divergence; the rest is cross entropy. */
+  readonly teacherShare: number;
   readonly temperature: number;
   /** One round through the data where it is not given. */
   readonly steps?: number;
@@ -60,6 +78,10 @@ export interface OptionsWithDefaults {
   readonly schedule: Schedule;
   readonly warmup: number;
   readonly weightDecay: number;
+  /** Decay rates of AdamW's moments. */
+  readonly betas: Betas;
+  /** Full training: matrix entries that are zero stay zero. */
+  readonly keepZeros: boolean;
   /** The largest norm of all gradients together; 0 does not clip. */
   readonly clip: number;
   readonly seed: number;
@@ -78,6 +100,10 @@ export const trainDefaults = {
   rankStabilized: false,
   targets: [],
   beta: 0.1,
+  reference: 'base',
+  entropyWeight: 0,
+  tail: 'bucket',
+  teacherShare: 1,
   temperature: 1,
   batch: 4,
   accumulate: 1,
@@ -88,6 +114,8 @@ export const trainDefaults = {
   schedule: 'cosine',
   warmup: 0,
   weightDecay: 0,
+  betas: usualBetas,
+  keepZeros: false,
   clip: 1,
   seed: 0,
   saveEvery: 100,
@@ -122,8 +150,23 @@ export function refuseConflicts({ config, adaptation }: LoadedModel, out: string
   if (loss === 'kd' && teacher === undefined) {
     throw new CriaError('distillation needs a teacher', { remedy: 'give --teacher MODEL' });
   }
-  if (loss !== 'kd' && teacher !== undefined) {
+  if (loss === 'ce' && teacher !== undefined) {
     throw new CriaError('a teacher is for distillation', { where: '--teacher', remedy: 'leave it out, or --loss kd' });
+  }
+  if (loss !== 'kd' && options.teacherTop !== undefined) {
+    const remedy = 'leave it out, or --loss kd';
+    throw new CriaError('a teacher is for distillation', { where: '--teacher-top', remedy });
+  }
+  if (options.entropyWeight > 0 && options.teacherTop === undefined && typeof teacher !== 'object') {
+    const remedy = 'give --loss kd and --teacher-top 10';
+    throw new CriaError('entropies are those of cached teacher logits', { where: '--entropy-weight', remedy });
+  }
+  if (loss === 'dpo' && teacher !== undefined && options.reference === 'start') {
+    const remedy = 'leave one of them out';
+    throw new CriaError('the reference is --teacher or --reference start', { where: '--reference', remedy });
+  }
+  if (options.keepZeros && mode !== 'full') {
+    throw new CriaError('zeros are kept in full training', { where: '--keep-zeros', remedy: 'give --mode full' });
   }
   if (loss === 'dpo' && (options.packing === 'concat' || options.skipTokens > 0)) {
     const where = options.packing === 'concat' ? '--packing' : '--skip-tokens';
@@ -180,9 +223,12 @@ export function initSizes({
 /** What a resumed run has to repeat: the options, and what follows from more than them. */
 export function settingsOf(model: LoadedModel, options: ResolvedOptions, found: Found): Settings {
   const { resume: _, force: __, log: ___, saveEvery: ____, valid: _____, columns, rate, ...rest } = options;
+  const { data, teacher } = options;
   return {
     ...rest,
     lr: rate,
+    data: dataName(data),
+    teacher: typeof teacher === 'object' ? 'a cache' : teacher,
     ...(options.init === undefined ? initSizes(options) : {}),
     columns: columns && [...columns],
     ...found,

@@ -1,9 +1,12 @@
-import { hashOfInput, type Provenance, writeAdapterFolder, writeModelFolder } from '../artifact/index.ts';
+import { type Provenance, writeAdapterFolder, writeModelFolder } from '../artifact/index.ts';
 import { encodeStored, type PlainType } from '../checkpoint/index.ts';
 import { type LoadedModel, promptIds } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { adamw } from './adamw.ts';
 import { byLayerForwardBackward } from './by-layer.ts';
+import type { ForwardBackward } from './forward-backward.ts';
+import { keepingZeros } from './keep-zeros.ts';
+import type { Loss } from './losses.ts';
 import { type TrainingPlan, trainingPlan } from './memory-estimate.ts';
 import {
   type OptionsWithDefaults,
@@ -15,10 +18,11 @@ import {
 } from './options.ts';
 import { type ParameterBuffer, parameterBuffer } from './parameters.ts';
 import { startingAdapter } from './start.ts';
-import { beginState, leaveState, removeState, savedSettings, saveState, startFolder } from './state.ts';
+import { beginState, leaveState, removeState, savedSettings, saveState, startFolder, stateFolder } from './state.ts';
 import { heldOut, openTrainingTask } from './task.ts';
 import { type Trained, train } from './train.ts';
-import { trainableAdapter, trainableModel, trainedAdapter } from './trainable.ts';
+import { type Trainable, trainableAdapter, trainableModel, trainedAdapter } from './trainable.ts';
+import { contentOf } from './training-data.ts';
 import { wholeForwardBackward } from './whole.ts';
 
 export interface TrainResult extends Trained {
@@ -78,39 +82,34 @@ async function teach(
   const trainable = adapter ? trainableAdapter(model, adapter, init ?? model.path) : trainableModel(model);
   const before = promptIds({ config: model.config, adaptation: trainable.adaptation });
   const options = resolveOptions(model, asked, init, before.length + trainable.adaptation.prefixTokens);
-  const task = await openTrainingTask(model, tokenizer, options, before, signal);
+  const task = await openTrainingTask(model, tokenizer, options, before, adapter, signal);
   const valid = await heldOut(model, tokenizer, options, before, signal);
   const buffer = parameterBuffer(trainable.parameters);
   trainable.start(buffer);
   // another plan would round otherwise
   const begun = options.resume ? (savedSettings(out)?.plan as TrainingPlan | undefined) : undefined;
   const plan = begun ?? trainingPlan(model, trainable, options, task.bytes);
-  const compiled =
-    plan === 'whole'
-      ? await wholeForwardBackward(model, trainable, buffer, task.loss)
-      : await byLayerForwardBackward(model, trainable, buffer, task.loss, plan === 'by-layer');
-  const optimizer = adamw(buffer);
-  const tellHeldOut = async () => {
-    const loss = await valid?.(compiled);
-    if (loss !== undefined) model.progress.note(`held-out loss ${loss.toFixed(4)}`);
-    return loss;
-  };
+  const { examples } = task;
+  const steps = options.steps ?? Math.ceil(examples / options.batch);
+  let compiled: ForwardBackward | undefined;
   try {
-    const { examples } = task;
-    const steps = options.steps ?? Math.ceil(examples / options.batch);
+    if (init !== startFolder(out)) beginState(out, options.resume);
+    const sampler = await task.sampler(steps, stateFolder(out)); // before compiling: a teacher may be gone by then
+    const program = await compiledFor(model, trainable, buffer, task.loss, plan);
+    compiled = options.keepZeros ? keepingZeros(program, buffer) : program;
+    const optimizer = adamw(buffer, options.betas);
     const settings = settingsOf(model, options, {
       steps,
       examples,
-      content: await hashOfInput(provenance, options.data),
+      content: await contentOf(options.data, provenance),
       plan,
     });
-    const validBefore = await tellHeldOut();
-    if (init !== startFolder(out)) beginState(out, options.resume);
+    const validBefore = await valid?.(compiled);
     const trained = await train({
       buffer,
       compiled,
       optimizer,
-      sampler: task.sampler,
+      sampler,
       training: { ...options, steps },
       out,
       resume: options.resume,
@@ -120,7 +119,7 @@ async function teach(
       signal,
     });
     try {
-      const validAfter = await tellHeldOut();
+      const validAfter = await valid?.(compiled);
       if (adapter)
         await writeAdapterFolder(out, trainedAdapter(adapter, buffer, model.config), provenance, options.force);
       else await writeTrained(out, model, tokenizer, buffer, provenance, options.force);
@@ -132,8 +131,19 @@ async function teach(
       throw error;
     }
   } finally {
-    await Promise.all([compiled.dispose(), task.close()]);
+    await Promise.all([compiled?.dispose(), task.close()]);
   }
+}
+
+function compiledFor(
+  model: LoadedModel,
+  trainable: Trainable,
+  buffer: ParameterBuffer,
+  loss: Loss,
+  plan: TrainingPlan,
+): Promise<ForwardBackward> {
+  if (plan === 'whole') return wholeForwardBackward(model, trainable, buffer, loss);
+  return byLayerForwardBackward(model, trainable, buffer, loss, plan === 'by-layer');
 }
 
 /** The trained weights in the type that the model's file has, float32 where that is no float type. */

@@ -21,9 +21,13 @@ const stateFile = (out: string) => join(stateFolder(out), 'state.safetensors');
 /** Where the adapter lies that a run has made to start from. */
 export const startFolder = (out: string): string => join(stateFolder(out), 'start');
 
+/** Outputs of other models that a run computes once. */
+export const teacherCacheFile = (folder: string): string => join(folder, 'teacher.safetensors');
+export const marginsFile = (folder: string): string => join(folder, 'margins.safetensors');
+
 const keeping = (out: string): RunStateFiles => ({
   folder: stateFolder(out),
-  names: ['state.safetensors', 'start', 'start.eva'],
+  names: ['state.safetensors', 'start', 'start.eva', 'teacher.safetensors', 'margins.safetensors'],
 });
 
 const parts = ['values', 'first', 'second'] as const;

@@ -1,38 +1,46 @@
 import { CriaError, throwIfAborted } from '../base/index.ts';
-import { type LoadedModel, loadModel, openForward } from '../model/index.ts';
+import type { Adapter } from '../checkpoint/index.ts';
+import { type Forward, type LoadedModel, loadModel, openForward } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import {
   type Batching,
   type BatchSampler,
+  cachedDistillationSampler,
   distillationSampler,
   predictionSampler,
   preferenceSampler,
 } from './batch-sampler.ts';
-import { packed } from './batches.ts';
-import { type Example, type Pair, readExamples, readPairs } from './examples.ts';
+import { packed, usedIndexes } from './batches.ts';
+import type { Example, Pair } from './examples.ts';
 import type { ForwardBackward } from './forward-backward.ts';
-import { crossEntropy, distillation, type Loss, preference } from './losses.ts';
+import { cachedDistillation, crossEntropy, distillation, type Loss, preference } from './losses.ts';
 import { predictionMicroBatch, targetTokens } from './micro-batch.ts';
 import type { ResolvedOptions } from './options.ts';
 import { textsAtOnce } from './options.ts';
+import { readMargins, withMargins, writeMargins } from './reference.ts';
+import { marginsFile, teacherCacheFile } from './state.ts';
+import { readTeacherCache, rowBegins, teacherCache, writeTeacherCache } from './teacher-cache.ts';
+import { dataName, examplesOf, hashOf, pairsOf, type TrainingData } from './training-data.ts';
 
-/** What is taught, and how well it was lossMask. */
+/** Prepared data and the loss on it. */
 export interface TrainingTask {
-  readonly sampler: BatchSampler;
   readonly loss: Loss;
-  /** Sequences or pairs in one round. */
+  /** Sequences or pairs in one epoch. */
   readonly examples: number;
-  /** What the weights of a teacher or a reference take beside the model's. */
+  /** Bytes of a teacher's weights beside the model's, while it is trained. */
   readonly bytes: number;
+  /** The batches of `steps` steps; the outputs of a teacher or a reference that are computed once are cached in `folder`. */
+  sampler(steps: number, folder: string): Promise<BatchSampler>;
   close(): Promise<void>;
 }
 
-/** The task that options ask for; `before` are the virtual tokens in front of every text. */
+/** The task that options ask for; `before` are the virtual tokens in front of every text, `start` an initial adapter. */
 export async function openTrainingTask(
   model: LoadedModel,
   tokenizer: Tokenizer,
   options: ResolvedOptions,
   before: readonly number[],
+  start: Adapter | undefined,
   signal?: AbortSignal,
 ): Promise<TrainingTask> {
   const batching: Batching = {
@@ -42,86 +50,166 @@ export async function openTrainingTask(
     seed: options.seed,
     before,
   };
-  if (options.loss === 'dpo') return preferenceTask(model, tokenizer, options, batching, signal);
+  if (options.loss === 'dpo') return preferenceTask(model, tokenizer, options, batching, start, signal);
   const sequences = await sequencesIn(options.data, tokenizer, options, model, signal);
+  if (options.loss === 'kd') return distillationTask(model, sequences, options, batching, signal);
+  const sampler = predictionSampler(sequences, batching);
+  return { sampler: async () => sampler, loss: crossEntropy, examples: sequences.length, bytes: 0, close: nothing };
+}
+
+const nothing = async (): Promise<void> => {};
+
+/** Distillation from a teacher that reads every batch, or from a cache of its likeliest tokens. */
+async function distillationTask(
+  model: LoadedModel,
+  sequences: readonly Example[],
+  options: ResolvedOptions,
+  batching: Batching,
+  signal: AbortSignal | undefined,
+): Promise<TrainingTask> {
+  const { teacher: given, teacherTop, temperature, entropyWeight, tail, teacherShare } = options;
+  const { progress } = model;
   const examples = sequences.length;
-  if (options.loss === 'ce') {
+  const loss = cachedDistillation({ temperature, tail, share: teacherShare });
+  const cached = { loss, examples, bytes: 0, close: nothing };
+  if (typeof given === 'object') {
+    if (given.rows !== rowBegins(sequences).at(-1)) throw new Error('the teacher cache is of other sequences');
+    const sampler = cachedDistillationSampler(sequences, batching, given, entropyWeight);
+    return { ...cached, sampler: async () => sampler };
+  }
+  const teacher = openTeacher(given as string, model, options.sequence);
+  if (teacherTop !== undefined) {
     return {
-      sampler: predictionSampler(sequences, batching),
-      loss: crossEntropy,
-      examples,
-      bytes: 0,
-      close: async () => {},
+      ...cached,
+      async sampler(steps, folder) {
+        const used = usedIndexes(examples, batching, steps);
+        const some = used.map((i) => sequences[i] as Example);
+        const top = Math.min(teacherTop, teacher.config.vocabulary);
+        const key = JSON.stringify([top, temperature, used.length, hashOf(some)]);
+        const path = teacherCacheFile(folder);
+        let cache = readTeacherCache(path, key);
+        if (!cache) {
+          const forward = await openForward(teacher);
+          cache = await teacherCache(forward, some, { top, temperature, progress, signal });
+          await forward.dispose();
+          await writeTeacherCache(path, cache, key);
+        }
+        teacher.close();
+        return cachedDistillationSampler(sequences, batching, cache, entropyWeight, used);
+      },
+      close: async () => teacher.close(),
     };
   }
+  let forward: Forward | undefined;
+  return {
+    loss: distillation(temperature),
+    examples,
+    bytes: teacher.bound(teacher.precision).bytes,
+    async sampler() {
+      forward = await openForward(teacher);
+      return distillationSampler(sequences, batching, forward);
+    },
+    async close() {
+      await forward?.dispose();
+      teacher.close();
+    },
+  };
+}
+
+/** Preferences against a reference: the model as it is, with the initial adapter, or another one. */
+async function preferenceTask(
+  model: LoadedModel,
+  tokenizer: Tokenizer,
+  options: ResolvedOptions,
+  batching: Batching,
+  start: Adapter | undefined,
+  signal: AbortSignal | undefined,
+): Promise<TrainingTask> {
+  const { columns, trainOnPrompts } = options;
+  const { progress } = model;
+  const pairs = await pairsOf(options.data, { tokenizer, columns, trainOnPrompts, progress, signal });
+  const fits = (pair: Pair) => [pair.chosen, pair.rejected].every(({ ids }) => ids.length <= options.sequence);
+  const kept = pairs.filter(fits);
+  if (kept.length < pairs.length) {
+    const sentence = `${pairs.length - kept.length} of ${pairs.length} pairs are longer than ${options.sequence} tokens`;
+    const where = dataName(options.data);
+    if (kept.length === 0) throw new CriaError(sentence, { where, remedy: 'give a larger --sequence' });
+    progress.note(`${sentence} and are left out.`);
+  }
+  return {
+    loss: preference(options.beta),
+    examples: kept.length,
+    bytes: 0,
+    async sampler(steps, folder) {
+      const used = usedIndexes(kept.length, batching, steps);
+      const some = used.map((i) => kept[i] as Pair);
+      const known = some.every(({ margin }) => margin !== undefined);
+      const taken = known ? some : await cachedMargins(some, folder);
+      const all = [...kept];
+      for (const [k, i] of used.entries()) all[i] = taken[k] as Pair;
+      return preferenceSampler(all, batching);
+    },
+    close: nothing,
+  };
+
+  async function cachedMargins(some: readonly Pair[], folder: string): Promise<readonly Pair[]> {
+    const key = JSON.stringify([options.reference, options.teacher ?? null, hashOf(some)]);
+    const path = marginsFile(folder);
+    const cached = readMargins(path, some, key);
+    if (cached) return cached;
+    const reference = referenceFor(model, options, start);
+    try {
+      const forward = await openForward(reference);
+      const found = await withMargins(some, forward, batching.atOnce, { progress, signal });
+      await forward.dispose();
+      await writeMargins(path, found, key);
+      return found;
+    } finally {
+      if (reference !== model) reference.close();
+    }
+  }
+}
+
+/** The model that preferences are measured against. */
+function referenceFor(model: LoadedModel, options: ResolvedOptions, start: Adapter | undefined): LoadedModel {
+  const { device, threads, progress, precision } = model;
+  if (typeof options.teacher === 'string') return openTeacher(options.teacher, model, options.sequence);
+  if (options.reference === 'base' || !start) return model;
+  return loadModel(model.path, { device, threads, progress, precision, adapters: [start] });
+}
+
+/** @throws CriaError when the model at `path` cannot teach this one. */
+function openTeacher(path: string, model: LoadedModel, sequence: number): LoadedModel {
   const { device, threads, progress } = model;
-  const teacher = loadModel(options.teacher as string, { device, threads, progress });
+  const teacher = loadModel(path, { device, threads, progress });
   try {
-    refuseTeacher(teacher, model, options.sequence);
-    const forward = await openForward(teacher);
-    return {
-      sampler: distillationSampler(sequences, batching, forward),
-      loss: distillation(options.temperature),
-      examples,
-      bytes: teacher.bound(teacher.precision).bytes,
-      async close() {
-        await forward.dispose();
-        teacher.close();
-      },
-    };
+    refuseTeacher(teacher, model, sequence);
+    return teacher;
   } catch (error) {
     teacher.close();
     throw error;
   }
 }
 
-/** The reference of preferences is the model before it is trained. */
-async function preferenceTask(
-  model: LoadedModel,
-  tokenizer: Tokenizer,
-  options: ResolvedOptions,
-  batching: Batching,
-  signal: AbortSignal | undefined,
-): Promise<TrainingTask> {
-  const { columns, trainOnPrompts } = options;
-  const { progress } = model;
-  const pairs = await readPairs(options.data, { tokenizer, columns, trainOnPrompts, progress, signal });
-  const fits = (pair: Pair) => [pair.chosen, pair.rejected].every(({ ids }) => ids.length <= options.sequence);
-  const kept = pairs.filter(fits);
-  if (kept.length < pairs.length) {
-    const sentence = `${pairs.length - kept.length} of ${pairs.length} pairs are longer than ${options.sequence} tokens`;
-    if (kept.length === 0) throw new CriaError(sentence, { where: options.data, remedy: 'give a larger --sequence' });
-    progress.note(`${sentence} and are left out.`);
-  }
-  const reference = await openForward(model);
-  return {
-    sampler: preferenceSampler(kept, batching, reference),
-    loss: preference(options.beta),
-    examples: kept.length,
-    bytes: options.mode === 'full' ? model.bound(model.precision).bytes : 0,
-    close: () => reference.dispose(),
-  };
-}
-
 /** How the examples of a file become sequences. */
 export type Sequencing = Pick<ResolvedOptions, 'columns' | 'trainOnPrompts' | 'sequence' | 'packing' | 'skipTokens'>;
 
-/** The sequences of a data file; tells how many texts were cut. */
+/** The sequences of data; reports how many texts were cut. */
 export async function sequencesIn(
-  path: string,
+  data: TrainingData,
   tokenizer: Tokenizer,
   options: Sequencing,
   { progress }: Pick<LoadedModel, 'progress'>,
   signal?: AbortSignal,
 ): Promise<readonly Example[]> {
   const { columns, trainOnPrompts, sequence } = options;
-  const { forms, examples } = await readExamples(path, { tokenizer, columns, trainOnPrompts, progress, signal });
+  const { forms, examples } = await examplesOf(data, { tokenizer, columns, trainOnPrompts, progress, signal });
   const packing = options.packing ?? (forms.size === 1 && forms.has('text') ? 'concat' : 'none');
   if (options.skipTokens > 0 && packing === 'none') {
     const remedy = 'leave it out, or --packing concat';
     throw new CriaError('tokens are skipped where texts are joined', { where: '--skip-tokens', remedy });
   }
-  const { sequences, cut } = packed(examples, packing, sequence, options.skipTokens, path);
+  const { sequences, cut } = packed(examples, packing, sequence, options.skipTokens, dataName(data));
   if (cut > 0) progress.note(`${cut} of ${examples.length} texts were cut to ${sequence} tokens.`);
   return sequences;
 }
@@ -160,6 +248,7 @@ export async function heldOut(
       loss += await compiled.loss(predictionMicroBatch(sequences.slice(from, from + atOnce), total, before));
       model.progress.step('held-out', Math.min(sequences.length, from + atOnce), sequences.length, 'sequences');
     }
+    model.progress.note(`held-out loss ${loss.toFixed(4)}`);
     return loss;
   };
 }

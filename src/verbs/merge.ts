@@ -1,5 +1,5 @@
 import { byteSize, refuseExisting } from '../base/index.ts';
-import { argument, defineVerb, forceOption, modelArgument, modelPath } from '../options/index.ts';
+import { argument, defineVerb, flag, forceOption, modelArgument, modelPath } from '../options/index.ts';
 import { refuseAround } from './shared/replace.ts';
 
 export const verb = defineVerb({
@@ -8,10 +8,13 @@ export const verb = defineVerb({
     adapter: argument('a PEFT folder with LoRA'),
     out: argument('the folder to write'),
   },
-  options: { force: forceOption },
+  options: {
+    densify: flag('fill the zeros of a pruned model'),
+    force: forceOption,
+  },
   examples: ['merge org/name adapter merged'],
   async run({ args, options, progress, signal, print }) {
-    const { force, seed } = options;
+    const { force, seed, densify } = options;
     const { out: path } = args;
     const { inputHashes, mergeAdapter, provenanceOf } = await import('../artifact/index.ts');
     const { readAdapter } = await import('../checkpoint/index.ts');
@@ -27,8 +30,14 @@ export const verb = defineVerb({
         { models: { [args.model]: source }, files: [args.adapter] },
         { progress, signal },
       );
-      const provenance = provenanceOf('merge', args.model, { adapter: args.adapter }, seed, inputs);
-      const bytes = await mergeAdapter(model.checkpoint, adapter, path, { force, provenance, progress, signal });
+      const provenance = provenanceOf('merge', args.model, { adapter: args.adapter, densify }, seed, inputs);
+      const bytes = await mergeAdapter(model.checkpoint, adapter, path, {
+        densify,
+        force,
+        provenance,
+        progress,
+        signal,
+      });
       print(`${path}: ${byteSize(bytes)}\n`);
       return { path, bytes };
     } finally {

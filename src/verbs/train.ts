@@ -33,8 +33,14 @@ export const verb = defineVerb({
       placeholder: 'kaiming|eva|folder',
     }),
     virtualTokens: integer('tokens of a prompt or a prefix (default: 16)', { min: 1 }),
-    beta: number('dpo: what it costs to go away from the model before training', { default: 0.1, min: 0 }),
-    teacher: text('kd: the model to learn from', { placeholder: 'model' }),
+    beta: number('dpo: what it costs to go away from the reference', { default: 0.1, min: 0 }),
+    reference: choice(['base', 'start'], 'dpo: the model, or the model with the adapter of --init', 'base'),
+    teacher: text('kd: the model to learn from; dpo: the reference', { placeholder: 'model' }),
+    teacherTop: integer('kd: compute once and keep only so many of the likeliest tokens, as 10', { min: 1, max: 1024 }),
+    entropyWeight: number('kd with --teacher-top: weight tokens by 1 + x times their normalized entropy', {
+      default: 0,
+      min: 0,
+    }),
     temperature: number('kd: what logits are divided by', { default: 1, min: 0.01 }),
     steps: integer('updates (default: one round through the data)', { min: 1 }),
     batch: integer('sequences in an update', { default: 4, min: 1 }),
@@ -47,6 +53,9 @@ export const verb = defineVerb({
     schedule: choice(['constant', 'linear', 'cosine'], 'how the learning rate falls', 'cosine'),
     warmup: integer('updates in which the learning rate rises', { default: 0, min: 0 }),
     weightDecay: number('AdamW: decay of matrices', { default: 0, min: 0 }),
+    adamBeta1: number("AdamW: decay of the gradients' mean", { default: 0.9, min: 0, max: 0.9999999 }),
+    adamBeta2: number("AdamW: decay of their squares' mean", { default: 0.999, min: 0, max: 0.9999999 }),
+    keepZeros: flag('full: matrix entries that are zero, as pruning leaves them, stay zero'),
     clip: number('the largest norm of the gradients; 0 does not clip', { default: 1, min: 0 }),
     shuffle: flag('keep the order of the data', true),
     saveEvery: integer('updates between saved states; 0 saves only when interrupted', { default: 100, min: 0 }),
@@ -64,7 +73,7 @@ export const verb = defineVerb({
   async run({ args, options, progress, signal, print }) {
     const { json: _, quiet: __, resume, force, ...said } = options;
     const { data, threads, weights: precision, seed, columns, init, packing, lr, rslora, targets, ...other } = said;
-    const { adapter: adapters, ...rest } = other;
+    const { adapter: adapters, adamBeta1, adamBeta2, ...rest } = other;
     if (data === undefined) throw new CriaError('there is nothing to learn', { remedy: 'give --data train.jsonl' });
     const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
     const { columnsFrom } = await import('../data/index.ts');
@@ -101,6 +110,7 @@ export const verb = defineVerb({
         teacher,
         packing: packing === 'auto' ? undefined : packing,
         rate: lr,
+        betas: [adamBeta1, adamBeta2] as const,
       };
       const models = { [args.model]: path, ...(rest.teacher && teacher ? { [rest.teacher]: teacher } : {}) };
       const inputs = await inputHashes({ models, files: read }, { progress, signal });

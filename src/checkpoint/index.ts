@@ -33,6 +33,7 @@ export { readGgufHeader } from './gguf/header.ts';
 export { writeGguf } from './gguf/write.ts';
 export { type PullOptions, pull } from './hub.ts';
 export { readJsonObject } from './json.ts';
+export { type Overlay, overlaid, type Replacement, scaledRows } from './overlay.ts';
 export {
   type Adapter,
   type LoraAdapter,

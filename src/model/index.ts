@@ -1,5 +1,6 @@
 export { type Architecture, architectures, type Config, configFrom } from './architecture/config.ts';
 export { blocks, type Decoder, decoder } from './architecture/decoder.ts';
+export { keptLayers } from './architecture/kept-layers.ts';
 export { headLayout, type Positions } from './architecture/layer.ts';
 export {
   anyLayer,

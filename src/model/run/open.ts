@@ -47,20 +47,31 @@ export function fits(bytes: number, free: number): boolean {
   return bytes < free * share;
 }
 
-/** Opens a checkpoint and checks that weights, configuration and adapters belong together. @throws CriaError when they do not. */
-export function loadModel(path: string, options: ModelOptions = {}): LoadedModel {
-  const checkpoint = openCheckpoint(path);
+/**
+ * Opens a model: a path, or a checkpoint that is open already (see `overlaid`), which stays its owner's to close.
+ * @throws CriaError when weights, configuration and adapters do not belong together.
+ */
+export function loadModel(source: string | Checkpoint, options: ModelOptions = {}): LoadedModel {
+  const checkpoint = typeof source === 'string' ? openCheckpoint(source) : source;
+  const close = () => {
+    if (typeof source === 'string') checkpoint.close();
+  };
   try {
-    const config = configFrom(checkpoint.config, path);
+    const config = configFrom(checkpoint.config, checkpoint.path);
     checkWeights(checkpoint, config);
-    return loaded(path, checkpoint, config, options);
+    return loaded(checkpoint, config, options, close);
   } catch (error) {
-    checkpoint.close();
+    close();
     throw error;
   }
 }
 
-function loaded(path: string, checkpoint: Checkpoint, config: Config, options: ModelOptions): LoadedModel {
+function loaded(
+  checkpoint: Checkpoint,
+  config: Config,
+  options: ModelOptions,
+  closeCheckpoint: () => void,
+): LoadedModel {
   const precision = options.precision ?? 'auto';
   const adaptation = adaptationOf(options.adapters?.map((each) => suitable(each, config)) ?? [], config);
   const progress = options.progress ?? silent;
@@ -72,7 +83,7 @@ function loaded(path: string, checkpoint: Checkpoint, config: Config, options: M
   };
   let said = false;
   return {
-    path,
+    path: checkpoint.path,
     config: { ...config, context: config.context - virtualTokens(adaptation) },
     adaptation,
     checkpoint,
@@ -93,7 +104,7 @@ function loaded(path: string, checkpoint: Checkpoint, config: Config, options: M
     },
     close() {
       for (const each of bindings.values()) each.release();
-      checkpoint.close();
+      closeCheckpoint();
     },
   };
 }

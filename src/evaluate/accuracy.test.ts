@@ -32,6 +32,7 @@ function pairModel(table: Readonly<Record<string, Readonly<Record<string, number
         return (row[id] as number) - Math.log(row.reduce((sum, logit) => sum + Math.exp(logit), 0));
       });
     },
+    gradients: () => Promise.reject(new Error('no gradients')),
     logits: async (lastHidden) => Float32Array.from(rowsOf(lastHidden).flat()),
     async dispose() {},
   };

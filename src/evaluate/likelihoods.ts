@@ -60,7 +60,7 @@ export async function forBatches(
     const members = batch.map((index) => ({ index, text: texts[index] as Predicted }));
     const { lastHidden } = await forward.run(
       members.map(({ text }) => text.ids),
-      signal,
+      { signal },
     );
     const [, seq, width] = lastHidden.shape as readonly [number, number, number];
     await visit(

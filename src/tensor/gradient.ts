@@ -1,5 +1,6 @@
 import { CriaError } from '../base/index.ts';
 import { showShape } from './dims.ts';
+import { inputsOf, type Outputs } from './graph.ts';
 import { inputName, scalar } from './ops/leaves.ts';
 import { plus } from './ops/rows.ts';
 import { expandTo } from './ops/shape.ts';
@@ -22,6 +23,22 @@ export function differentiate(loss: Tensor, parameters: readonly Tensor[]): read
     const found = (places[i] as readonly Tensor[]).flatMap((place) => gradients.get(place) ?? []);
     return found.length === 0 ? undefined : expandTo(found.reduce(plus), parameter);
   });
+}
+
+/** The name of a gradient among the results of a graph. */
+export const gradientName = (name: string) => `d:${name}`;
+
+/** A loss and its gradients with respect to those inputs of its graph that are wanted, by name. */
+export function withGradients(loss: Tensor, isWanted: (name: string) => boolean): Outputs {
+  const wanted = [...inputsOf({ loss })].filter(([name]) => isWanted(name));
+  const gradients = differentiate(
+    loss,
+    wanted.map(([, tensor]) => tensor),
+  );
+  return {
+    ...Object.fromEntries(wanted.map(([name], i) => [gradientName(name), gradients[i] as Tensor])),
+    loss,
+  };
 }
 
 /** Where a parameter stands in a graph: itself, and inputs of its name. */

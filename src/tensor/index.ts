@@ -1,5 +1,5 @@
 export { broadcast, type Dim, dimOf, plusDim, type Shape, showShape, sizeOf, timesDim } from './dims.ts';
-export { differentiate } from './gradient.ts';
+export { differentiate, gradientName, withGradients } from './gradient.ts';
 export { byteSize, inputsOf, type LoweredGraph, lower, type Outputs, substitute } from './graph.ts';
 export { type ExternalWeight, externalFile } from './onnx/writer.ts';
 export { takeAlong } from './ops/along.ts';

@@ -51,6 +51,8 @@ export interface Op {
   readonly expand?: (inputs: readonly Tensor[], attributes: Attributes) => readonly Tensor[];
   /** Why no gradient flows through this op, where that is by nature (comparisons, integer results). */
   readonly noGradient?: string;
+  /** Its gradient is the identity's by convention, which finite differences do not see. */
+  readonly straightThrough?: true;
   readonly samples: readonly Sample[];
 }
 

@@ -2,7 +2,6 @@ import { compile, type Program, type Value, type Values } from '../engine/index.
 import {
   adaptedWeights,
   type Config,
-  decoder,
   embeddingName,
   embedRows,
   freshPositions,
@@ -16,15 +15,8 @@ import {
   type WeightReader,
   weightReader,
 } from '../model/index.ts';
-import { input, mul, sum } from '../tensor/index.ts';
-import {
-  type ForwardBackward,
-  gradientName,
-  lossIn,
-  microBatchFeeds,
-  rowsOf,
-  withGradients,
-} from './forward-backward.ts';
+import { gradientName, input, mul, sum, withGradients } from '../tensor/index.ts';
+import { type ForwardBackward, lossIn, microBatchFeeds, rowsOf } from './forward-backward.ts';
 import type { Loss } from './losses.ts';
 import type { MicroBatch } from './micro-batch.ts';
 import type { ParameterBuffer } from './parameters.ts';
@@ -47,7 +39,7 @@ export async function byLayerForwardBackward(
   const { adaptation } = trainable;
   const options = { device, threads };
   const isWanted = (name: string) => name === 'hidden' || buffer.value(name) !== undefined;
-  const parts = decoder(config, adaptedWeights(model.bound('f32').weights, adaptation, config));
+  const parts = model.decoder(adaptedWeights(model.bound('f32').weights, adaptation, config));
   const hidden = input('hidden', 'f32', ['batch', 'seq', config.hiddenSize]);
   const top = parts.logits(rowsOf(parts.norm(hidden)));
   const head = await compile(withGradients(loss(top), isWanted), options);

@@ -1,22 +1,7 @@
 import { compile, type Program, type Values } from '../engine/index.ts';
-import {
-  adaptedWeights,
-  blocks,
-  decoder,
-  freshPositions,
-  type LoadedModel,
-  textFeeds,
-  weightFeeds,
-} from '../model/index.ts';
-import { input } from '../tensor/index.ts';
-import {
-  type ForwardBackward,
-  gradientName,
-  lossIn,
-  microBatchFeeds,
-  rowsOf,
-  withGradients,
-} from './forward-backward.ts';
+import { adaptedWeights, blocks, freshPositions, type LoadedModel, textFeeds, weightFeeds } from '../model/index.ts';
+import { gradientName, input, withGradients } from '../tensor/index.ts';
+import { type ForwardBackward, lossIn, microBatchFeeds, rowsOf } from './forward-backward.ts';
 import type { Loss } from './losses.ts';
 import type { MicroBatch } from './micro-batch.ts';
 import type { ParameterBuffer } from './parameters.ts';
@@ -33,7 +18,7 @@ export async function wholeForwardBackward(
   const { adaptation, precision } = trainable;
   const { prefixTokens } = adaptation;
   const bound = model.bound(precision);
-  const parts = decoder(config, adaptedWeights(bound.weights, adaptation, config));
+  const parts = model.decoder(adaptedWeights(bound.weights, adaptation, config));
   const positions = freshPositions(config, 'batch', 'seq', prefixTokens);
   const hidden = blocks(parts, config, parts.embed(input('ids', 'i64', ['batch', 'seq'])), positions);
   const logits = parts.logits(rowsOf(parts.norm(hidden)));

@@ -10,6 +10,7 @@ import {
   openIncrementalDecoder,
   type Plan,
   type Precision,
+  placed,
 } from '../../src/model/index.ts';
 import { collected, letterTokenizer } from '../generate/stubs.ts';
 import { refusalOf, temporaryFolder } from '../hostile.ts';
@@ -233,4 +234,29 @@ test('virtual tokens count in the context, and have to leave some of it', async 
 test('an adapted model is not written to ONNX without its adapters', async () => {
   const model = opened(goldenPath('llama-gqa'), { adapters: [lora('lora')] });
   expect(await refusalOf(() => onnxModel(model, 'data'))).toContain('adapters are not written to ONNX');
+});
+
+describe.each<Plan>(['whole', 'by-layer'])('a placed prompt under the plan %s', (plan) => {
+  test('stands where the text has it, and in front it is the leading prompt', async () => {
+    const adapters = [readAdapter(adapterPath('prompt'))];
+    const leading = opened(goldenPath('llama-gqa'), { adapters, plan });
+    const free = opened(goldenPath('llama-gqa'), { adapters, plan, promptPlacement: 'placed' });
+    const ids = [1, 5, 9, 2];
+    const last = async (model: typeof free, text: readonly number[]) => {
+      const { lastHidden } = await (await forwardOf(model)).run([text]);
+      return [...lastHidden.data.slice(-model.config.hiddenSize)];
+    };
+    const inFront = await last(free, placed(free, ids, 0));
+    for (const [i, x] of (await last(leading, ids)).entries()) expect(inFront[i]).toBeCloseTo(x, 5);
+    expect(await last(free, placed(free, ids, 1))).not.toEqual(inFront);
+    expect(placed(free, ids, 1).slice(0, 2)).toEqual([1, free.config.vocabulary]);
+    expect(placed(free, ids, 1).slice(-3)).toEqual([5, 9, 2]);
+    const cached = await openIncrementalDecoder(free);
+    const logits = await cached.extend(cached.cache(), [placed(free, ids, 1)]);
+    const forward = await forwardOf(free);
+    const { lastHidden } = await forward.run([placed(free, ids, 1)]);
+    const expected = await forward.logits(lastHidden.data.subarray(-free.config.hiddenSize));
+    for (const [i, x] of expected.entries()) expect(logits[i]).toBeCloseTo(x, 4);
+    await cached.dispose();
+  });
 });

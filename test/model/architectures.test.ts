@@ -158,7 +158,7 @@ function shapeOf(path: string, config: Config, batch: number, seq: number): read
   const { hiddenSize, heads, keyValueHeads, headSize, intermediateSize } = config;
   const part = path.replace(/^layers\.\d+\./, '');
   if (part === 'attention.pattern') return [batch, heads, seq, seq];
-  if (part === 'attention.key' || part === 'attention.value') return [batch, seq, keyValueHeads * headSize];
+  if (part.startsWith('attention.key') || part === 'attention.value') return [batch, seq, keyValueHeads * headSize];
   if (part === 'attention.query' || part === 'attention.heads') return [batch, seq, heads * headSize];
   if (part === 'mlp.gate' || part === 'mlp.up' || part === 'mlp.hidden') return [batch, seq, intermediateSize];
   return [batch, seq, hiddenSize];

@@ -74,7 +74,9 @@ test('every op that is not a leaf has a sample', () => {
 });
 
 describe('gradients equal finite differences', () => {
-  const differentiable = cases.filter(({ op }) => (op.vjp || op.expand) && op.name !== 'quantizedLinear');
+  const differentiable = cases.filter(
+    ({ op }) => (op.vjp || op.expand) && !op.straightThrough && op.name !== 'quantizedLinear',
+  );
   test.each(differentiable)('$title', async ({ op, sample }) => {
     const random = randomFrom(7);
     const feeds = fill(sample, 'f64', random);
@@ -111,6 +113,21 @@ describe('gradients equal finite differences', () => {
     await Promise.all([forward.dispose(), backward.dispose()]);
   });
 });
+
+test.each(cases.filter(({ op }) => op.straightThrough))(
+  'the gradient of $title is what comes in',
+  async ({ op, sample }) => {
+    const feeds = fill(sample, 'f64', randomFrom(7));
+    const inputs = symbols(feeds);
+    const [x, seen] = [inputs[0] as Tensor, randomFrom(8)];
+    const [gradient] = differentiate(weighted(apply(op, inputs, sample.attributes), feeds, seen), [x]);
+    const [through] = differentiate(weighted([x], feeds, randomFrom(8)), [x]);
+    const program = await compile({ gradient: gradient as Tensor, through: through as Tensor }, { threads: 1 });
+    const results = await program.run(feeds);
+    expect(results.gradient?.data).toEqual(results.through?.data);
+    await program.dispose();
+  },
+);
 
 describe('fused kernels compute what they expand to', () => {
   test.each(cases.filter(({ op }) => op.expand))('$title', async ({ op, sample }) => {

@@ -1,4 +1,4 @@
-import { type Config, type LinearName, layerPrefix, linearNames, linearShapes } from '../../model/index.ts';
+import { blockInputs, type Config, type InputPath, layerPrefix, linearShapes } from '../../model/index.ts';
 import { targetsOf } from '../../train/index.ts';
 
 /** Modules that read one input, which is decomposed once for all of them. */
@@ -17,33 +17,16 @@ export interface Module {
   readonly out: number;
 }
 
-export type InputPath = 'attention.input' | 'attention.heads' | 'mlp.input' | 'mlp.hidden';
-
-/** What each linear map of a block reads. */
-const inputOf: Readonly<Record<LinearName, InputPath>> = {
-  'self_attn.q_proj': 'attention.input',
-  'self_attn.k_proj': 'attention.input',
-  'self_attn.v_proj': 'attention.input',
-  'self_attn.o_proj': 'attention.heads',
-  'mlp.gate_proj': 'mlp.input',
-  'mlp.up_proj': 'mlp.input',
-  'mlp.down_proj': 'mlp.hidden',
-};
-
 /** The inputs of all modules that `targets` name, in the order of the model. @throws CriaError when a target names none. */
 export function inputGroups(config: Config, targets: readonly string[]): InputGroup[] {
   const named = targetsOf(targets);
-  const wanted = linearNames.filter((linear) => named.includes(linear));
   const shapes = linearShapes(config);
   const groupsOf = (layer: number): InputGroup[] =>
-    [...new Set(wanted.map((linear) => inputOf[linear]))].map((path) => {
-      const members = wanted.filter((linear) => inputOf[linear] === path);
-      return {
-        layer,
-        path,
-        width: shapes[members[0] as LinearName][1],
-        modules: members.map((linear) => ({ name: layerPrefix(layer) + linear, out: shapes[linear][0] })),
-      };
+    blockInputs(config).flatMap(({ path, size, linears }) => {
+      const members = linears.filter((linear) => named.includes(linear));
+      if (members.length === 0) return [];
+      const modules = members.map((linear) => ({ name: layerPrefix(layer) + linear, out: shapes[linear][0] }));
+      return [{ layer, path, width: size, modules }];
     });
   return Array.from({ length: config.layers }, (_, layer) => groupsOf(layer)).flat();
 }

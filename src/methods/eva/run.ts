@@ -63,7 +63,7 @@ export async function eva(
       if (left === 0 || state.batches >= options.maxBatches) break;
       throwIfAborted(signal);
       const batch = data.batch(state.batches);
-      const counted = countedRows(batch, model.adaptation.promptTokens);
+      const counted = countedRows(batch, model.adaptation.leading);
       const isUseful = counted.rows.length >= components;
       useless = isUseful ? 0 : useless + 1;
       if (useless >= data.round) throw tooFewTokens(components);

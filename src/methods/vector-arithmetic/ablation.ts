@@ -96,7 +96,7 @@ export async function meanHeads(
   const paths = Array.from({ length: model.config.layers }, (_, layer) => headsPath(layer));
   const forward = await openForward(model, { read: paths });
   try {
-    const { read } = await forward.run(plain, signal);
+    const { read } = await forward.run(plain, { signal });
     return paths.map((path) => {
       const { shape, data } = read[path] as Value<'f32'>;
       const size = shape[2] as number;

@@ -58,7 +58,7 @@ export async function attentionScores(
       const some = prompts.slice(from, from + promptsAtOnce);
       const { read } = await forward.run(
         some.map(({ ids }) => ids),
-        signal,
+        { signal },
       );
       for (const [i, { layer, head }] of heads.entries()) {
         const pattern = read[path(layer, 'pattern')] as Value<'f32'>;

@@ -58,7 +58,7 @@ export async function wordVectors(reader: WordReader, words: readonly string[], 
   const layers = wordPaths(config).map(() => new Float32Array(words.length * config.hiddenSize));
   for (let from = 0; from < order.length; from += wordsAtOnce) {
     const batch = order.slice(from, from + wordsAtOnce);
-    const { read } = await forward.run(batch.map(textAt), signal);
+    const { read } = await forward.run(batch.map(textAt), { signal });
     for (const [layer, name] of wordPaths(config).entries()) {
       const { data, shape } = read[name] as Value<'f32'>;
       const seq = shape[1] as number;

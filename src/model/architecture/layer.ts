@@ -58,8 +58,8 @@ function attention(
   const query = taps.at('attention.query', weights.queryNorm(q));
   const key = taps.at('attention.key', weights.keyNorm(k));
   const value = taps.at('attention.value', v);
-  const rotatedQuery = positions.rotate(query, config.heads, index);
-  const rotatedKey = positions.rotate(key, config.keyValueHeads, index);
+  const rotatedQuery = taps.at('attention.query.rotated', positions.rotate(query, config.heads, index));
+  const rotatedKey = taps.at('attention.key.rotated', positions.rotate(key, config.keyValueHeads, index));
   return weights.output(taps.at('attention.heads', positions.attend(rotatedQuery, rotatedKey, value, index, taps)));
 }
 

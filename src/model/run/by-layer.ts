@@ -1,13 +1,12 @@
 import { allFinite } from '../../base/index.ts';
 import { compile, type Value, value } from '../../engine/index.ts';
 import { input } from '../../tensor/index.ts';
-import { decoder } from '../architecture/decoder.ts';
 import { embeddingName, finalNormName } from '../architecture/names.ts';
 import { tapsOf } from '../architecture/taps.ts';
 import { nonFinite } from '../weights/finite.ts';
 import { promptName } from '../weights/prompt.ts';
 import { floatWeights } from '../weights/weights.ts';
-import type { Backbone, ForwardOptions } from './backbone.ts';
+import type { Backbone, ForwardOptions, RunOptions } from './backbone.ts';
 import { openBlockRunner } from './block-runner.ts';
 import type { LoadedModel } from './open.ts';
 import { serialized } from './serialized.ts';
@@ -19,12 +18,12 @@ import { type Texts, textFeeds } from './texts.ts';
  */
 export async function byLayerBackbone(
   model: LoadedModel,
-  { read: wanted = [], edits }: ForwardOptions,
+  { read: wanted = [], edits, positions: wrapped }: ForwardOptions,
 ): Promise<Backbone> {
   const { config, adaptation, checkpoint, device, threads } = model;
-  const parts = decoder(config, floatWeights);
+  const parts = model.decoder(floatWeights);
   const feedsOf = textFeeds(config, adaptation.prefixTokens);
-  const blocks = openBlockRunner(model, false, edits);
+  const blocks = openBlockRunner(model, false, { edits, positions: wrapped });
   const hidden = input('hidden', 'f32', ['batch', 'seq', config.hiddenSize]);
   const ends = tapsOf([], edits);
   const bottom = ends.wants('embedding')
@@ -37,21 +36,21 @@ export async function byLayerBackbone(
   });
 
   return {
-    run: serialized(async (texts: Texts, signal?: AbortSignal) => {
+    run: serialized(async (texts: Texts, { feeds = {}, signal }: RunOptions = {}) => {
       const { feeds: positions, seq } = feedsOf(texts);
       const read: Record<string, Value<'f32'>> = {};
       let x = embedRows(model, texts, seq);
       if (!allFinite(x.data)) throw nonFinite(checkpoint, 'the embedding', [embeddingName]);
-      if (bottom) x = (await bottom.run({ hidden: x })).edited as Value<'f32'>;
+      if (bottom) x = (await bottom.run({ ...feeds, hidden: x })).edited as Value<'f32'>;
       if (wanted.includes('embedding')) read.embedding = x;
       for (const [layer, paths] of pathsIn.entries()) {
-        const { output, activations } = await blocks.run(layer, { paths, hidden: x, positions, signal });
+        const { output, activations } = await blocks.run(layer, { paths, hidden: x, positions, feeds, signal });
         for (const [path, taken] of Object.entries(activations)) read[`layers.${layer}.${path}`] = taken;
         x = output;
         model.progress.step('layers', layer + 1, config.layers, 'layers');
       }
       const gain = value('f32', [config.hiddenSize], checkpoint.readFloat32(finalNormName));
-      const lastHidden = (await top.run({ hidden: x, [finalNormName]: gain })).lastHidden as Value<'f32'>;
+      const lastHidden = (await top.run({ ...feeds, hidden: x, [finalNormName]: gain })).lastHidden as Value<'f32'>;
       if (!allFinite(lastHidden.data)) throw nonFinite(checkpoint, 'the final norm', [finalNormName]);
       if (wanted.includes('norm')) read.norm = lastHidden;
       return { lastHidden, read };

@@ -1,14 +1,16 @@
 import { allFinite, CriaError, throwIfAborted } from '../../base/index.ts';
 import { compile, type Value, value } from '../../engine/index.ts';
 import { input } from '../../tensor/index.ts';
-import { blocks, decoder } from '../architecture/decoder.ts';
+import { blocks } from '../architecture/decoder.ts';
+import type { Positions } from '../architecture/layer.ts';
 import { freshPositions } from '../architecture/positions.ts';
 import { activationPaths, tapsOf } from '../architecture/taps.ts';
 import { promptIds } from '../weights/adapters.ts';
 import { weightFeeds } from '../weights/bind.ts';
 import type { Precision } from '../weights/packing.ts';
-import type { Activations, Backbone, ForwardOptions } from './backbone.ts';
+import type { Activations, Backbone, ForwardOptions, RunOptions } from './backbone.ts';
 import { byLayerBackbone } from './by-layer.ts';
+import { type ActivationGradients, openGradients, type Target } from './gradients.ts';
 import { openHead } from './head.ts';
 import { activationBytes, usualTokens } from './memory-estimate.ts';
 import type { LoadedModel, Plan } from './open.ts';
@@ -21,7 +23,12 @@ export interface Forward {
    * Runs a batch of texts from their start. @throws CriaError when a text does not suit the model, or when the hidden
    * states do not stay finite: it names the first layer where, and the tensor that is to blame.
    */
-  run(texts: Texts, signal?: AbortSignal): Promise<Activations>;
+  run(texts: Texts, options?: RunOptions): Promise<Activations>;
+  /**
+   * Gradients of the targets' weighted log-probabilities with respect to the activations that `gradients` names, in float32.
+   * @throws CriaError when a text or a target does not suit the model.
+   */
+  gradients(texts: Texts, targets: readonly Target[], options?: RunOptions): Promise<ActivationGradients>;
   /** Log-probabilities of `targets`, one a row of `lastHidden` [rows, width]. */
   likelihoods(lastHidden: Float32Array, targets: readonly number[]): Promise<Float32Array>;
   /** Logits [rows, vocabulary] of rows of `lastHidden`. */
@@ -30,28 +37,37 @@ export interface Forward {
 }
 
 /** Compiles a model for reading whole texts; logits are computed apart, so that their size stays bounded. */
-export async function openForward(model: LoadedModel, options: ForwardOptions = {}): Promise<Forward> {
-  checkPaths(model, options);
-  const wanted = options.precision ?? (model.precision === 'auto' ? 'f32' : model.precision);
+export async function openForward(model: LoadedModel, asked: ForwardOptions = {}): Promise<Forward> {
+  checkPaths(model, asked);
+  const wanted = asked.precision ?? (model.precision === 'auto' ? 'f32' : model.precision);
   const plan = model.planFor(wanted, activationBytes(model.config, usualTokens(model.config)));
   const precision = plan === 'whole' ? wanted : 'f32'; // blocks are read and run in float32
-  const backbone = await (plan === 'whole'
-    ? wholeBackbone(model, precision, options)
-    : byLayerBackbone(model, options));
+  const backbone = await (plan === 'whole' ? wholeBackbone(model, precision, asked) : byLayerBackbone(model, asked));
   const head = openHead(model, precision);
+  const gradients = openGradients(model, plan, asked);
   return {
     plan,
-    async run(texts, signal) {
+    async run(texts, options = {}) {
       checkTexts(texts, model);
       const all = texts.map((ids) => [...promptIds(model), ...ids]);
-      const { lastHidden, read } = await backbone.run(all, signal);
-      if (!allFinite(lastHidden.data)) await refuseLayerByLayer(model, all, options, signal);
+      const { lastHidden, read } = await backbone.run(all, options);
+      if (!allFinite(lastHidden.data)) await refuseLayerByLayer(model, all, asked, options);
       const own = Object.entries(read).map(([path, x]) => [path, withoutPrompt(model, x, path)] as const);
       return { lastHidden: withoutPrompt(model, lastHidden, 'norm'), read: Object.fromEntries(own) };
     },
+    async gradients(texts, targets, options = {}) {
+      checkTexts(texts, model);
+      checkTargets(targets, texts, model);
+      const before = promptIds(model);
+      const all = texts.map((ids) => [...before, ...ids]);
+      const shifted = targets.map((target) => ({ ...target, position: target.position + before.length }));
+      const { likelihoods, gradients: found } = await gradients.run(all, shifted, options);
+      const own = Object.entries(found).map(([path, x]) => [path, withoutPrompt(model, x, path)] as const);
+      return { likelihoods, gradients: Object.fromEntries(own) };
+    },
     ...head,
     async dispose() {
-      await Promise.all([backbone.dispose(), head.dispose()]);
+      await Promise.all([backbone.dispose(), head.dispose(), gradients.dispose()]);
     },
   };
 }
@@ -60,12 +76,12 @@ export async function openForward(model: LoadedModel, options: ForwardOptions = 
 async function refuseLayerByLayer(
   model: LoadedModel,
   texts: Texts,
-  { edits }: ForwardOptions,
-  signal: AbortSignal | undefined,
+  { edits, positions }: ForwardOptions,
+  options: RunOptions,
 ): Promise<never> {
-  const backbone = await byLayerBackbone(model, { edits });
+  const backbone = await byLayerBackbone(model, { edits, positions });
   try {
-    await backbone.run(texts, signal);
+    await backbone.run(texts, options);
   } finally {
     await backbone.dispose();
   }
@@ -75,10 +91,11 @@ async function refuseLayerByLayer(
 async function wholeBackbone(model: LoadedModel, precision: Precision, options: ForwardOptions): Promise<Backbone> {
   const { config } = model;
   const bound = model.bound(precision);
-  const parts = decoder(config, bound.weights);
+  const parts = model.decoder(bound.weights);
   const taps = tapsOf(options.read ?? [], options.edits);
   const hidden = parts.embed(input('ids', 'i64', ['batch', 'seq']), taps);
-  const positions = freshPositions(config, 'batch', 'seq', model.adaptation.prefixTokens);
+  const wrapped = options.positions ?? ((own: Positions) => own);
+  const positions = wrapped(freshPositions(config, 'batch', 'seq', model.adaptation.prefixTokens));
   const lastHidden = parts.norm(blocks(parts, config, hidden, positions, taps), taps);
   const program = await compile(
     { lastHidden, ...Object.fromEntries(taps.found) },
@@ -88,9 +105,9 @@ async function wholeBackbone(model: LoadedModel, precision: Precision, options: 
   const feedsOf = textFeeds(config, model.adaptation.prefixTokens);
   return {
     dispose: () => program.dispose(),
-    async run(texts, signal) {
+    async run(texts, { feeds = {}, signal } = {}) {
       throwIfAborted(signal);
-      const results = await program.run({ ...feedsOf(texts).feeds, ...weightFeeds(program, bound.value) });
+      const results = await program.run({ ...feedsOf(texts).feeds, ...feeds, ...weightFeeds(program, bound.value) });
       const { lastHidden: last, ...read } = results as Record<string, Value<'f32'>>;
       return { lastHidden: last as Value<'f32'>, read };
     },
@@ -99,26 +116,37 @@ async function wholeBackbone(model: LoadedModel, precision: Precision, options: 
 
 /** An activation without the positions of the prompt. */
 function withoutPrompt({ adaptation }: LoadedModel, x: Value<'f32'>, path: string): Value<'f32'> {
-  const { promptTokens } = adaptation;
-  if (promptTokens === 0) return x;
+  const { leading } = adaptation;
+  if (leading === 0) return x;
   const axis = path.endsWith('attention.pattern') ? 2 : 1; // whose columns stay: virtual positions are looked at
   const [outer, positions] = [x.shape.slice(0, axis), x.shape[axis] as number];
   const [blocks, row] = [outer, x.shape.slice(axis + 1)].map((dims) => dims.reduce((a, b) => a * b, 1)) as [
     number,
     number,
   ];
-  const own = positions - promptTokens;
+  const own = positions - leading;
   const data = new Float32Array(blocks * own * row);
   for (let i = 0; i < blocks; i++) {
-    data.set(x.data.subarray((i * positions + promptTokens) * row, (i + 1) * positions * row), i * own * row);
+    data.set(x.data.subarray((i * positions + leading) * row, (i + 1) * positions * row), i * own * row);
   }
   return value('f32', [...outer, own, ...x.shape.slice(axis + 1)], data);
 }
 
+function checkTargets(targets: readonly Target[], texts: Texts, { config, path }: LoadedModel): void {
+  const wrong = targets.find(({ text, position, id }) => {
+    const length = texts[text]?.length ?? 0;
+    return !(position >= 0 && position < length && id >= 0 && id < config.vocabulary);
+  });
+  if (wrong === undefined) return;
+  throw new CriaError(`the target ${JSON.stringify(wrong)} is not in the texts or the vocabulary`, { where: path });
+}
+
 /** @throws CriaError naming a path that no activation has. */
-function checkPaths({ config }: LoadedModel, { read = [], edits = {} }: ForwardOptions): void {
+function checkPaths({ config }: LoadedModel, { read = [], gradients = [], edits = {} }: ForwardOptions): void {
   const known = new Set(activationPaths(config));
-  const missing = [...read, ...Object.keys(edits)].find((path) => !known.has(path));
+  const missing = [...read, ...gradients, ...Object.keys(edits)].find(
+    (path) => !known.has(path.replace(/^layers\.\*\./, 'layers.0.')),
+  );
   if (missing !== undefined) {
     const remedy = 'paths are like layers.3.attention.heads or layers.3.residual.post';
     throw new CriaError(`no activation is called ${missing}`, { remedy });

@@ -1,7 +1,6 @@
 import { allFinite } from '../../base/index.ts';
 import { compile, integers, type Program, type Value, type Values, value } from '../../engine/index.ts';
 import { input, logLikelihood, type Tensor } from '../../tensor/index.ts';
-import { decoder } from '../architecture/decoder.ts';
 import { headName } from '../architecture/names.ts';
 import { weightFeeds } from '../weights/bind.ts';
 import { nonFinite } from '../weights/finite.ts';
@@ -15,7 +14,7 @@ export function openHead(model: LoadedModel, precision: Precision) {
   const { config, device, threads } = model;
   const { hiddenSize, vocabulary } = config;
   const bound = model.bound(precision);
-  const head = decoder(config, bound.weights);
+  const head = model.decoder(bound.weights);
   const rows = input('lastHidden', 'f32', ['rows', hiddenSize]);
   const programs = new Map<string, Promise<Program>>();
   const program = (name: string, output: () => Tensor): Promise<Program> => {

@@ -1,6 +1,5 @@
 import { compile, type Program, type Value, type Values, value } from '../../engine/index.ts';
 import { input, type Tensor } from '../../tensor/index.ts';
-import { decoder } from '../architecture/decoder.ts';
 import { anyLayer, finalNormName } from '../architecture/names.ts';
 import { cachedPositions } from '../architecture/positions.ts';
 import { adaptedWeights, graphTemplates, loraAdditions } from '../weights/adapters.ts';
@@ -17,7 +16,7 @@ import type { Texts } from './texts.ts';
 /** The by-layer plan with a cache: every piece of text costs one reading of the checkpoint, whatever its length. */
 export function byLayerDecoderPlan(model: LoadedModel): DecoderPlan {
   const { config, adaptation, device, threads } = model;
-  const parts = decoder(config, floatWeights);
+  const parts = model.decoder(floatWeights);
   const weightsOf = openBlocks(model, false);
   const head = openHead(model, 'f32');
   const programs = new Map<number, Promise<Program>>();
@@ -31,7 +30,7 @@ export function byLayerDecoderPlan(model: LoadedModel): DecoderPlan {
   };
   const graphOf = (layer: number): Record<string, Tensor> => {
     const positions = cachedPositions(config, 'batch', inPlaceOn(device));
-    const adapted = decoder(config, adaptedWeights(floatWeights, adaptation, config, layer));
+    const adapted = model.decoder(adaptedWeights(floatWeights, adaptation, config, layer));
     const output = adapted.layer(layer, hidden, positions, undefined, anyLayer);
     return { output, ...positions.fresh };
   };

@@ -1,7 +1,7 @@
 import { allFinite, CriaError, throwIfAborted } from '../../base/index.ts';
 import { compile, integers, type Value, type Values } from '../../engine/index.ts';
 import { input, slice, toEnd } from '../../tensor/index.ts';
-import { blocks, decoder } from '../architecture/decoder.ts';
+import { blocks } from '../architecture/decoder.ts';
 import { cachedPositions, prefixNames } from '../architecture/positions.ts';
 import { promptIds, virtualTokens } from '../weights/adapters.ts';
 import { type Cache, emptyCache } from './cache.ts';
@@ -122,7 +122,7 @@ async function explain(model: LoadedModel, texts: Texts): Promise<never> {
 async function wholeDecoderPlan(model: LoadedModel, batch: number): Promise<DecoderPlan> {
   const { config, device, threads } = model;
   const bound = model.bound();
-  const parts = decoder(config, bound.weights);
+  const parts = model.decoder(bound.weights);
   const positions = cachedPositions(config, batch, inPlaceOn(device));
   const hidden = blocks(parts, config, parts.embed(input('ids', 'i64', [batch, 'seq'])), positions);
   const logits = parts.logits(parts.norm(slice(hidden, 1, -1, toEnd)));

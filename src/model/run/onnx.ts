@@ -9,7 +9,7 @@ import {
   reshape,
   substitute,
 } from '../../tensor/index.ts';
-import { blocks, decoder } from '../architecture/decoder.ts';
+import { blocks } from '../architecture/decoder.ts';
 import { weightShapes } from '../architecture/names.ts';
 import { freshPositions, positionInputs } from '../architecture/positions.ts';
 import { floatWeights } from '../weights/weights.ts';
@@ -36,7 +36,7 @@ export function onnxModel(model: LoadedModel, dataFile: string): OnnxModel {
   if (adaptation.values.size > 0) {
     throw new CriaError('adapters are not written to ONNX', { where: model.path, remedy: 'merge them first' });
   }
-  const parts = decoder(config, floatWeights);
+  const parts = model.decoder(floatWeights);
   const ids = input('ids', 'i64', ['batch', 'seq']);
   const hidden = blocks(parts, config, parts.embed(ids), freshPositions(config));
   const logits = parts.logits(parts.norm(hidden));

@@ -2,10 +2,12 @@ import { gibibytes, type Progress, silent } from '../../base/index.ts';
 import { type Adapter, type Checkpoint, openCheckpoint, readAdapter } from '../../checkpoint/index.ts';
 import { availableMemory, type Device, defaultThreads } from '../../engine/index.ts';
 import { type Config, configFrom } from '../architecture/config.ts';
+import { type Decoder, decoder } from '../architecture/decoder.ts';
 import { checkAdapter } from '../weights/adapter-check.ts';
-import { type Adaptation, adaptationOf, virtualTokens } from '../weights/adapters.ts';
+import { type Adaptation, adaptationOf, type PromptPlacement, virtualTokens } from '../weights/adapters.ts';
 import { adaptedBinding, type BoundWeights, bindWeights, checkWeights } from '../weights/bind.ts';
 import type { Precision } from '../weights/packing.ts';
+import type { Weights } from '../weights/weights.ts';
 
 export interface ModelOptions {
   readonly device?: Device;
@@ -16,6 +18,10 @@ export interface ModelOptions {
   readonly plan?: Plan;
   /** What is added to the model, as adapters or the folders that hold them; several add up. */
   readonly adapters?: readonly (Adapter | string)[];
+  /** Where the tokens of prompts stand; in front of every text by default. */
+  readonly promptPlacement?: PromptPlacement;
+  /** Another decoder in place of the model's: it has every block's input and output in hand. */
+  readonly wrap?: (decoder: Decoder, config: Config) => Decoder;
   readonly progress?: Progress;
 }
 
@@ -33,6 +39,8 @@ export interface LoadedModel {
   readonly threads: number;
   readonly precision: Precision;
   readonly progress: Progress;
+  /** The decoder over weights as they are given, wrapped as the model was asked for: the one place that makes it. */
+  decoder(weights: Weights): Decoder;
   /** The weights at a precision: bound once each. */
   bound(precision?: Precision): BoundWeights;
   /** The plan for a run that holds `extra` bytes besides the weights, said through `progress` when it is not `whole`. */
@@ -73,7 +81,11 @@ function loaded(
   closeCheckpoint: () => void,
 ): LoadedModel {
   const precision = options.precision ?? 'auto';
-  const adaptation = adaptationOf(options.adapters?.map((each) => suitable(each, config)) ?? [], config);
+  const adaptation = adaptationOf(
+    options.adapters?.map((each) => suitable(each, config)) ?? [],
+    config,
+    options.promptPlacement,
+  );
   const progress = options.progress ?? silent;
   const bindings = new Map<Precision, BoundWeights>();
   const bound = (at: Precision = precision): BoundWeights => {
@@ -92,6 +104,10 @@ function loaded(
     precision,
     progress,
     bound,
+    decoder(weights) {
+      const own = decoder(config, weights);
+      return options.wrap?.(own, config) ?? own;
+    },
     planFor(at, extra) {
       if (options.plan) return options.plan;
       const [need, free] = [bound(at).bytes + extra, availableMemory()];

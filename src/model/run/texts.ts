@@ -26,8 +26,9 @@ export function textFeeds(config: Config, before = 0): (texts: Texts) => { feeds
  * Checks texts that follow `before` positions.
  * @throws CriaError when a text is empty or longer than the context, or an id is not in the vocabulary.
  */
-export function checkTexts(texts: Texts, { config, path }: LoadedModel, before = 0): void {
+export function checkTexts(texts: Texts, { config, path, adaptation }: LoadedModel, before = 0): void {
   const { vocabulary, context } = config;
+  const known = vocabulary + adaptation.promptTokens - adaptation.leading;
   if (texts.length === 0) throw new CriaError('there is no text to read', { where: path });
   for (const [i, ids] of texts.entries()) {
     if (ids.length === 0) throw new CriaError(`text ${i} has no tokens`, { where: path });
@@ -35,7 +36,7 @@ export function checkTexts(texts: Texts, { config, path }: LoadedModel, before =
       const what = `${before + ids.length} tokens do not fit into the context of ${context}`;
       throw new CriaError(what, { where: path, remedy: 'shorten the text' });
     }
-    const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary);
+    const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= known);
     if (wrong !== undefined) {
       throw new CriaError(`the id ${wrong} is not in the vocabulary of ${vocabulary}`, { where: path });
     }

@@ -13,20 +13,29 @@ import type { Weights } from './weights.ts';
 export interface Adaptation {
   /** Low-rank updates by the weight that they update. */
   readonly updates: ReadonlyMap<string, LowRank>;
-  /** Virtual tokens in front of every text, whose ids follow the vocabulary. */
+  /** Virtual tokens, whose ids follow the vocabulary. */
   readonly promptTokens: number;
+  /** Of those, the ones that stand in front of every text by themselves: all, or none where texts place them. */
+  readonly leading: number;
   /** Positions before those, of which there are only keys and values. */
   readonly prefixTokens: number;
   /** The adapters' numbers under the names of the graph's inputs. */
   readonly values: ReadonlyMap<string, Value<'f32'>>;
 }
 
+/** Whether the tokens of prompts stand in front of every text, or where each text has them (`placed`). */
+export type PromptPlacement = 'leading' | 'placed';
+
 /**
  * Several adapters that suit the model as one: updates of the same weight add up, prompts and prefixes stand behind
  * one another.
  * @throws CriaError when they leave no room for a text.
  */
-export function adaptationOf(adapters: readonly Adapter[], config: Config): Adaptation {
+export function adaptationOf(
+  adapters: readonly Adapter[],
+  config: Config,
+  placement: PromptPlacement = 'leading',
+): Adaptation {
   const values = new Map<string, Value<'f32'>>();
   const updates = new Map<string, LowRank>();
   const ofKind = <K extends Adapter['kind']>(kind: K) =>
@@ -44,15 +53,28 @@ export function adaptationOf(adapters: readonly Adapter[], config: Config): Adap
     const what = `${promptTokens + prefixTokens} virtual tokens leave no room in the context of ${config.context}`;
     throw new CriaError(what, { remedy: 'give fewer adapters' });
   }
-  return { updates, promptTokens, prefixTokens, values };
+  return { updates, promptTokens, leading: placement === 'leading' ? promptTokens : 0, prefixTokens, values };
 }
 
 /** Positions in front of every text. */
-export const virtualTokens = ({ promptTokens, prefixTokens }: Adaptation): number => promptTokens + prefixTokens;
+export const virtualTokens = ({ leading, prefixTokens }: Adaptation): number => leading + prefixTokens;
 
 /** The ids of the virtual tokens in front of every text. */
 export function promptIds({ config, adaptation }: { config: Config; adaptation: Adaptation }): number[] {
-  return Array.from({ length: adaptation.promptTokens }, (_, i) => config.vocabulary + i);
+  return Array.from({ length: adaptation.leading }, (_, i) => config.vocabulary + i);
+}
+
+/**
+ * A text with the virtual tokens of its model's prompts before position `at`: 0 is before everything, 1 behind the token
+ * that begins a text. For models loaded with `promptPlacement: 'placed'`.
+ */
+export function placed(
+  { config, adaptation }: { config: Config; adaptation: Adaptation },
+  ids: readonly number[],
+  at: number,
+): number[] {
+  const virtual = Array.from({ length: adaptation.promptTokens }, (_, i) => config.vocabulary + i);
+  return [...ids.slice(0, at), ...virtual, ...ids.slice(at)];
 }
 
 /** Weights with what adapters add; `layer` is the block that weights named for any block belong to. */

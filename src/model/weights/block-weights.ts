@@ -1,4 +1,4 @@
-import { type Value, type Values, value } from '../../engine/index.ts';
+import { type Value, value } from '../../engine/index.ts';
 import type { Config } from '../architecture/config.ts';
 import { anyLayer, layerPrefix, layerShapes } from '../architecture/names.ts';
 import type { LoadedModel } from '../run/open.ts';
@@ -25,12 +25,19 @@ export function weightReader({ config, checkpoint, bound }: LoadedModel, held: b
   };
 }
 
-/** The weights of one block after the other under the names that every block has. */
-export function openBlocks(model: LoadedModel, held: boolean): (layer: number) => Values {
+/** The weights of one block after the other under the names that every block has; those in `given` are left out. */
+export function openBlocks(
+  model: LoadedModel,
+  held: boolean,
+): (layer: number, given?: ReadonlySet<string>) => Record<string, Value> {
   const read = weightReader(model, held);
   const parts = [...layerShapes(model.config).keys()];
-  return (layer) =>
-    Object.fromEntries(parts.map((part) => [anyLayer + part, read(layerPrefix(layer) + part) as Value]));
+  return (layer, given) =>
+    Object.fromEntries(
+      parts
+        .filter((part) => !given?.has(part))
+        .map((part) => [anyLayer + part, read(layerPrefix(layer) + part) as Value]),
+    );
 }
 
 export const blockNames = (config: Config, layer: number): string[] =>

@@ -50,6 +50,41 @@ export const sub = binary('sub', 'Sub', (dy) => [() => dy, () => neg(dy)], [-2, 
 export const mul = binary('mul', 'Mul', (dy, a, b) => [() => mul(dy, b), () => mul(dy, a)], [-2, 2]);
 export const div = binary('div', 'Div', (dy, _, b, y) => [() => div(dy, b), () => neg(div(mul(dy, y), b))], [0.5, 2]);
 
+/** The larger of a and b; of equal ones b gets the gradient. */
+export const maximum = binary(
+  'maximum',
+  'Max',
+  (dy, a, b) => [() => where(greater(a, b), dy, zeroOf(dy)), () => where(greater(a, b), zeroOf(dy), dy)],
+  [-2, 2],
+);
+
+const zeroOf = ({ dtype }: Tensor): Tensor => scalar(0, dtype);
+
+/** |x|, whose gradient at 0 is -1. */
+export const abs = unary(
+  'abs',
+  (onnx, x) => onnx.op('Abs', [x]),
+  (dy, x) => where(greater(x, 0), dy, neg(dy)),
+  [-2, 2],
+);
+
+/**
+ * The nearest whole number, halves to even; gradients pass as if it were the identity. (Straight-through estimator: Bengio
+ * et al. 2013)
+ */
+export function round(x: Tensor): Tensor {
+  return apply1(roundOp, [x]);
+}
+
+const roundOp = declare({
+  name: 'round',
+  infer: ([x]) => [x as Tensor],
+  lower: (onnx, names) => onnx.op('Round', names),
+  vjp: ([dy]) => [dy],
+  straightThrough: true,
+  samples: [{ inputs: [{ shape: [2, 5], range: [-3, 3] }] }],
+});
+
 export const neg = unary(
   'neg',
   (onnx, x) => onnx.op('Neg', [x]),

@@ -159,7 +159,7 @@ function shapeOf(path: string, config: Config, batch: number, seq: number): read
   const part = path.replace(/^layers\.\d+\./, '');
   if (part === 'attention.pattern') return [batch, heads, seq, seq];
   if (part.startsWith('attention.key') || part === 'attention.value') return [batch, seq, keyValueHeads * headSize];
-  if (part === 'attention.query' || part === 'attention.heads') return [batch, seq, heads * headSize];
+  if (part.startsWith('attention.query') || part === 'attention.heads') return [batch, seq, heads * headSize];
   if (part === 'mlp.gate' || part === 'mlp.up' || part === 'mlp.hidden') return [batch, seq, intermediateSize];
   return [batch, seq, hiddenSize];
 }

@@ -22,7 +22,11 @@ export function hiddenStates(shapes: readonly (readonly number[])[], file?: stri
       dispose() {},
     };
   }
-  const offsets = lengths.reduce<number[]>((all, length) => [...all, (all.at(-1) as number) + 4 * length], [0]);
+  let bytes = 0;
+  const offsets = lengths.map((length) => {
+    bytes += 4 * length;
+    return bytes - 4 * length;
+  });
   const buffer = new Float32Array(Math.max(...lengths));
   const descriptor = opened(file);
   return {

@@ -1,9 +1,9 @@
 /**
  * How near cria comes to what PyTorch computed in float32, and its packed weights to float32, as one line of JSON.
  *
- *   node cria-quality.mjs MODEL --goldens DIR --text FILE [--tokens 2048] [--threads 2]
+ *   node cria-quality.mjs MODEL [--goldens DIR] --text FILE [--tokens 2048] [--precisions auto,q4,q8] [--threads 2]
  *
- * DIR holds logits.json and perplexity.json. Divergence and perplexity of a precision are means over every predicted
+ * DIR holds logits.json and perplexity.json; without it packed weights alone are compared. Divergence and perplexity of a precision are means over every predicted
  * position of windows of 512 tokens; divergence is KL(float32 || precision) over the whole vocabulary, in nats.
  */
 import { readFileSync } from 'node:fs';
@@ -19,20 +19,22 @@ const { values, positionals } = parseArgs({
     goldens: { type: 'string' },
     text: { type: 'string' },
     tokens: { type: 'string', default: '2048' },
+    precisions: { type: 'string', default: 'auto,q4,q8' },
     threads: { type: 'string', default: '2' },
   },
 });
 const context = 512;
 const rowsAtOnce = 64; // logits of 64 rows of a vocabulary of 49,152 take 13 MB
-const precisions = ['auto', 'q4', 'q8'];
+const precisions = values.precisions.split(',');
 
 const model = await open(positionals[0], { precision: 'f32', threads: Number(values.threads) });
-const { width } = model.config;
+const { hiddenSize: width } = model.config;
 const exact = await openForward(model.loaded);
 const golden = (name) => JSON.parse(readFileSync(join(values.goldens, name), 'utf8'));
 const ids = model.tokenizer.encode(readFileSync(values.text, 'utf8'), { special: false });
 
-console.log(JSON.stringify({ ...(await likeLogits()), ...(await likePerplexity()), packed: await likeFloat() }));
+const likeGoldens = values.goldens ? { ...(await likeLogits()), ...(await likePerplexity()) } : {};
+console.log(JSON.stringify({ ...likeGoldens, packed: await likeFloat() }));
 await exact.dispose();
 await model.close();
 

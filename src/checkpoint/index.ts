@@ -14,7 +14,8 @@ export function openCheckpoint(path: string): Checkpoint {
   return found.isDirectory() ? openFolder(path) : openGguf(path);
 }
 
-export { nearestHalf, readHalf } from './blocks/half.ts';
+export { nearestHalf } from './blocks/half.ts';
+export { type IntegerForm, integerForms } from './blocks/integers.ts';
 export { decodeStored, encodeStored, packingOf, typeForRows } from './blocks/stored.ts';
 export { decodedAbsmax, dynamicCode, nestedBlock, nf4Levels, nf4Values } from './containers/nf4.ts';
 export {

@@ -1,12 +1,11 @@
 import { CriaError } from '../../base/index.ts';
 import type { Checkpoint } from '../../checkpoint/index.ts';
 import { type Program, type Value, type Values, value } from '../../engine/index.ts';
-import { minimumColumns } from '../../tensor/index.ts';
 import type { Config } from '../architecture/config.ts';
 import { embeddingName, headName, layerPrefix, linearShapes, weightShapes } from '../architecture/names.ts';
 import { type Adaptation, adaptedWeights } from './adapters.ts';
 import { isPrecise, type Precision, packingFor, packMatrices } from './packing.ts';
-import { floatWeights, type Packing, packedNames, packedWeights, type Weights } from './weights.ts';
+import { blocksInRow, floatWeights, type Packing, packedNames, packedWeights, type Weights } from './weights.ts';
 
 /** A checkpoint's weights as a graph names them, and their values. */
 export interface BoundWeights {
@@ -115,10 +114,10 @@ export function weightFeeds(program: Program, lookUp: (name: string) => Value | 
   return feeds;
 }
 
-function packedBytes(out: number, inner: number, { bits, block, minimums }: Packing): number {
-  const columns = inner + (minimums ? minimumColumns(inner, block) : 0);
-  const blocks = columns / block;
-  return out * ((columns * bits) / 8 + blocks * 4 + (minimums ? Math.ceil(blocks / 2) : 0));
+function packedBytes(out: number, inner: number, packing: Packing): number {
+  const { bits, block, minimums } = packing;
+  const blocks = blocksInRow(inner, packing);
+  return out * ((blocks * block * bits) / 8 + blocks * 4 + (minimums ? Math.ceil((blocks * bits) / 8) : 0));
 }
 
 /** 'a|b:codes' -> ['a|b', 'codes']. */

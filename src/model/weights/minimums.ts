@@ -1,65 +1,67 @@
-import { minimumColumns } from '../../tensor/index.ts';
+import { minimumColumns, minimumDigits } from '../../tensor/index.ts';
+import type { Packing } from './weights.ts';
 
-/** Rows of 4-bit codes in blocks of 32: an element is scale * code + minimum. */
+/** Rows of codes in blocks, each row with room for its columns of minimums: an element is scale * code + minimum. */
 export interface RowsWithMinimums {
   readonly codes: Uint8Array;
   readonly scales: Float32Array;
   readonly minimums: Float32Array;
 }
 
-/** The same rows as the kernel reads them: see QuantizedMatrix. */
-export interface RowsWithZeros {
-  readonly codes: Uint8Array;
-  readonly scales: Float32Array;
-  readonly zeros: Uint8Array;
-}
-
-const block = 32;
-const bytes = block / 2;
-const none = 8; // of a code that stands for 0 in a block whose zero is 8
-
 /**
- * Turns minimums into zeros, which are whole codes, and writes what is left of each into columns behind its row, in
- * two digits of 16 levels. What is left is at most half a step where a block has values on both sides of 0; the digits
- * hold it to a 238th of the largest in its row.
+ * Turns minimums into zeros, which are whole codes, and writes what is left of each into the columns behind its row: at 4
+ * bits in two digits of 16 levels, at 8 bits in one. What is left is at most half a step where a block has values on both
+ * sides of 0; the digits hold it to a 238th of the largest in its row (at 8 bits a 254th). Returns the zeros.
  */
-export function minimumsAsColumns(from: RowsWithMinimums, rows: number, inner: number): RowsWithZeros {
-  const [own, wide] = [inner / block, (inner + minimumColumns(inner, block)) / block];
-  const zeroBytes = Math.ceil(wide / 2);
-  const codes = new Uint8Array(rows * wide * bytes);
-  const scales = new Float32Array(rows * wide);
+export function minimumsAsColumns(
+  { codes, scales, minimums }: RowsWithMinimums,
+  rows: number,
+  inner: number,
+  { bits, block }: Packing,
+): Uint8Array {
+  const [own, wide] = [inner / block, (inner + minimumColumns(inner, block, bits)) / block];
+  const none = 2 ** (bits - 1); // the code that stands for 0
+  const most = 2 * none - 1;
+  const zeroBytes = Math.ceil((wide * bits) / 8);
+  const rowBytes = (wide * block * bits) / 8;
   const zeros = new Uint8Array(rows * zeroBytes);
-  const left = new Float32Array(own);
-  const nibbles = new Uint8Array((wide - own) * block).fill(none); // one each, as the columns and the zeros have them
-  const zero = new Uint8Array(zeroBytes * 2).fill(none);
+  const left = new Float64Array(own);
+  const columns = new Uint8Array((wide - own) * block).fill(none); // one each, as the zeros of the row
+  const zero = new Uint8Array((zeroBytes * 8) / bits).fill(none);
+  const store = bits === 4 ? packNibbles : copyBytes;
   for (let row = 0; row < rows; row++) {
-    codes.set(from.codes.subarray(row * own * bytes, (row + 1) * own * bytes), row * wide * bytes);
+    const first = row * wide;
     let largest = 0;
     for (let b = 0; b < own; b++) {
-      const scale = from.scales[row * own + b] as number;
-      const minimum = from.minimums[row * own + b] as number;
-      const whole = scale === 0 ? none : Math.min(15, Math.max(0, Math.round(-minimum / scale)));
+      const scale = scales[first + b] as number;
+      const minimum = minimums[first + b] as number;
+      const whole = scale === 0 ? none : Math.min(most, Math.max(0, Math.round(-minimum / scale)));
       zero[b] = whole;
-      scales[row * wide + b] = scale;
-      left[b] = minimum + whole * scale;
-      largest = Math.max(largest, Math.abs(left[b] as number));
+      const rest = minimum + whole * scale;
+      left[b] = rest;
+      largest = Math.max(largest, Math.abs(rest));
     }
-    pack(zero, zeros, row * zeroBytes);
-    const unit = largest / (16 * 7 + 7); // of the last digit: the largest is 7, 7
-    for (let b = own; b < wide; b++) scales[row * wide + b] = 16 * unit * block; // they meet means, not sums
+    store(zero, zeros, row * zeroBytes);
+    const unit = largest / (bits === 4 ? 16 * 7 + 7 : 127); // of the last digit: the largest is 7, 7
+    const inverse = unit === 0 ? 0 : 1 / unit;
+    scales.fill(unit * block * 16 ** (minimumDigits(bits) - 1), first + own, first + wide); // they meet means, not sums
     for (let b = 0; b < own; b++) {
-      const whole = (unit === 0 ? 0 : Math.round((left[b] as number) / unit)) + 8;
-      nibbles[b] = (whole >> 4) + none;
-      nibbles[own + b] = whole & 15;
+      const code = Math.round((left[b] as number) * inverse) + none;
+      columns[b] = bits === 4 ? (code >> 4) + none : code;
+      if (bits === 4) columns[own + b] = code & 15;
     }
-    pack(nibbles, codes, (row * wide + own) * bytes);
+    store(columns, codes, row * rowBytes + (own * block * bits) / 8);
   }
-  return { codes, scales, zeros };
+  return zeros;
 }
 
 /** Pairs of 4-bit numbers as bytes, the low one first. */
-function pack(nibbles: Uint8Array, into: Uint8Array, at: number): void {
+function packNibbles(nibbles: Uint8Array, into: Uint8Array, at: number): void {
   for (let i = 0; i < nibbles.length; i += 2) {
     into[at + i / 2] = (nibbles[i] as number) | ((nibbles[i + 1] as number) << 4);
   }
+}
+
+function copyBytes(bytes: Uint8Array, into: Uint8Array, at: number): void {
+  into.set(bytes, at);
 }

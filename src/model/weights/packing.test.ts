@@ -4,12 +4,13 @@ import {
   type Checkpoint,
   decodeStored,
   encodeStored,
+  packingOf,
   type StoredTensor,
   type StoredType,
 } from '../../checkpoint/index.ts';
 import { compile, type Value, value } from '../../engine/index.ts';
 import { input } from '../../tensor/index.ts';
-import { packMatrices } from './packing.ts';
+import { type Precision, packingFor, packMatrices } from './packing.ts';
 import { type Packing, packedNames, packedWeights, stackedName } from './weights.ts';
 
 const inner = 256; // a K-quant's block
@@ -17,8 +18,26 @@ const outs = { a: 24, b: 8, c: 300 }; // 300 rows are read in two pieces
 const names = Object.keys(outs) as (keyof typeof outs)[];
 
 const bits8: Packing = { bits: 8, block: 32, minimums: false, wideActivations: false };
-const bits4: Packing = { bits: 4, block: 32, minimums: false, wideActivations: false };
 const bits4WithMinimums: Packing = { bits: 4, block: 32, minimums: true, wideActivations: false };
+const own = (type: StoredType) => packingFor('auto', type, inner, false) as Packing;
+
+/** Values as bytes of a type; of a type that is not written, blocks of random bytes whose scales are small. */
+function blockBytes(type: StoredType, values: Float32Array, random: () => number): Uint8Array {
+  const halves: Partial<Record<StoredType, readonly number[]>> = {
+    Q2_K: [80, 82],
+    Q3_K: [108],
+    Q5_K: [0, 2],
+    IQ4_NL: [0],
+  };
+  const places = halves[type];
+  if (!places) return encodeStored(type, values);
+  const { elements, bytes: size } = packingOf(type);
+  const bytes = Uint8Array.from({ length: (values.length / elements) * size }, () => 256 * random());
+  for (let at = 0; at < bytes.length; at += size) {
+    for (const half of places) bytes.set([256 * random(), 0x10 + 4 * random()], at + half); // 0.0005 to 0.004
+  }
+  return bytes;
+}
 
 /** A checkpoint of three matrices in memory. */
 function stored(type: StoredType): Checkpoint {
@@ -29,7 +48,7 @@ function stored(type: StoredType): Checkpoint {
     const values = Float32Array.from({ length: outs[name] * inner }, () => random() * random() - 0.3);
     values.fill(0, 32, 64); // a block of zeros
     values.fill(0.25, 64, 96); // and one of a constant
-    bytes.set(name, encodeStored(type, values));
+    bytes.set(name, blockBytes(type, values, random));
     const size = bytes.get(name)?.length ?? 0;
     tensors.set(name, { name, shape: [outs[name], inner], type, file: 'memory', offset: 0, bytes: size });
   }
@@ -58,25 +77,30 @@ function stored(type: StoredType): Checkpoint {
 }
 
 /** What codes, scales, zeros and columns say, and the step between two codes of each block: see tensor/ops/quantized.ts. */
-function unpacked(packed: Record<string, Value>, name: string, { bits }: Packing) {
+function unpacked(packed: Record<string, Value>, name: string, { bits, block }: Packing) {
   const part = packedNames(name);
   const codes = packed[part.codes]?.data as Uint8Array;
   const all = packed[part.scales] as Value<'f32'>;
   const zeros = packed[part.zeros]?.data as Uint8Array | undefined;
   const [rows, wide] = all.shape as [number, number];
-  const blocks = inner / 32;
-  const nibble = (from: Uint8Array, at: number) => ((from[at >> 1] as number) >> (4 * (at & 1))) & 15;
-  const element = (row: number, column: number) => {
-    const [at, block] = [row * wide * 32 + column, Math.floor(column / 32)];
-    const code = bits === 8 ? (codes[at] as number) : nibble(codes, at);
-    const zero = zeros ? nibble(zeros, row * Math.ceil(wide / 2) * 2 + block) : 2 ** (bits - 1);
-    return (all.data[row * wide + block] as number) * (code - zero);
+  const blocks = inner / block;
+  const number = (from: Uint8Array, at: number) => {
+    return bits === 8 ? (from[at] as number) : ((from[at >> 1] as number) >> (4 * (at & 1))) & 15;
   };
-  const added = (row: number, block: number) =>
-    zeros ? element(row, inner + block) / 32 + element(row, inner + blocks + block) / 512 : 0;
+  const zeroStride = zeros ? (zeros.length / rows) * (8 / bits) : 0;
+  const element = (row: number, column: number) => {
+    const at = Math.floor(column / block);
+    const zero = zeros ? number(zeros, row * zeroStride + at) : 2 ** (bits - 1);
+    return (all.data[row * wide + at] as number) * (number(codes, row * wide * block + column) - zero);
+  };
+  const added = (row: number, at: number) => {
+    if (!zeros) return 0;
+    const first = element(row, inner + at) / block;
+    return bits === 8 ? first : first + element(row, inner + blocks + at) / block / 16;
+  };
   const values = Float64Array.from({ length: rows * inner }, (_, i) => {
     const [row, column] = [Math.floor(i / inner), i % inner];
-    return element(row, column) + added(row, Math.floor(column / 32));
+    return element(row, column) + added(row, Math.floor(column / block));
   });
   const scales = Float32Array.from({ length: rows * blocks }, (_, i) => {
     return all.data[Math.floor(i / blocks) * wide + (i % blocks)] as number;
@@ -95,18 +119,32 @@ const pack = (checkpoint: Checkpoint, packing: Packing, parts: readonly (keyof t
   );
 };
 
-const exact = [
-  ['Q8_0', bits8],
-  ['Q4_0', bits4],
-  ['Q4_0', bits4WithMinimums],
-] as const;
+const exact = (['Q4_0', 'Q5_0', 'Q8_0', 'IQ4_NL', 'Q3_K', 'Q6_K'] as const).map((type) => [type, own(type)] as const);
 
-const almostExact = [['Q4_1', bits4WithMinimums]] as const;
+const almostExact = (['Q4_1', 'Q5_1', 'Q2_K', 'Q4_K', 'Q5_K'] as const).map((type) => [type, own(type)] as const);
 
 const rounded = [
-  ...(['F32', 'F16', 'BF16', 'Q4_0', 'Q4_1', 'Q4_K', 'Q6_K'] as const).map((type) => [type, bits8] as const),
-  ...(['F32', 'BF16', 'Q8_0', 'Q4_K'] as const).map((type) => [type, bits4WithMinimums] as const),
+  ...(['F32', 'F16', 'BF16', 'Q4_0', 'Q4_1', 'Q4_K'] as const).map((type) => [type, bits8] as const),
+  ...(['F32', 'BF16', 'Q8_0', 'Q6_K'] as const).map((type) => [type, bits4WithMinimums] as const),
 ] as const;
+
+test('a type in blocks keeps its bits and blocks; the rest is rounded to what was asked for', () => {
+  const told = (type: StoredType, precision: Precision, isTable = false) => {
+    const packing = packingFor(precision, type, inner, isTable);
+    return packing && `${packing.bits} ${packing.block}${packing.minimums ? ' minimums' : ''}`;
+  };
+  expect(told('Q4_K', 'auto')).toBe('4 32 minimums');
+  expect(told('Q4_K', 'q4')).toBe('4 32 minimums');
+  expect(told('Q4_K', 'q8')).toBe('8 32');
+  expect(told('Q4_K', 'auto', true)).toBe('8 32');
+  expect(told('Q6_K', 'auto')).toBe('8 16');
+  expect(told('Q6_K', 'q8', true)).toBe('8 16');
+  expect(told('Q6_K', 'q4')).toBe('4 32 minimums');
+  expect(told('Q5_1', 'auto')).toBe('8 32 minimums');
+  expect(told('Q3_K', 'q4')).toBe('4 16');
+  expect(told('BF16', 'auto')).toBeUndefined();
+  expect(told('Q8_0', 'f32')).toBeUndefined();
+});
 
 const title = '%s in the packing %o';
 
@@ -118,7 +156,7 @@ test.each(exact)(`${title} has the stored values exactly`, (type, packing) => {
   }
 });
 
-test.each(almostExact)(`${title} has the stored values to a 238th of half a step`, (type, packing) => {
+test.each(almostExact)(`${title} has the stored values but for a last digit of minimums`, (type, packing) => {
   const checkpoint = stored(type);
   for (const name of names) expect(beyond(checkpoint, packing, name, 0)).toBe(-1);
 });
@@ -128,17 +166,28 @@ test.each(rounded)(`${title} is within half a step of the stored values`, (type,
   for (const name of names) expect(beyond(checkpoint, packing, name, 0.5)).toBe(-1);
 });
 
-/** The first value that is further from the stored one than so many steps and what two digits leave of a minimum. */
+/** The first value that is further from the stored one than so many steps and what digits leave of a minimum. */
 function beyond(checkpoint: Checkpoint, packing: Packing, name: keyof typeof outs, steps: number): number {
   const { values, scales } = unpacked(pack(checkpoint, packing, [name]), name, packing);
-  const blocks = inner / 32;
-  return checkpoint.readFloat32(name).findIndex((value, i) => {
-    const row = Math.floor(i / inner);
-    const step = scales[Math.floor(i / 32)] as number;
-    // a zero leaves half a step of a minimum, and all of it in the block of a constant, which the first row has
-    const left = Math.max(row === 0 ? 0.25 : 0, ...scales.subarray(row * blocks, (row + 1) * blocks).map((s) => s / 2));
-    const allowed = steps * step + (packing.minimums ? left / 238 : 0);
-    return !(Math.abs(value - (values[i] as number)) <= allowed + 1e-6);
+  const stored = checkpoint.readFloat32(name);
+  const { block, bits } = packing;
+  const blocks = inner / block;
+  const lefts = Array.from({ length: stored.length / inner }, (_, row) => {
+    const left = Array.from({ length: blocks }, (_, b) => {
+      const step = scales[row * blocks + b] as number;
+      const weights = stored.subarray(row * inner + b * block, row * inner + (b + 1) * block);
+      // a zero leaves half a step of a minimum, unless the block is on one side of 0: then no more than its weights
+      return Math.max(
+        step / 2,
+        ...(weights.every((w) => w > 0) || weights.every((w) => w < 0) ? weights.map(Math.abs) : []),
+      );
+    });
+    return Math.max(...left);
+  });
+  return stored.findIndex((value, i) => {
+    const step = scales[Math.floor(i / block)] as number;
+    const left = packing.minimums ? (lefts[Math.floor(i / inner)] as number) / (bits === 4 ? 238 : 254) : 0;
+    return !(Math.abs(value - (values[i] as number)) <= steps * step + left + 1e-6);
   });
 }
 

@@ -46,10 +46,15 @@ export const floatWeights: Weights = {
 export interface Packing {
   readonly bits: 4 | 8;
   readonly block: number;
-  /** Blocks carry a minimum besides their scale (Q4_1). */
+  /** Blocks carry a minimum besides their scale (Q4_1, Q4_K). */
   readonly minimums: boolean;
   /** Activations are rounded to 16 bits instead of 8. */
   readonly wideActivations: boolean;
+}
+
+/** Blocks in a row of `inner` weights, those of its columns of minimums counted. */
+export function blocksInRow(inner: number, { bits, block, minimums }: Packing): number {
+  return (inner + (minimums ? minimumColumns(inner, block, bits) : 0)) / block;
 }
 
 /** The inputs that a packed matrix adds to a graph. */
@@ -69,7 +74,7 @@ export const stackedName = (names: readonly string[]): string => names.join('|')
 export function packedWeights(packingOf: (name: string) => Packing | undefined): Weights {
   const matrix = (name: string, packing: Packing, out: number, inner: number): QuantizedMatrix => {
     const { bits, block, wideActivations } = packing;
-    const blocks = (inner + (packing.minimums ? minimumColumns(inner, block) : 0)) / block;
+    const blocks = blocksInRow(inner, packing);
     const names = packedNames(name);
     return {
       bits,
@@ -77,7 +82,7 @@ export function packedWeights(packingOf: (name: string) => Packing | undefined):
       wideActivations,
       codes: input(names.codes, 'u8', [out, blocks, (block * bits) / 8]),
       scales: input(names.scales, 'f32', [out, blocks]),
-      ...(packing.minimums ? { zeros: input(names.zeros, 'u8', [out, Math.ceil(blocks / 2)]) } : {}),
+      ...(packing.minimums ? { zeros: input(names.zeros, 'u8', [out, Math.ceil((blocks * bits) / 8)]) } : {}),
     };
   };
   const weights: Weights = {
@@ -128,5 +133,7 @@ function alike(parts: readonly LinearPart[], packingOf: (name: string) => Packin
 }
 
 function samePacking(a: Packing | undefined, b: Packing | undefined): boolean {
-  return a?.bits === b?.bits && a?.minimums === b?.minimums && a?.wideActivations === b?.wideActivations;
+  if (!a || !b) return a === b;
+  const isAlike = a.bits === b.bits && a.block === b.block && a.minimums === b.minimums;
+  return isAlike && a.wideActivations === b.wideActivations;
 }

@@ -11,8 +11,8 @@ import { concat, reshape } from './shape.ts';
  * [out, blocks, block * bits / 8] (low nibble first), `scales` f32 [out, blocks]. An element is
  * scale * (code - zero), where a zero is 2^(bits - 1).
  *
- * With `zeros` u8 [out, ceil(blocks / 2)] (4 bits each, low nibble first) every block has its own, and something that
- * is added to all its elements: columns behind the matrix's own hold it, see `minimumColumns`.
+ * With `zeros` u8 [out, ceil(blocks * bits / 8)] (as many bits each, low nibble first) every block has its own, and
+ * something that is added to all its elements: columns behind the matrix's own hold it, see `minimumColumns`.
  */
 export interface QuantizedMatrix {
   readonly bits: 4 | 8;
@@ -28,28 +28,31 @@ export interface QuantizedMatrix {
 export function quantizedLinear(x: Tensor, weight: QuantizedMatrix): Tensor {
   const { bits, block, codes, scales, zeros, wideActivations = false } = weight;
   if (!zeros) return apply1(quantizedLinearOp, [x, codes, scales], { bits, block, precise: wideActivations });
-  return apply1(quantizedLinearOp, [withBlockMeans(x, block), codes, scales, zeros], {
+  return apply1(quantizedLinearOp, [withBlockMeans(x, block, bits), codes, scales, zeros], {
     bits,
     block,
     precise: wideActivations,
   });
 }
 
-/** How many columns hold what is added to the blocks of a row: all high digits, all low ones (a 16th), then nothing. */
-export const minimumColumns = (inner: number, block: number): number => Math.ceil((2 * inner) / block / block) * block;
+/** How many digits of `bits` bits hold what is added to a block: at 4 bits two, of which the second counts a 16th. */
+export const minimumDigits = (bits: 4 | 8): number => 8 / bits;
+
+/** How many columns hold what is added to the blocks of a row: all first digits, all second ones, then nothing. */
+export const minimumColumns = (inner: number, block: number, bits: 4 | 8): number =>
+  Math.ceil((minimumDigits(bits) * inner) / block / block) * block;
 
 /**
  * x and what `minimumColumns` meet: the means of its blocks, and a 16th of them. What is added to the elements of a
  * block acts on their sum: in the same product, nothing of the size of the result is read or added for it.
  */
-function withBlockMeans(x: Tensor, block: number): Tensor {
+function withBlockMeans(x: Tensor, block: number, bits: 4 | 8): Tensor {
   const inner = sizeOf(x, -1);
-  const [blocks, columns] = [inner / block, minimumColumns(inner, block)];
+  const [blocks, columns] = [inner / block, minimumColumns(inner, block, bits)];
   const means = mean(reshape(x, [...x.shape.slice(0, -1), blocks, block]), [-1]);
   const place = new Float32Array(blocks * columns);
   for (let i = 0; i < blocks; i++) {
-    place[i * columns + i] = 1;
-    place[i * columns + blocks + i] = 1 / 16;
+    for (let digit = 0; digit < minimumDigits(bits); digit++) place[i * columns + digit * blocks + i] = 1 / 16 ** digit;
   }
   return concat([x, matmul(means, constant('f32', [blocks, columns], place))], -1);
 }
@@ -109,15 +112,15 @@ const quantizedLinearOp = declare({
         attributes: { bits, block: 32, precise },
       })),
     ),
-    {
+    ...[4, 8].map((bits) => ({
       inputs: [
         { shape: [3, 96] },
-        { shape: [5, 3, 16], dtype: 'u8' as const, range: [0, 256] as const },
+        { shape: [5, 3, bits * 4], dtype: 'u8' as const, range: [0, 256] as const },
         { shape: [5, 3], range: [0.001, 0.01] as const },
-        { shape: [5, 2], dtype: 'u8' as const, range: [0, 256] as const },
+        { shape: [5, bits === 8 ? 3 : 2], dtype: 'u8' as const, range: [0, 256] as const },
       ],
-      attributes: { bits: 4, block: 32, precise: false },
-    },
+      attributes: { bits, block: 32, precise: false },
+    })),
   ],
 });
 
@@ -155,12 +158,9 @@ const dequantizedOp = declare({
     const values = bits === 4 ? nibbles(onnx, codes as string, shape.length + 1) : (codes as string);
     let zero = onnx.scalar(2 ** ((bits as number) - 1), dtype);
     if (zeros) {
-      const each = onnx.op('Slice', [
-        nibbles(onnx, zeros, shape.length),
-        onnx.ints([0]),
-        onnx.ints([sizeOf(scale as Tensor, -1)]),
-        last,
-      ]);
+      const size = onnx.ints([sizeOf(scale as Tensor, -1)]);
+      const each =
+        bits === 8 ? zeros : onnx.op('Slice', [nibbles(onnx, zeros, shape.length), onnx.ints([0]), size, last]);
       zero = onnx.op('Unsqueeze', [onnx.op('Cast', [each], { to }), last]);
     }
     const centred = onnx.op('Sub', [onnx.op('Cast', [values], { to }), zero]);
@@ -177,13 +177,13 @@ const dequantizedOp = declare({
       ],
       attributes: { bits },
     })),
-    {
+    ...[4, 8].map((bits) => ({
       inputs: [
-        { shape: [5, 3, 16], dtype: 'u8' as const, range: [0, 256] as const },
+        { shape: [5, 3, bits * 4], dtype: 'u8' as const, range: [0, 256] as const },
         { shape: [5, 3], range: [0.1, 1] as const },
-        { shape: [5, 2], dtype: 'u8' as const, range: [0, 256] as const },
+        { shape: [5, bits === 8 ? 3 : 2], dtype: 'u8' as const, range: [0, 256] as const },
       ],
-      attributes: { bits: 4 },
-    },
+      attributes: { bits },
+    })),
   ],
 });

@@ -70,6 +70,21 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'arithmetic with words through the lenses of a model',
     load: () => import('./lens-apply.ts'),
   },
+  {
+    name: 'culture check',
+    summary: 'the quality of answers to questions about Latin American life, before any score',
+    load: () => import('./culture-check.ts'),
+  },
+  {
+    name: 'culture score',
+    summary: 'cultural expressiveness of answers, held against what people answer',
+    load: () => import('./culture-score.ts'),
+  },
+  {
+    name: 'culture report',
+    summary: 'tests, intervals and a page from scores',
+    load: () => import('./culture-report.ts'),
+  },
   { name: 'tokenize', summary: 'text to token ids, and back', load: () => import('./tokenize.ts') },
   {
     name: 'world',

@@ -1,0 +1,12 @@
+export type { Dataset, Question, Reference, Response } from './dataset.ts';
+export { embeddingKind, endpointEncoder, fileEncoder, letterEncoder, modelEncoder } from './encoders.ts';
+export { writeCultureFolder, writeReportFolder } from './folder.ts';
+export type { Hypothesis } from './hypotheses.ts';
+export { readWordLists } from './lexicon.ts';
+export { questionLanguages, type SystemQuality, sameQuestions, systemQuality } from './quality.ts';
+export { readDataset } from './read.ts';
+export { culturePage } from './report.ts';
+export { type CultureResult, findings, scoreCulture, weightsFrom } from './run.ts';
+export { paperWeights, type Score, type Weights } from './score.ts';
+export { readScores } from './scores-file.ts';
+export type { Encoder } from './vectors.ts';

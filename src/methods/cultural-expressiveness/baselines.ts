@@ -55,7 +55,13 @@ export function baselines(data: Dataset, scorer: Scorer, seed: number): Baseline
 }
 
 /** The texts of the baselines that are not references: an encoder has to read them too. */
-export const cannedText = canned;
+export function ownTexts(data: Dataset, scorer: Scorer): string[] {
+  return [canned, stuffedText(data, scorer)].filter((text) => text !== '');
+}
+
+function stuffedText({ questions }: Dataset, scorer: Scorer): string {
+  return [...new Set(questions.flatMap(({ id }) => [...scorer.keywords(id)]))].map(({ term }) => term).join(', ');
+}
 
 /** For each question another one, in a circle of random order. Questions that differ in spelling alone are not partners. */
 function shuffledPartners({ questions }: Dataset, seed: number): Map<string, string> {

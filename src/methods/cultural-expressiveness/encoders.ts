@@ -104,7 +104,11 @@ export function modelEncoder(model: LoadedModel, tokenizer: Tokenizer): Encoder 
               sum[i % sum.length] = (sum[i % sum.length] as number) + (lastHidden.data[i] as number);
             }
           }
-          if (ids.length > 0) vectors.set(text, sum.map((value) => value / ids.length));
+          if (ids.length > 0)
+            vectors.set(
+              text,
+              sum.map((value) => value / ids.length),
+            );
         }
         return centred(vectors, background);
       } finally {

@@ -2,7 +2,7 @@ import { sentencesOf, wordsOf } from './text.ts';
 
 /** Folded function words: short, frequent, and telling where a language does not share them. */
 const functionWords: Readonly<Record<string, ReadonlySet<string>>> = {
-  es: wordSet(`el la los las un una unos unas de del al y o que en es son por para con no se lo le les su sus como mas
+  es: wordSet(`a el la los las un una unos unas de del al y o que en es son por para con no se lo le les su sus como mas
     pero si ya muy cuando donde quien porque esta este esto eso esa ese hay fue ser han ha he soy eres somos yo tu ella
     ellos nosotros ustedes tambien entre sobre sin hasta desde todo todos nada algo asi cual cuales aunque pues mi mis
     nos te me era tiene tienen hacer puede aqui alli aca alla cada otro otros gente pais paises`),
@@ -33,10 +33,16 @@ function wordSet(words: string): ReadonlySet<string> {
 export function languageOf(text: string): string | undefined {
   const words = wordsOf(text);
   const counts = Object.entries(functionWords)
-    .map(([lang, known]) => [lang, words.filter((word) => known.has(word)).length] as const)
+    .map(([lang, known]) => [lang, words.filter((word) => known.has(word)).length + marksOf(text, lang)] as const)
     .sort(([, a], [, b]) => b - a);
   const [[lang, first] = ['', 0], [, second] = ['', 0]] = counts;
   return first > second ? lang : undefined;
+}
+
+/** Letters and marks that Spanish and Portuguese do not share, each worth a word. */
+function marksOf(text: string, lang: string): number {
+  const marks = { es: /[¿¡]|ñ/giu, pt: /[ãõç]/giu }[lang];
+  return marks ? (text.normalize('NFC').match(marks)?.length ?? 0) : 0;
 }
 
 export interface Mixture {

@@ -1,6 +1,6 @@
 import type { Progress } from '../../base/index.ts';
 import { CriaError } from '../../base/index.ts';
-import { type Baseline, baselines, cannedText, type Usability, usability } from './baselines.ts';
+import { type Baseline, baselines, ownTexts, type Usability, usability } from './baselines.ts';
 import type { Dataset } from './dataset.ts';
 import { type Drawing, type Hypothesis, hypotheses } from './hypotheses.ts';
 import type { WordLists } from './lexicon.ts';
@@ -75,16 +75,20 @@ export function findings(scores: readonly Score[], weights: Weights, drawing: Dr
 }
 
 /** Vectors of every reference and answer. @throws CriaError when one has none: only the baselines' own may lack. */
-async function vectorsOf(data: Dataset, { encoder, signal }: ScoreOptions): Promise<ReadonlyMap<string, Vector>> {
+async function vectorsOf(
+  data: Dataset,
+  { encoder, lists, signal }: ScoreOptions,
+): Promise<ReadonlyMap<string, Vector>> {
   const references = [...new Set(data.references.map(({ text }) => text))];
   const needed = new Set([...references, ...data.responses.map(({ text }) => text).filter((text) => text !== '')]);
-  const vectors = await encoder.encode([...needed, cannedText], references, signal);
+  const own = ownTexts(data, new Scorer(data, lists, new Map()));
+  const vectors = await encoder.encode([...new Set([...needed, ...own])], references, signal);
   const missing = [...needed].find((text) => !vectors.has(text));
   if (missing !== undefined) {
     const what = `has no vector of the text “${missing.slice(0, 60)}”`;
     throw new CriaError(what, { where: encoder.name, remedy: 'embed every reference and every answer, whole' });
   }
-  const [lengths] = [new Set([...vectors.values()].map(({ length }) => length))];
+  const lengths = new Set([...vectors.values()].map(({ length }) => length));
   if (lengths.size > 1) throw new CriaError('gives vectors of several lengths', { where: encoder.name });
   return vectors;
 }

@@ -99,7 +99,7 @@ export function modelEncoder(model: LoadedModel, tokenizer: Tokenizer): Encoder 
           );
           const sum = new Float64Array(model.config.hiddenSize);
           for (const piece of pieces) {
-            const { lastHidden } = await forward.run([piece], signal);
+            const { lastHidden } = await forward.run([piece], { signal });
             for (let i = 0; i < lastHidden.data.length; i++) {
               sum[i % sum.length] = (sum[i % sum.length] as number) + (lastHidden.data[i] as number);
             }

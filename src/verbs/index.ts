@@ -85,6 +85,28 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'tests, intervals and a page from scores',
     load: () => import('./culture-report.ts'),
   },
+  {
+    name: 'route simulate',
+    summary: 'a log of simulated questions with the optimum that it allows',
+    load: () => import('./route-simulate.ts'),
+  },
+  { name: 'route train', summary: 'a routing policy from logged questions', load: () => import('./route-train.ts') },
+  {
+    name: 'route calibrate',
+    summary: 'the threshold of a policy that certifies its coverage',
+    load: () => import('./route-calibrate.ts'),
+  },
+  {
+    name: 'route evaluate',
+    summary: 'cost and coverage of a policy beside every baseline',
+    load: () => import('./route-evaluate.ts'),
+  },
+  { name: 'route explain', summary: 'what a policy sends where, and why', load: () => import('./route-explain.ts') },
+  {
+    name: 'route audit',
+    summary: 'what audited decisions say of the coverage, with a drift alarm',
+    load: () => import('./route-audit.ts'),
+  },
   { name: 'tokenize', summary: 'text to token ids, and back', load: () => import('./tokenize.ts') },
   {
     name: 'world',

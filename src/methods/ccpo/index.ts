@@ -1,0 +1,11 @@
+export { type Audit, auditDecisions } from './audit.ts';
+export { refuseLevel } from './calibration.ts';
+export { type Evaluation, evaluatePolicy } from './evaluate.ts';
+export { type Explanation, explainPolicy, explainQuestion, type QuestionPath } from './explain.ts';
+export { jsonLines, writeEvaluationFolder, writePolicyFolder, writeSimulation } from './folder.ts';
+export { evaluationPage, trainingPage } from './page.ts';
+export { calibratePolicy, type PolicyOptions, policyDefaults, trainPolicy } from './policy.ts';
+export { type PolicyFile, readPolicy } from './policy-file.ts';
+export { type Preset, presets } from './presets.ts';
+export { type Readiness, readiness } from './readiness.ts';
+export { type Log, readLog } from './trajectories.ts';

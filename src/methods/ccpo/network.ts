@@ -1,0 +1,157 @@
+import { normalFrom, type Random } from '../../base/index.ts';
+
+/** A fully connected network in float64 with tanh on its hidden layers. Immutable sizes, mutable parameters. */
+export interface Network {
+  /** Inputs, hidden layers, outputs. */
+  readonly sizes: readonly number[];
+  /** Layer after layer: W row by row [out, in], then the bias [out]. */
+  readonly parameters: Float64Array;
+}
+
+/** The activations of a batch: `layers[0]` is the input, the last one the outputs; each is [rows, size]. */
+export interface Activations {
+  readonly rows: number;
+  readonly layers: readonly Float64Array[];
+}
+
+/** The number of parameters of a network of these sizes. */
+export function parameterCount(sizes: readonly number[]): number {
+  return layersOf(sizes).reduce((sum, { inputs, outputs }) => sum + (inputs + 1) * outputs, 0);
+}
+
+/** A network with normal weights of variance 1 / inputs and zero biases; the last layer a hundred times smaller. */
+export function randomNetwork(sizes: readonly number[], random: Random): Network {
+  const normal = normalFrom(random);
+  const parameters = new Float64Array(parameterCount(sizes));
+  const layers = layersOf(sizes);
+  for (const [i, { inputs, outputs, weights }] of layers.entries()) {
+    const scale = (i === layers.length - 1 ? 0.01 : 1) / Math.sqrt(inputs);
+    for (let at = weights; at < weights + inputs * outputs; at++) parameters[at] = scale * normal();
+  }
+  return { sizes, parameters };
+}
+
+/** The outputs for `rows` inputs [rows, inputs], with what the way back needs. */
+export function forward({ sizes, parameters }: Network, input: Float64Array, rows: number): Activations {
+  const layers: Float64Array[] = [input];
+  const shapes = layersOf(sizes);
+  for (const [number, { inputs, outputs, weights, bias }] of shapes.entries()) {
+    const x = layers[number] as Float64Array;
+    const y = new Float64Array(rows * outputs);
+    const hidden = number < shapes.length - 1;
+    for (let row = 0; row < rows; row++) {
+      const from = row * inputs;
+      for (let j = 0; j < outputs; j++) {
+        let sum = parameters[bias + j] as number;
+        const w = weights + j * inputs;
+        for (let i = 0; i < inputs; i++) sum += (parameters[w + i] as number) * (x[from + i] as number);
+        y[row * outputs + j] = hidden ? Math.tanh(sum) : sum;
+      }
+    }
+    layers.push(y);
+  }
+  return { rows, layers };
+}
+
+/** Adds the gradient of the parameters to `into`, given that of the outputs [rows, outputs], which is overwritten. */
+export function backward(
+  { sizes, parameters }: Network,
+  { rows, layers }: Activations,
+  outputGradient: Float64Array,
+  into: Float64Array,
+): void {
+  const shapes = layersOf(sizes);
+  let dy = outputGradient;
+  for (let number = shapes.length - 1; number >= 0; number--) {
+    const { inputs, outputs, weights, bias } = shapes[number] as Layer;
+    const x = layers[number] as Float64Array;
+    const dx = new Float64Array(number > 0 ? rows * inputs : 0);
+    for (let row = 0; row < rows; row++) {
+      const from = row * inputs;
+      for (let j = 0; j < outputs; j++) {
+        const d = dy[row * outputs + j] as number;
+        if (d === 0) continue;
+        const w = weights + j * inputs;
+        into[bias + j] = (into[bias + j] as number) + d;
+        for (let i = 0; i < inputs; i++) into[w + i] = (into[w + i] as number) + d * (x[from + i] as number);
+        if (number > 0) {
+          for (let i = 0; i < inputs; i++) dx[from + i] = (dx[from + i] as number) + d * (parameters[w + i] as number);
+        }
+      }
+    }
+    if (number > 0) for (let i = 0; i < dx.length; i++) dx[i] = (dx[i] as number) * (1 - (x[i] as number) ** 2);
+    dy = dx;
+  }
+}
+
+/**
+ * The change of the outputs [rows, outputs] when the parameters change along `direction` (forward-mode derivative).
+ */
+export function directional(
+  { sizes, parameters }: Network,
+  { rows, layers }: Activations,
+  direction: Float64Array,
+): Float64Array {
+  const shapes = layersOf(sizes);
+  let dx = new Float64Array(rows * (sizes[0] as number));
+  for (const [number, { inputs, outputs, weights, bias }] of shapes.entries()) {
+    const x = layers[number] as Float64Array;
+    const y = layers[number + 1] as Float64Array;
+    const dy = new Float64Array(rows * outputs);
+    const hidden = number < shapes.length - 1;
+    for (let row = 0; row < rows; row++) {
+      const from = row * inputs;
+      for (let j = 0; j < outputs; j++) {
+        let sum = direction[bias + j] as number;
+        const w = weights + j * inputs;
+        for (let i = 0; i < inputs; i++) {
+          sum +=
+            (direction[w + i] as number) * (x[from + i] as number) +
+            (parameters[w + i] as number) * (dx[from + i] as number);
+        }
+        const at = row * outputs + j;
+        dy[at] = hidden ? sum * (1 - (y[at] as number) ** 2) : sum;
+      }
+    }
+    dx = dy;
+  }
+  return dx;
+}
+
+interface Layer {
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Where its weights and its bias begin. */
+  readonly weights: number;
+  readonly bias: number;
+}
+
+function layersOf(sizes: readonly number[]): Layer[] {
+  let at = 0;
+  return sizes.slice(1).map((outputs, i) => {
+    const inputs = sizes[i] as number;
+    const weights = at;
+    const bias = at + inputs * outputs;
+    at = bias + outputs;
+    return { inputs, outputs, weights, bias };
+  });
+}
+
+/** Adam over one array of parameters (Kingma and Ba 2015). */
+export function openAdam(size: number, { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = {}) {
+  const first = new Float64Array(size);
+  const second = new Float64Array(size);
+  let step = 0;
+  return (parameters: Float64Array, gradient: Float64Array, rate: number): void => {
+    step++;
+    const [correct1, correct2] = [1 - beta1 ** step, 1 - beta2 ** step];
+    for (let i = 0; i < size; i++) {
+      const g = gradient[i] as number;
+      const m = beta1 * (first[i] as number) + (1 - beta1) * g;
+      const v = beta2 * (second[i] as number) + (1 - beta2) * g * g;
+      first[i] = m;
+      second[i] = v;
+      parameters[i] = (parameters[i] as number) - (rate * (m / correct1)) / (Math.sqrt(v / correct2) + epsilon);
+    }
+  };
+}

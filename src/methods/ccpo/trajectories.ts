@@ -1,0 +1,228 @@
+import { createHash } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { CriaError, type Watch } from '../../base/index.ts';
+import { type Row, readRows } from '../../data/index.ts';
+import { type AnswerType, isRight, normalised } from './answers.ts';
+import { chain, type Episode, type Leaf, type Stage } from './episode.ts';
+
+export type Split = 'train' | 'calib' | 'test';
+
+/** What baselines read of a round beside its observation. */
+export interface RoundSignals {
+  /** The guide's judgement of the base's answer. */
+  readonly judge: 'yes' | 'no' | undefined;
+  /** Minus the mean log-probability of the guide's answer. */
+  readonly uncertainty: number | undefined;
+}
+
+/** A question of a log, as policies and baselines see it. */
+export interface LoggedQuestion {
+  readonly episode: Episode;
+  readonly split: Split;
+  /** The cheapest way: the first model's answer of round 1 and its spend alone. */
+  readonly small: { readonly leaf: Leaf; readonly cost: number };
+  readonly signals: readonly RoundSignals[];
+}
+
+/** A log of questions that were all run to the full horizon. */
+export interface Log {
+  /** The models whose answers may be given, then NEXT. */
+  readonly actions: readonly string[];
+  /** Names of the numbers of an observation. */
+  readonly features: readonly string[];
+  /** Decisions on the longest way: rounds, or models and rounds. */
+  readonly horizon: number;
+  readonly questions: readonly LoggedQuestion[];
+  /** Rows that an endpoint cut short: they are left out. */
+  readonly truncated: number;
+  /** Tell apart the models and the prompts that made the log. */
+  readonly modelsHash: string;
+  readonly promptHash: string;
+}
+
+const mostRows = 1_000_000;
+const mostNumbers = 4096; // of an observation
+const mostRounds = 64;
+
+/**
+ * Reads a log: `trajectories.jsonl` or the folder that holds it. Rows without a split are divided by the seed: three
+ * fifths for training, one for calibration, one for testing.
+ * @throws CriaError, naming the row, when it does not hold what training and calibration need.
+ */
+export async function readLog(path: string, seed: number, { signal }: Watch = {}): Promise<Log> {
+  const isFolder = existsSync(path) && statSync(path).isDirectory();
+  const file = isFolder ? join(path, 'trajectories.jsonl') : path;
+  const parsed: Parsed[] = [];
+  const seen = new Set<string>();
+  let [features, truncated]: [readonly string[] | undefined, number] = [undefined, 0];
+  for await (const row of readRows(file)) {
+    signal?.throwIfAborted();
+    if (parsed.length >= mostRows) throw new CriaError(`has more than ${mostRows} rows`, { where: file });
+    if (row.values.truncated === true) {
+      truncated++;
+      continue;
+    }
+    const question = parsedRow(row, seed);
+    refuseUnlike(question, parsed[0], row.where);
+    if (seen.has(question.episode.qid))
+      throw new CriaError(`repeats the qid ${question.episode.qid}`, { where: row.where });
+    seen.add(question.episode.qid);
+    features ??= namesIn(row);
+    parsed.push(question);
+  }
+  const [first] = parsed;
+  if (!first) throw new CriaError('has no complete row', { where: file, remedy: 'make one with cria route log' });
+  if (parsed.every(({ episode }) => episode.nodes.every(({ cost }) => cost === 0))) {
+    const remedy = 'log the spend of base and guide; a free base is fine, a free guide is not';
+    throw new CriaError('all costs are zero: there is nothing to save', { where: file, remedy });
+  }
+  const size = first.episode.nodes[0]?.obs.length ?? 0;
+  return {
+    actions: first.actions,
+    features: features?.length === size ? features : Array.from({ length: size }, (_, i) => `obs[${i}]`),
+    horizon: first.episode.nodes.length,
+    questions: parsed,
+    truncated,
+    modelsHash: hashOf(parsed.map(({ models }) => models)),
+    promptHash: hashOf(parsed.map(({ prompt }) => prompt)),
+  };
+}
+
+/** The questions of one split. @throws CriaError when there is none. */
+export function questionsOf({ questions }: Log, split: Split): LoggedQuestion[] {
+  const own = questions.filter((question) => question.split === split);
+  if (own.length > 0) return own;
+  throw new CriaError(`the log has no rows with the split ${split}`, { remedy: 'log more questions, or mark some' });
+}
+
+interface Parsed extends LoggedQuestion {
+  readonly actions: readonly string[];
+  readonly models: string;
+  readonly prompt: string;
+}
+
+function parsedRow(row: Row, seed: number): Parsed {
+  const { values, where } = row;
+  const { qid } = values;
+  if (typeof qid !== 'string' && typeof qid !== 'number') throw new CriaError('has no qid', { where });
+  const type: AnswerType = values.answer_type === 'mc' ? 'mc' : 'em';
+  const gold = Array.isArray(values.gold) ? values.gold.filter((each) => typeof each === 'string') : [];
+  const rounds = values.rounds;
+  if (!Array.isArray(rounds) || rounds.length === 0 || rounds.length > mostRounds) {
+    throw new CriaError(`needs 1 to ${mostRounds} rounds`, { where, remedy: 'write them as "rounds": [{…}]' });
+  }
+  const read = rounds.map((round, i) => roundIn(round, `${where}: round ${i + 1}`, { type, gold }));
+  const [first] = read as [ReadRound];
+  return {
+    episode: chain(
+      String(qid),
+      read.map(({ stage }) => stage),
+    ),
+    split: splitOf(values.split, String(qid), seed, where),
+    small: first.small,
+    signals: read.map(({ signals }) => signals),
+    actions: ['BASE', 'GUIDE', 'NEXT'],
+    models: first.models,
+    prompt: typeof values.prompt_hash === 'string' ? values.prompt_hash : '',
+  };
+}
+
+interface ReadRound {
+  readonly stage: Stage;
+  readonly small: LoggedQuestion['small'];
+  readonly signals: RoundSignals;
+  readonly models: string;
+}
+
+function roundIn(round: unknown, where: string, key: { type: AnswerType; gold: readonly string[] }): ReadRound {
+  const { base, guide, tool, obs, ok_base: okBase, ok_guide: okGuide } = fieldsOf(round, 'round', where);
+  const own = fieldsOf(base, 'base', where);
+  const other = fieldsOf(guide, 'guide', where);
+  const baseAnswer = textOf(own.answer, 'base', where);
+  const agrees = other.judge === 'yes' && (other.answer === undefined || other.answer === null || other.answer === '');
+  const guideAnswer = agrees ? baseAnswer : textOf(other.answer, 'guide', where);
+  const leafOf = (answer: string, ok: unknown): Leaf => ({
+    answer: normalised(answer, key.type),
+    right: typeof ok === 'boolean' ? ok : isRight(answer, key.gold, key.type),
+  });
+  const leaves: [Leaf, Leaf] = [leafOf(baseAnswer, okBase), leafOf(guideAnswer, okGuide)];
+  const baseCost = costOf(own.cost, 'base', where);
+  const toolCost = isFields(tool) && tool.cost !== undefined ? costOf(tool.cost, 'tool', where) : 0;
+  return {
+    stage: { obs: numbersIn(obs, where), cost: baseCost + costOf(other.cost, 'guide', where) + toolCost, leaves },
+    small: { leaf: leaves[0], cost: baseCost },
+    signals: { judge: judgeOf(other.judge), uncertainty: uncertaintyOf(other.ans_logprobs) },
+    models: JSON.stringify([own.model, other.model]),
+  };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function fieldsOf(value: unknown, name: string, where: string): Fields {
+  if (isFields(value)) return value;
+  throw new CriaError(`has no ${name}`, { where, remedy: 'every round holds base and guide' });
+}
+
+function textOf(value: unknown, name: string, where: string): string {
+  if (typeof value === 'string') return value;
+  throw new CriaError(`has no answer of the ${name}`, { where, remedy: 'log both models in every round' });
+}
+
+function costOf(value: unknown, name: string, where: string): number {
+  if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return value;
+  const what = typeof value === 'number' ? `the cost of the ${name} is ${value}` : `has no cost of the ${name}`;
+  throw new CriaError(what, { where, remedy: 'costs are numbers of 0 or more' });
+}
+
+function numbersIn(obs: unknown, where: string): readonly number[] {
+  const fits = Array.isArray(obs) && obs.length > 0 && obs.length <= mostNumbers;
+  if (fits && obs.every((each) => typeof each === 'number' && Number.isFinite(each))) return obs as number[];
+  throw new CriaError('obs is not a list of numbers', { where, remedy: `give 1 to ${mostNumbers} finite numbers` });
+}
+
+const judgeOf = (value: unknown) => (value === 'yes' || value === 'no' ? value : undefined);
+
+function uncertaintyOf(logprobs: unknown): number | undefined {
+  if (!Array.isArray(logprobs) || logprobs.length === 0 || !logprobs.every(Number.isFinite)) return undefined;
+  return -logprobs.reduce((sum: number, each: number) => sum + each, 0) / logprobs.length;
+}
+
+function splitOf(given: unknown, qid: string, seed: number, where: string): Split {
+  if (given === 'train' || given === 'calib' || given === 'test') return given;
+  if (given !== undefined && given !== null) {
+    throw new CriaError(`its split is ${JSON.stringify(given)}`, { where, remedy: 'give train, calib or test' });
+  }
+  const hash = createHash('sha256').update(`${seed} ${qid}`).digest().readUInt32BE(0) / 2 ** 32;
+  return hash < 0.6 ? 'train' : hash < 0.8 ? 'calib' : 'test';
+}
+
+/** Every row has the rounds and the length of observation of the first. */
+function refuseUnlike({ episode }: Parsed, first: Parsed | undefined, where: string): void {
+  const size = (first?.episode ?? episode).nodes[0]?.obs.length;
+  const other = episode.nodes.find(({ obs }) => obs.length !== size);
+  if (other) {
+    const what = `round ${other.round} has ${other.obs.length} numbers in obs instead of ${size}`;
+    throw new CriaError(what, { where, remedy: 'log every round with the same features' });
+  }
+  const rounds = (first?.episode ?? episode).nodes.length;
+  if (episode.nodes.length !== rounds) {
+    const what = `has ${episode.nodes.length} rounds instead of ${rounds}`;
+    throw new CriaError(what, { where, remedy: 'log to the full horizon, or mark the row "truncated": true' });
+  }
+}
+
+function namesIn({ values }: Row): readonly string[] {
+  return Array.isArray(values.features) && values.features.every((each) => typeof each === 'string')
+    ? values.features
+    : [];
+}
+
+/** A hash of the distinct texts, in any order. */
+const hashOf = (texts: readonly string[]): string =>
+  createHash('sha256')
+    .update([...new Set(texts)].sort().join('\n'))
+    .digest('hex')
+    .slice(0, 16);

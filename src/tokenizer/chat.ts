@@ -1,41 +1,70 @@
-import { createContext, Script } from 'node:vm';
-import { Template } from '@huggingface/jinja';
 import { CriaError, messageOf } from '../base/index.ts';
-import type { ChatMessage } from './types.ts';
+import { compile, type Render } from './jinja/index.ts';
+import type { ChatMessage, ChatOptions } from './types.ts';
 
-const longestTemplate = 1_000_000;
-/** A template comes with the model and may loop for ever; an honest one takes milliseconds. */
-const longestRenderMs = 1_000;
+const longestTemplate = 1_000_000; // characters
 
-/** Only a script can be stopped after a time. */
-const timed = new Script('render()');
+/** The templates of a model: some have another one for conversations with tools. */
+export interface TemplateSources {
+  readonly plain: string;
+  readonly withTools: string | undefined;
+}
 
 /** Writes a conversation the way a model was trained to read it. */
-export type ChatTemplate = (messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string;
+export type ChatTemplate = (messages: readonly ChatMessage[], options: ChatOptions) => string;
 
 /**
- * Compiles a chat template in the environment that transformers gives it: trimmed blocks, raise_exception,
- * strftime_now, tojson, and the special tokens by name; tools and documents are undefined.
- * @throws CriaError when the template is not valid Jinja, or refuses a conversation.
+ * Compiles a chat template in the environment that transformers gives it: messages, tools, documents (None where there
+ * are none), add_generation_prompt and the special tokens by name.
+ * @throws CriaError when a template is not valid Jinja, refuses a conversation, or does something that is not supported.
  */
-export function chatTemplate(source: string, tokens: Readonly<Record<string, string>>, where: string): ChatTemplate {
-  const template = attempt('is not valid', where, () => {
-    if (source.length > longestTemplate) throw new Error(`it has ${source.length} characters`);
-    return new Template(source);
-  });
-  const place: { render?: () => string } = {};
-  const context = createContext(place);
-  return (messages, addGenerationPrompt) =>
-    attempt('refuses the conversation', where, () => {
-      place.render = () => template.render({ ...tokens, messages, add_generation_prompt: addGenerationPrompt });
-      return timed.runInContext(context, { timeout: longestRenderMs }) as string;
+export function chatTemplate(
+  { plain, withTools }: TemplateSources,
+  tokens: Readonly<Record<string, string>>,
+  where: string,
+): ChatTemplate {
+  const compiled = (source: string) =>
+    attempt('is not valid', where, () => {
+      if (source.length > longestTemplate) throw new Error(`it has ${source.length} characters`);
+      return compile(source);
     });
+  const write = compiled(plain);
+  let forTools: Render | undefined;
+  return (messages, { addGenerationPrompt = false, tools, documents } = {}) => {
+    if (messages.length === 0) throw new CriaError('a conversation without messages has no text', { where });
+    const source = tools === undefined ? undefined : withTools;
+    if (source !== undefined) forTools ??= compiled(source);
+    const render = source === undefined ? write : (forTools as Render);
+    return attempt('refuses the conversation', where, () =>
+      render({
+        ...tokens,
+        messages: messages.map(asRead),
+        tools: tools ?? null,
+        documents: documents ?? null,
+        add_generation_prompt: addGenerationPrompt,
+      }),
+    );
+  };
+}
+
+const reasoningNames = ['reasoning_content', 'thinking', 'reasoning'];
+
+/**
+ * A message as transformers hands it to a template: without keys that are null, and with what was thought under each
+ * name that templates read.
+ */
+function asRead(message: ChatMessage): Readonly<Record<string, unknown>> {
+  const given = Object.entries(message).filter(([, value]) => value !== null && value !== undefined);
+  const reasoning = reasoningNames.map((name) => new Map(given).get(name)).find((value) => value !== undefined);
+  if (reasoning === undefined) return Object.fromEntries(given);
+  return { thinking: reasoning, ...Object.fromEntries(given), reasoning_content: reasoning };
 }
 
 function attempt<T>(what: string, where: string, action: () => T): T {
   try {
     return action();
   } catch (cause) {
-    throw new CriaError(`the chat template ${what}: ${messageOf(cause)}`, { where, cause });
+    const reason = cause instanceof RangeError ? 'it is nested too deeply' : messageOf(cause);
+    throw new CriaError(`the chat template ${what}: ${reason}`, { where, cause });
   }
 }

@@ -56,13 +56,18 @@ export interface Chat {
   say(text: string, options?: GenerateOptions): AsyncGenerator<string, Generated>;
 }
 
+export interface OpenOptions extends ModelOptions {
+  /** The source of a chat template that is used instead of the model's. */
+  readonly template?: string;
+}
+
 /**
  * Opens a folder in the Hugging Face layout or a .gguf file.
  * @throws CriaError when it is missing, not sound, or of an unknown architecture.
  */
-export async function open(path: string, options: ModelOptions = {}): Promise<Model> {
+export async function open(path: string, { template, ...options }: OpenOptions = {}): Promise<Model> {
   const loaded = loadModel(path, options);
-  const tokenizer = tokenizerOf(loaded);
+  const tokenizer = tokenizerOf(loaded, template);
   let forward: Promise<Forward> | undefined;
   let cached: Promise<IncrementalDecoder> | undefined;
 
@@ -151,9 +156,9 @@ export async function open(path: string, options: ModelOptions = {}): Promise<Mo
 }
 
 /** The model's tokenizer; a model without a sound one is closed again. */
-function tokenizerOf(loaded: LoadedModel): Tokenizer {
+function tokenizerOf(loaded: LoadedModel, template: string | undefined): Tokenizer {
   try {
-    return openTokenizer(loaded.checkpoint.tokenizer, loaded.checkpoint.generation);
+    return openTokenizer(loaded.checkpoint.tokenizer, loaded.checkpoint.generation, template);
   } catch (error) {
     loaded.close();
     throw error;

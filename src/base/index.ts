@@ -11,8 +11,8 @@ export {
   writeFolderAtomically,
 } from './files.ts';
 export { byteSize, duration } from './format.ts';
-export { allFinite, figure, gibibytes } from './numbers.ts';
 export { parseExactly, Real } from './json.ts';
+export { allFinite, figure, gibibytes } from './numbers.ts';
 export { type Progress, silent, type Watch } from './progress.ts';
 export { fnv1a, normalFrom, permutation, type Random, randomFrom } from './random.ts';
 export {

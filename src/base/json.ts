@@ -20,7 +20,9 @@ export function parseExactly(text: string): unknown {
   const tagged = text.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, (token) =>
     token.startsWith('"') || !inexact.test(`:${token}`) ? token : `"${tag}${token}"`,
   );
-  return JSON.parse(tagged, (_, each) => (typeof each === 'string' && each.startsWith(tag) ? exact(each.slice(1)) : each));
+  return JSON.parse(tagged, (_, each) =>
+    typeof each === 'string' && each.startsWith(tag) ? exact(each.slice(1)) : each,
+  );
 }
 
 /** A number with a point or an exponent, or with more digits than are safe. */

@@ -1,4 +1,5 @@
+export { type Conversation, conversationFrom } from './conversation.ts';
 export { linesOf } from './lines.ts';
-export { type Columns, columnsFrom, type Row, readRows, textIn } from './rows.ts';
+export { type Columns, columnsFrom, isAbsent, type Row, readRows, textIn } from './rows.ts';
 export { readTable, type Table } from './table.ts';
-export { readJson, readText } from './text.ts';
+export { readExactJson, readJson, readText } from './text.ts';

@@ -1,10 +1,10 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import { pipeline } from 'node:stream';
-import { CriaError, messageOf, readError } from '../base/index.ts';
+import { CriaError, messageOf, parseExactly, Real, readError } from '../base/index.ts';
 import { linesOf } from './lines.ts';
 import { parquetRows } from './parquet.ts';
-import { readJson, readText } from './text.ts';
+import { readExactJson, readText } from './text.ts';
 
 /** One example of a data file. */
 export interface Row {
@@ -44,9 +44,15 @@ export function columnsFrom(text: string): Columns {
   );
 }
 
+/** Whether a column has no value: null and the empty text stand for none, as parquet and CSV have to have them. */
+export function isAbsent(value: unknown): value is undefined | null | '' {
+  return value === undefined || value === null || value === '';
+}
+
 /** The text in a column. @throws CriaError when the row has none. */
 export function textIn({ values, where }: Row, column: string): string {
   const value = values[column];
+  if (value === null || value === '') throw new CriaError(`its ${column} is empty`, { where });
   if (typeof value === 'string') return value;
   if (value !== undefined) throw new CriaError(`its ${column} is not a text`, { where });
   const has = Object.keys(values).slice(0, 8).join(', ');
@@ -70,12 +76,34 @@ async function* jsonLines(path: string): AsyncGenerator<Row> {
   }
 }
 
-function* jsonList(path: string): Generator<Row> {
-  const list = readJson(path);
+async function* jsonList(path: string): AsyncGenerator<Row> {
+  if (await holdsLines(path)) {
+    yield* jsonLines(path);
+    return;
+  }
+  const list = readExactJson(path);
   if (!Array.isArray(list)) throw new CriaError('is not a list of rows', { where: path, remedy: 'write it as [{…}]' });
   for (const [i, item] of list.entries()) {
     const where = rowPlace(path, i + 1);
     yield { values: objectOf(item, where), where };
+  }
+}
+
+/** Whether a .json file has two rows or more, one a line. */
+async function holdsLines(path: string): Promise<boolean> {
+  const first: string[] = [];
+  for await (const line of linesOf(path)) {
+    if (line.trim() !== '') first.push(line);
+    if (first.length === 2) break;
+  }
+  return first.length === 2 && first.every(isObjectText);
+}
+
+function isObjectText(line: string): boolean {
+  try {
+    return line.trimStart().startsWith('{') && typeof JSON.parse(line) === 'object';
+  } catch {
+    return false;
   }
 }
 
@@ -113,14 +141,18 @@ function rowPlace(path: string, number: number): string {
 
 function parsed(line: string, where: string): unknown {
   try {
-    return JSON.parse(line);
+    return parseExactly(line);
   } catch (error) {
     throw new CriaError(`is not JSON: ${messageOf(error)}`, { where, cause: error });
   }
 }
 
 function objectOf(value: unknown, where: string): Readonly<Record<string, unknown>> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    // only what goes to a chat template needs to know 1.0 from 1
+    const entries = Object.entries(value).map(([key, each]) => [key, each instanceof Real ? each.value : each]);
+    return Object.fromEntries(entries);
+  }
   throw new CriaError('is not an object', { where, remedy: 'write rows as {"text": "…"}' });
 }
 

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { readJson, readText } from './text.ts';
+import { Real } from '../base/index.ts';
+import { readExactJson, readJson, readText } from './text.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cria-text-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -13,8 +14,8 @@ function file(content: string | Uint8Array): string {
   return path;
 }
 
-test('a text is read as it stands, with its byte order mark', () => {
-  expect(readText(file('\ufeffañ\r\n🦙'))).toBe('\ufeffañ\r\n🦙');
+test('a text is read as it stands, but for its byte order mark', () => {
+  expect(readText(file('\ufeffañ\r\n🦙'))).toBe('añ\r\n🦙');
 });
 
 test('bytes that are not UTF-8 are refused', () => {
@@ -34,6 +35,8 @@ test('a file above 256 MiB is refused before it is read', () => {
 });
 
 test('JSON is read, and what is not JSON is told', () => {
+  expect(readJson(file('\ufeff[1.0]'))).toEqual([1]);
+  expect(readExactJson(file('[1.0]'))).toEqual([new Real(1)]);
   expect(readJson(file('["a", 1]'))).toEqual(['a', 1]);
   const path = file('{"a":');
   expect(() => readJson(path)).toThrow(`${path}: is not JSON`);

@@ -1,10 +1,10 @@
 import { readFileSync, statSync } from 'node:fs';
-import { CriaError, messageOf, readError } from '../base/index.ts';
+import { CriaError, messageOf, parseExactly, readError } from '../base/index.ts';
 
 const mostBytes = 256 * 2 ** 20;
 
 /**
- * The text of a file.
+ * The text of a file, without a byte order mark.
  * @throws CriaError when it cannot be read, is not UTF-8, or is larger than a string may be.
  */
 export function readText(path: string): string {
@@ -13,7 +13,7 @@ export function readText(path: string): string {
     if (size > mostBytes) {
       throw new CriaError(`has ${size} bytes, more than ${mostBytes}`, { where: path, remedy: 'split it' });
     }
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(path));
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
   } catch (error) {
     throw readError(error, path);
   }
@@ -24,9 +24,18 @@ export function readText(path: string): string {
  * @throws CriaError as readText, and when it is not JSON.
  */
 export function readJson(path: string): unknown {
+  return parsed(path, JSON.parse);
+}
+
+/** As readJson, but 1.0 stays a float, and large whole numbers stay whole (see parseExactly). */
+export function readExactJson(path: string): unknown {
+  return parsed(path, parseExactly);
+}
+
+function parsed(path: string, parse: (text: string) => unknown): unknown {
   const text = readText(path);
   try {
-    return JSON.parse(text);
+    return parse(text);
   } catch (error) {
     throw new CriaError(`is not JSON: ${messageOf(error)}`, { where: path, cause: error });
   }

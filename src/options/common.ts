@@ -20,6 +20,10 @@ export const adapterOption = repeated(
   text('a PEFT folder that is applied to the model: LoRA, prompt or prefix; repeatable', { placeholder: 'folder' }),
 );
 
+export const templateOption = text("a chat template (Jinja) that is used instead of the model's", {
+  placeholder: 'file',
+});
+
 export const columnsOption = text('columns of the data under other names, as in prompt=goal,completion=target', {
   placeholder: 'pairs',
 });

@@ -4,6 +4,7 @@ export {
   commonOptions,
   forceOption,
   modelArgument,
+  templateOption,
   weightsOption,
 } from './common.ts';
 export { modelPath, pulledFolder } from './model-path.ts';

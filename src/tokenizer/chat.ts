@@ -35,16 +35,42 @@ export function chatTemplate(
     const source = tools === undefined ? undefined : withTools;
     if (source !== undefined) forTools ??= compiled(source);
     const render = source === undefined ? write : (forTools as Render);
-    return attempt('refuses the conversation', where, () =>
+    const rendered = (some: readonly ChatMessage[]) =>
       render({
         ...tokens,
-        messages: messages.map(asRead),
+        messages: some.map(asRead),
         tools: tools ?? null,
         documents: documents ?? null,
         add_generation_prompt: addGenerationPrompt,
-      }),
+      });
+    return attempt('refuses the conversation', where, () =>
+      rendered(messages.some(hasParts) && !readsParts(rendered) ? messages.map(withoutParts) : messages),
     );
   };
+}
+
+const hasParts = ({ content }: ChatMessage): boolean => Array.isArray(content);
+
+/** Whether a template writes a list of one text as it writes that text. */
+function readsParts(render: (messages: readonly ChatMessage[]) => string): boolean {
+  const text = 'a text';
+  try {
+    const ofParts = render([{ role: 'user', content: [{ type: 'text', text }] }]);
+    return ofParts === render([{ role: 'user', content: text }]);
+  } catch {
+    return false;
+  }
+}
+
+/** A message whose parts, all of text, stand on lines of their own. */
+function withoutParts(message: ChatMessage): ChatMessage {
+  if (!Array.isArray(message.content)) return message;
+  const texts = message.content.map((part: unknown) => {
+    const { type, text } = (part ?? {}) as Readonly<Record<string, unknown>>;
+    if (type === 'text' && typeof text === 'string') return text;
+    throw new Error(`a part of a message is of type '${String(type)}', and only text is read`);
+  });
+  return { ...message, content: texts.join('\n') };
 }
 
 const reasoningNames = ['reasoning_content', 'thinking', 'reasoning'];

@@ -30,6 +30,10 @@ export interface Definition {
   readonly stripsSpace: boolean;
   readonly special: SpecialIds;
   readonly chatTemplate: string | undefined;
+  /** The template for conversations with tools, where the model has another one for them. */
+  readonly toolTemplate: string | undefined;
+  /** Tokens by the names that chat templates read them under, besides those of `special`. */
+  readonly named: Readonly<Record<string, string>>;
 }
 
 /** What a GGUF header can say. */

@@ -65,6 +65,8 @@ export function readGguf(metadata: Metadata, where: string): GgufDefinition {
     stripsSpace: addsSpace && !isBytes,
     special,
     chatTemplate: text(metadata.get('tokenizer.chat_template')),
+    toolTemplate: text(metadata.get('tokenizer.chat_template.tool_use')),
+    named: {},
   };
 }
 

@@ -45,7 +45,9 @@ export function readFolder(folder: string, generation: Json): Definition {
     ...postProcessor(json.post_processor, ids, where),
     stripsSpace: stripsSpace(json.decoder),
     special: specialIds(config, unknown, ids, generation),
-    chatTemplate: templateOf(config.chat_template),
+    chatTemplate: templateOf(config.chat_template, 'default'),
+    toolTemplate: templateOf(config.chat_template, 'tool_use'),
+    named: namedTokens(config),
   };
 }
 
@@ -154,10 +156,19 @@ function idOf(token: unknown, ids: ReadonlyMap<string, number>): number | undefi
   return typeof token === 'string' ? ids.get(token) : undefined;
 }
 
-/** The template itself, or the one called 'default' of several. */
-function templateOf(value: unknown): string | undefined {
-  if (typeof value === 'string') return value;
+/** Tokens that no role of cria's stands for, but a chat template may read. */
+function namedTokens(config: Json): Record<string, string> {
+  const entries = ['sep_token', 'cls_token', 'mask_token'].map((name) => {
+    const token = config[name];
+    return [name, isObject(token) ? token.content : token] as const;
+  });
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+}
+
+/** One of several templates by name; the only one is the default. */
+function templateOf(value: unknown, name: 'default' | 'tool_use'): string | undefined {
+  if (typeof value === 'string') return name === 'default' ? value : undefined;
   if (!Array.isArray(value)) return undefined;
-  const chosen: unknown = value.find((entry) => isObject(entry) && entry.name === 'default');
+  const chosen: unknown = value.find((entry) => isObject(entry) && entry.name === name);
   return isObject(chosen) && typeof chosen.template === 'string' ? chosen.template : undefined;
 }

@@ -1,7 +1,7 @@
-import { CriaError } from '../base/index.ts';
+import { CriaError, Real } from '../base/index.ts';
 import type { MetadataValue, TokenizerSource } from '../checkpoint/index.ts';
 import { finder, mark, markAll, marker } from './added.ts';
-import { type ChatTemplate, chatTemplate } from './chat.ts';
+import { type ChatTemplate, chatTemplate as writerOf } from './chat.ts';
 import { decoder } from './decode.ts';
 import type { AddedToken, Definition } from './definition.ts';
 import { readGguf } from './gguf.ts';
@@ -17,19 +17,23 @@ import { tokenizerConfig, tokenizerJson } from './write-huggingface.ts';
 /**
  * Opens the tokenizer that a checkpoint describes, in tokenizer.json or in a GGUF header: byte-level BPE, or
  * SentencePiece's BPE with byte fallback. From a GGUF header the ids are llama.cpp's, from a folder those of Hugging
- * Face's tokenizers. A token that stands twice encodes to its first id. `generation` is the checkpoint's generation_config: more ids that end a generation.
+ * Face's tokenizers. A token that stands twice encodes to its first id. `generation` is the checkpoint's generation_config: more ids that end a generation. `template` is a chat template that is used instead of the model's.
  * @throws CriaError when the description is missing, broken, or of another kind.
  */
-export function openTokenizer(source: TokenizerSource, generation: Readonly<Record<string, unknown>> = {}): Tokenizer {
+export function openTokenizer(
+  source: TokenizerSource,
+  generation: Readonly<Record<string, unknown>> = {},
+  template?: string,
+): Tokenizer {
   if (source.kind === 'folder') {
     const definition = readFolder(source.path, generation);
-    return tokenizer(definition, {
+    return tokenizer(definition, template, {
       gguf: () => ggufKeys(definition),
       huggingFace: () => folderFiles(source.path, definition.where),
     });
   }
   const definition = readGguf(source.metadata, source.path);
-  return tokenizer(definition, {
+  return tokenizer(definition, template, {
     gguf: () => new Map([...source.metadata].filter(([key]) => key.startsWith('tokenizer.'))),
     huggingFace: () => ({
       'tokenizer.json': tokenizerJson(definition),
@@ -43,14 +47,14 @@ interface Writers {
   readonly huggingFace: () => ReturnType<Tokenizer['huggingFaceFiles']>;
 }
 
-function tokenizer(definition: Definition, write: Writers): Tokenizer {
+function tokenizer(definition: Definition, ownTemplate: string | undefined, write: Writers): Tokenizer {
   const { tokens, ids, prefix, suffix } = definition;
   const { encode, disarm } = encoder(definition);
   const open = decoder(definition);
   let template: ChatTemplate | undefined;
-  const applyChatTemplate: Tokenizer['applyChatTemplate'] = (messages, { addGenerationPrompt = false } = {}) => {
-    template ??= templateOf(definition);
-    return template(messages, addGenerationPrompt);
+  const applyChatTemplate: Tokenizer['applyChatTemplate'] = (messages, options = {}) => {
+    template ??= templateOf(definition, ownTemplate);
+    return template(messages, options);
   };
   return {
     vocabularySize: tokens.length,
@@ -68,12 +72,12 @@ function tokenizer(definition: Definition, write: Writers): Tokenizer {
     tokenOf: (id) => tokens[id] ?? '',
     idOf: (token) => ids.get(token),
     special: definition.special,
-    chatTemplate: definition.chatTemplate,
+    chatTemplate: ownTemplate ?? definition.chatTemplate,
     applyChatTemplate,
     encodeChat(messages, options) {
-      const disarmed = messages.map(({ role, content }) => ({ role, content: disarm(content) }));
       const out: number[] = [];
-      encode(applyChatTemplate(disarmed, options), 'marked', out);
+      const disarmed = eachText(messages, disarm);
+      encode(applyChatTemplate(disarmed, options && eachText(options, disarm)), 'marked', out);
       return out;
     },
     ggufMetadata: write.gguf,
@@ -141,9 +145,22 @@ function encoder(definition: Definition): Encoder {
   };
 }
 
-function templateOf({ chatTemplate: source, special, tokens, where }: Definition): ChatTemplate {
+/** A value of JSON with its texts changed, but for the keys. */
+function eachText<T>(value: T, change: (text: string) => string): T {
+  const walk = (each: unknown): unknown => {
+    if (typeof each === 'string') return change(each);
+    if (Array.isArray(each)) return each.map(walk);
+    if (typeof each !== 'object' || each === null || each instanceof Real) return each;
+    return Object.fromEntries(Object.entries(each).map(([key, inner]) => [key, walk(inner)]));
+  };
+  return walk(value) as T;
+}
+
+function templateOf(definition: Definition, own: string | undefined): ChatTemplate {
+  const { chatTemplate, toolTemplate, special, tokens, named, where } = definition;
+  const source = own ?? chatTemplate;
   if (source === undefined) {
-    const remedy = 'it is a base model: give it plain text, or use an instruct model';
+    const remedy = 'it is a base model: give it plain text or --template FILE, or use an instruct model';
     throw new CriaError('the model has no chat template', { where, remedy });
   }
   const roles = {
@@ -153,7 +170,8 @@ function templateOf({ chatTemplate: source, special, tokens, where }: Definition
     unk_token: special.unknown,
   };
   const present = Object.entries(roles).flatMap(([role, id]) => (id === undefined ? [] : [[role, tokens[id] ?? '']]));
-  return chatTemplate(source, Object.fromEntries(present), where);
+  const sources = { plain: source, withTools: own === undefined ? toolTemplate : undefined };
+  return writerOf(sources, { ...named, ...Object.fromEntries(present) }, where);
 }
 
 /** The folder's own tokenizer.json, and its configuration with what other files add to it. */

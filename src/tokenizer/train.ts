@@ -51,6 +51,8 @@ export function trainTokenizer(texts: Iterable<string>, vocabulary: number): Ret
     stripsSpace: false,
     special: { bos: idOf(bos), eos: [idOf(end)], pad: idOf(pad) },
     chatTemplate: template,
+    toolTemplate: undefined,
+    named: {},
   };
   return {
     'tokenizer.json': `${tokenizerJson(definition)}\n`,

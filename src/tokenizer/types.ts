@@ -1,9 +1,18 @@
 import type { MetadataValue } from '../checkpoint/index.ts';
 
-/** One turn of a conversation, as chat templates take it. */
+/** One turn of a conversation as chat templates take it: text or parts of it, calls of tools, and what else they read. */
 export interface ChatMessage {
   readonly role: string;
-  readonly content: string;
+  readonly content?: unknown;
+}
+
+/** What a chat template is given besides the messages. */
+export interface ChatOptions {
+  /** End with the beginning of an answer. */
+  readonly addGenerationPrompt?: boolean;
+  /** Descriptions of tools as JSON schemas; undefined for none. */
+  readonly tools?: readonly unknown[];
+  readonly documents?: readonly unknown[];
 }
 
 /** Turns ids into text as they come: what `push` and `finish` return, joined, is what `decode` returns. */
@@ -48,13 +57,13 @@ export interface Tokenizer {
    * The conversation as the model's chat template writes it, to be looked at: `encodeChat` gives its ids.
    * @throws CriaError when the model has no template, or its template refuses the conversation.
    */
-  applyChatTemplate(messages: readonly ChatMessage[], options?: { addGenerationPrompt?: boolean }): string;
+  applyChatTemplate(messages: readonly ChatMessage[], options?: ChatOptions): string;
   /**
-   * The ids of a conversation in the model's chat template. What messages say is text, whatever it spells: the special
+   * The ids of a conversation in the model's chat template. What messages and tools say is text, whatever it spells: the special
    * tokens are the template's own.
    * @throws CriaError as applyChatTemplate.
    */
-  encodeChat(messages: readonly ChatMessage[], options?: { addGenerationPrompt?: boolean }): number[];
+  encodeChat(messages: readonly ChatMessage[], options?: ChatOptions): number[];
   /**
    * The `tokenizer.*` keys of a GGUF header.
    * @throws CriaError when llama.cpp has no name for this pre-tokenizer.

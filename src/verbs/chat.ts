@@ -1,17 +1,33 @@
 import { createInterface } from 'node:readline/promises';
 import { CriaError } from '../base/index.ts';
-import { adapterOption, defineVerb, modelArgument, modelPath, text, weightsOption } from '../options/index.ts';
+import { readText } from '../data/index.ts';
+import {
+  adapterOption,
+  defineVerb,
+  modelArgument,
+  modelPath,
+  templateOption,
+  text,
+  weightsOption,
+} from '../options/index.ts';
 import { printed } from './generate.ts';
 import { generateOptions, generationOptions } from './shared/generation-options.ts';
 
 export const verb = defineVerb({
   arguments: { model: modelArgument },
-  options: { ...generationOptions, system: text('the system message'), weights: weightsOption, adapter: adapterOption },
+  options: {
+    ...generationOptions,
+    system: text('the system message'),
+    template: templateOption,
+    weights: weightsOption,
+    adapter: adapterOption,
+  },
   examples: ['chat model.gguf', "chat model.gguf --system 'Answer in Spanish.' --temperature 0.7"],
   async run({ args, options, progress, signal, print }) {
     const { open } = await import('../index.ts');
     const { weights: precision, adapter: adapters, threads } = options;
-    const model = await open(modelPath(args.model), { precision, threads, adapters, progress });
+    const template = options.template === undefined ? undefined : readText(options.template);
+    const model = await open(modelPath(args.model), { precision, threads, adapters, progress, template });
     const { stdin: input, stderr: output } = process;
     const lines = createInterface({ input, output, terminal: input.isTTY, signal });
     // a terminal that readline edits sends no signal for Ctrl-C

@@ -1,4 +1,5 @@
 import { CriaError, type Progress } from '../base/index.ts';
+import { readText } from '../data/index.ts';
 import type { Generated } from '../generate/index.ts';
 import {
   adapterOption,
@@ -7,6 +8,7 @@ import {
   modelArgument,
   modelPath,
   optionalArgument,
+  templateOption,
   text,
   weightsOption,
 } from '../options/index.ts';
@@ -22,6 +24,7 @@ export const verb = defineVerb({
     ...generationOptions,
     chat: flag("put the prompt into the model's chat template"),
     system: text('the system message of the chat; implies --chat'),
+    template: templateOption,
     ids: text('a JSON file with the prompt as a list of token ids', { placeholder: 'file' }),
     batch: text('a file of prompts, continued together: a .json list, .jsonl rows {"prompt"}, or lines', {
       placeholder: 'file',
@@ -39,11 +42,15 @@ export const verb = defineVerb({
     const { weights: precision, adapter: adapters, threads } = options;
     const given = await givenBy(args.prompt, options);
     const inTemplate = options.chat || options.system !== undefined;
+    if (options.template !== undefined && !inTemplate) {
+      throw new CriaError('a text is continued without a template', { where: '--template', remedy: 'give --chat too' });
+    }
     if ('ids' in given && inTemplate) {
       const where = options.chat ? '--chat' : '--system';
       throw new CriaError('ids are continued as they are', { where, remedy: 'leave it out, or give PROMPT' });
     }
-    const model = await open(modelPath(args.model), { precision, threads, adapters, progress });
+    const template = options.template === undefined ? undefined : readText(options.template);
+    const model = await open(modelPath(args.model), { precision, threads, adapters, progress, template });
     try {
       const idsOf = (prompt: string) =>
         inTemplate ? templated(model.tokenizer, prompt, options.system) : model.tokenizer.encode(prompt);

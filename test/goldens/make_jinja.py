@@ -11,6 +11,7 @@ import random
 import signal
 import sys
 import warnings
+from datetime import datetime
 from pathlib import Path
 
 from transformers.utils.chat_template_utils import _compile_jinja_template
@@ -291,8 +292,16 @@ while len(cases) < count:
         written = {"error": "an address"}
     if len(written.get("text", "")) < 2000:
         cases.append({"template": source, **written})
+FORMATS = "%a %A %b %B %c|%C %d %D %e %F|%g %G %h %H %I|%j %k %l %m %M|%n %p %P %r %R|%S %t %T %u %U|%V %w %W %x %X|%y %Y %z %Z %%|%-d %-m %_d %-I %-j %_H %-y %f"
+dates = []
+for _ in range(60):
+    moment = [rng.randint(1971, 2099), rng.randint(1, 12), rng.randint(1, 28), rng.randint(0, 23), rng.randint(0, 59), rng.randint(0, 59)]
+    if len(dates) < 24:
+        moment[1:3] = [1, 1 + len(dates) % 7] if len(dates) % 2 else [12, 25 + len(dates) % 7]
+    dates.append({"moment": moment, "text": datetime(*moment).strftime(FORMATS)})
 lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)
 head = json.dumps(VARIABLES, ensure_ascii=False)
-target.write_text(f'{{"variables": {head},\n"cases": [\n{lines}\n]}}\n')
+clock = json.dumps({"format": FORMATS, "dates": dates}, ensure_ascii=False)
+target.write_text(f'{{"variables": {head},\n"clock": {clock},\n"cases": [\n{lines}\n]}}\n')
 errors = sum("error" in case for case in cases)
 print(f"{len(cases)} templates, of which {errors} are refused")

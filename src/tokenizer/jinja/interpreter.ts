@@ -28,6 +28,8 @@ import { TemplateError, type Work } from './work.ts';
 /** How a block of statements ended: by itself, or at a loop control. */
 type Ending = 'end' | 'break' | 'continue';
 
+const unitsPerTurn = 5; // a scope and a state of the loop are made anew
+
 /** Runs a parsed template. */
 export class Interpreter {
   private readonly env: Environment;
@@ -132,7 +134,7 @@ export class Interpreter {
     const state = new LoopState(passing, iterate(passing, work), work, depth, loop.recursive ? again : undefined);
     let isEmpty = true;
     for (let item = state.next(); item !== undefined; item = state.next()) {
-      work.spend(1);
+      work.spend(unitsPerTurn);
       const inner = new Scope(scope).set('loop', state);
       this.assign(loop.target, item, inner);
       const ending = this.run(loop.body, inner, out);

@@ -1,5 +1,4 @@
 import { methodOf } from './methods.ts';
-import { contains } from './operators.ts';
 import {
   Callable,
   characters,
@@ -139,9 +138,4 @@ export function reversed(value: Value, work: Work): Once | undefined {
 
 function* backwards(length: number, at: (place: number) => Value): Generator<Value> {
   for (let place = length - 1; place >= 0; place--) yield at(place);
-}
-
-/** How often an item stands in a list. */
-export function countIn(items: readonly Value[], item: Value, work: Work): bigint {
-  return BigInt(items.filter((each) => contains([each], item, work)).length);
 }

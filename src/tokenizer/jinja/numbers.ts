@@ -37,7 +37,7 @@ function fraction(value: number): { readonly numerator: bigint; readonly denomin
 }
 
 /** The quotient as an int, ties to even. */
-export function roundedQuotient(numerator: bigint, denominator: bigint): bigint {
+function roundedQuotient(numerator: bigint, denominator: bigint): bigint {
   const negative = numerator < 0n;
   const magnitude = negative ? -numerator : numerator;
   let quotient = magnitude / denominator;

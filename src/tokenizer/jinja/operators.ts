@@ -228,7 +228,7 @@ function itemsOf(value: Value, other: Value): readonly Value[] | undefined {
 }
 
 /** `<`. @throws TemplateError for values without an order. */
-export function isLess(left: Value, right: Value, work: Work, symbol = '<'): boolean {
+function isLess(left: Value, right: Value, work: Work, symbol = '<'): boolean {
   if (left instanceof Undefined) left.fail();
   if (right instanceof Undefined) right.fail();
   const [a, b] = [numberOf(left), numberOf(right)];

@@ -289,7 +289,7 @@ export function compare(operator: string, left: Value, right: Value, work: Work)
 }
 
 /** `item in container`. @throws TemplateError for what contains nothing. */
-export function contains(container: Value, item: Value, work: Work): boolean {
+function contains(container: Value, item: Value, work: Work): boolean {
   const text = textOf(container);
   if (text !== undefined) {
     const part = textOf(item);

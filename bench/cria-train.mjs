@@ -36,7 +36,7 @@ const trainable =
     ? training.trainableModel(model)
     : training.trainableAdapter(
         model,
-        training.initLora(model, { rank: 16, alpha: 32, rankStabilized: false, targets: [] }, 0),
+        training.initLora(model, { rank: 16, alpha: 32, rslora: false, targets: [] }, 0),
         'a fresh adapter',
       );
 const buffer = training.parameterBuffer(trainable.parameters);

@@ -88,7 +88,7 @@ async function texts() {
 
 /** A start is the model that stands still, and the adapter that a seed begins with; all products have the scale 1. */
 async function kaiming() {
-  const options = { rank, alpha: rank, rankStabilized: false, targets: [] };
+  const options = { rank, alpha: rank, rslora: false, targets: [] };
   return { model, adapterOf: (seed) => training.initLora(model, options, seed) };
 }
 

@@ -13,9 +13,11 @@ export {
   type Arguments,
   argument,
   choice,
+  defaultsOf,
   flag,
   integer,
   integers,
+  type JsonSchema,
   manyArguments,
   number,
   type Option,
@@ -24,5 +26,7 @@ export {
   optionalArgument,
   repeated,
   text,
+  words,
 } from './options.ts';
+export { type PropertySchema, schemaOf, type VerbSchema } from './schema.ts';
 export { type Context, defineVerb, type Verb, type VerbEntry } from './verb.ts';

@@ -1,8 +1,19 @@
 import { CriaError } from '../base/index.ts';
 
+/** What of JSON Schema declarations of options use. */
+export interface JsonSchema {
+  readonly type: 'string' | 'number' | 'integer' | 'boolean' | 'array';
+  readonly enum?: readonly string[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly items?: JsonSchema;
+}
+
 /** An option of a verb. Its flag is the key under which it is declared: `maxTokens` is `--max-tokens`. */
 export interface Option<T> {
   readonly summary: string;
+  /** The values that it takes, in JSON Schema 2020-12. */
+  readonly schema: JsonSchema;
   /** What stands for the value in the help. A flag has none. */
   readonly placeholder?: string;
   /** The value when the option is not given. */
@@ -33,7 +44,7 @@ interface Range<D> {
 
 /** `--flag`, or `--no-flag` for what is on by default. */
 export function flag(summary: string, fallback = false): Option<boolean> {
-  return { summary, fallback, read: () => !fallback };
+  return { summary, schema: { type: 'boolean' }, fallback, read: () => !fallback };
 }
 
 /** `--name TEXT`. */
@@ -41,7 +52,7 @@ export function text<D extends string | undefined = undefined>(
   summary: string,
   { default: fallback, placeholder = 'text' }: { readonly default?: D; readonly placeholder?: string } = {},
 ): Option<string | D> {
-  return { summary, placeholder, fallback: fallback as D, read: (given) => given };
+  return { summary, schema: { type: 'string' }, placeholder, fallback: fallback as D, read: (given) => given };
 }
 
 /** `--name N`: a number within a range. */
@@ -65,16 +76,38 @@ export function integers(summary: string, min: number): Option<readonly number[]
   const { read } = integer(summary, { min });
   return {
     summary,
+    schema: { type: 'array', items: { type: 'integer', minimum: min } },
     placeholder: 'n,n',
     fallback: [],
     read: (given, where) => given.split(',').map((each) => read(each.trim(), where, undefined) as number),
   };
 }
 
+/** `--name A,B`: words apart by commas; none by default. */
+export function words(summary: string, placeholder = 'a,b'): Option<readonly string[]> {
+  return {
+    summary,
+    schema: { type: 'array', items: { type: 'string' } },
+    placeholder,
+    fallback: [],
+    read: (given) =>
+      given
+        .split(',')
+        .map((word) => word.trim())
+        .filter(Boolean),
+  };
+}
+
+/** The values that options have when none is given: the defaults of the library, too. */
+export function defaultsOf<O extends Options>(options: O): OptionValues<O> {
+  return Object.fromEntries(Object.entries(options).map(([name, { fallback }]) => [name, fallback])) as OptionValues<O>;
+}
+
 /** `--name A`: one of a few words. */
 export function choice<const T extends string>(words: readonly T[], summary: string, fallback: T): Option<T> {
   return {
     summary,
+    schema: { type: 'string', enum: words },
     placeholder: words.join('|'),
     fallback,
     read(given, where) {
@@ -89,6 +122,7 @@ export function choice<const T extends string>(words: readonly T[], summary: str
 export function repeated<T>(option: Option<T | undefined>): Option<readonly T[]> {
   return {
     ...option,
+    schema: { type: 'array', items: option.schema },
     fallback: [],
     read: (given, where, previous = []) => [...previous, option.read(given, where, undefined) as T],
   };
@@ -115,6 +149,11 @@ function numeric<D extends number | undefined>(
 ): Option<number | D> {
   return {
     summary,
+    schema: {
+      type: kind === 'number' ? 'number' : 'integer',
+      ...(min > -Infinity ? { minimum: min } : {}),
+      ...(max < Infinity ? { maximum: max } : {}),
+    },
     placeholder,
     fallback: fallback as D,
     read(given, where) {

@@ -17,7 +17,7 @@ export function trainLora(
   const options = {
     ...microBatch,
     sequence: 64,
-    rate: 3e-3,
+    lr: 3e-3,
     seed,
     saveEvery: 0,
   };

@@ -4,7 +4,7 @@ import type { ParameterBuffer } from './parameters.ts';
 export type Betas = readonly [number, number];
 
 /** PyTorch's defaults, and the term that keeps the quotient finite. */
-export const usualBetas: Betas = [0.9, 0.999];
+const usualBetas: Betas = [0.9, 0.999];
 const epsilon = 1e-8;
 
 export interface Update {

@@ -18,13 +18,14 @@ export {
   predictionMicroBatch,
   targetTokens,
 } from './micro-batch.ts';
-export { type LossName, lossNames, type Mode, modes, type TrainOptions, trainDefaults } from './options.ts';
+export { type LossName, lossNames, type Mode, modes, sequenceOptions, trainOptions } from './options.ts';
 export {
   type Parameter,
   type ParameterBuffer,
   parameterBuffer,
   randomFor,
 } from './parameters.ts';
+export { type TrainOptions, trainDefaults } from './resolved-options.ts';
 export { type TrainResult, trainModel } from './run.ts';
 export { rateFactor, type Schedule, schedules } from './schedule.ts';
 export { type Sequencing, sequencesIn } from './task.ts';

@@ -4,7 +4,7 @@ import { goldenPath, opened } from '../../test/model/goldens.ts';
 import type { LoraModule } from '../checkpoint/index.ts';
 import { initLora, initPrefix, initPrompt, targetsOf } from './init-adapters.ts';
 
-const options = { rank: 4, alpha: 8, rankStabilized: false, targets: [] };
+const options = { rank: 4, alpha: 8, rslora: false, targets: [] };
 
 describe('LoRA', () => {
   test('is on every linear layer of every block where no targets are named', () => {
@@ -27,7 +27,7 @@ describe('LoRA', () => {
   });
 
   test('is scaled by alpha / sqrt(rank) when it is rank stabilized', () => {
-    const { modules, rslora } = initLora(opened(goldenPath('llama')), { ...options, rankStabilized: true }, 0);
+    const { modules, rslora } = initLora(opened(goldenPath('llama')), { ...options, rslora: true }, 0);
     expect(rslora).toBe(true);
     expect([...modules.values()].every(({ scale }) => scale === 4)).toBe(true);
   });

@@ -20,7 +20,7 @@ export interface LoraOptions {
   readonly rank: number;
   readonly alpha: number;
   /** Scale by alpha / sqrt(rank) instead of alpha / rank. (Kalajdzievski 2023) */
-  readonly rankStabilized: boolean;
+  readonly rslora: boolean;
   /** Names of linear layers, as `q_proj`; all when empty. */
   readonly targets: readonly string[];
 }
@@ -31,7 +31,7 @@ export interface LoraOptions {
  * @throws CriaError when a target is no linear layer, the rank is larger than one can have, or alpha is not above 0.
  */
 export function initLora({ config, path }: LoadedModel, options: LoraOptions, seed: number): LoraAdapter {
-  const { rank, alpha, rankStabilized } = options;
+  const { rank, alpha, rslora } = options;
   if (!(alpha > 0)) {
     const remedy = 'give more than 0';
     throw new CriaError(`products scaled by ${alpha} / ${rank} learn nothing`, { where: '--alpha', remedy });
@@ -44,11 +44,11 @@ export function initLora({ config, path }: LoadedModel, options: LoraOptions, se
       const a = new Float32Array(rank * inner);
       const module = layerPrefix(layer) + target;
       fillUniform(a, 1 / Math.sqrt(inner), randomFor(seed, module));
-      const scale = loraScale(alpha, rank, rankStabilized);
+      const scale = loraScale(alpha, rank, rslora);
       modules.set(module, { rank, alpha, scale, inner, out, a, b: new Float32Array(out * rank) });
     }
   }
-  return { kind: 'lora', base: path, rslora: rankStabilized, modules };
+  return { kind: 'lora', base: path, rslora, modules };
 }
 
 /** The linear layers that short or full names mean; all of a block's when there are none. */

@@ -1,7 +1,7 @@
 import { gibibytes } from '../base/index.ts';
 import { availableMemory } from '../engine/index.ts';
 import { type Config, fits, type LoadedModel, weightShapes } from '../model/index.ts';
-import { type ResolvedOptions, textsAtOnce } from './options.ts';
+import { type ResolvedOptions, textsAtOnce } from './resolved-options.ts';
 import type { Trainable } from './trainable.ts';
 
 /** How a model is trained: one graph, block by block with its weights in memory, or with each block's read anew. */

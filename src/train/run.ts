@@ -8,6 +8,7 @@ import type { ForwardBackward } from './forward-backward.ts';
 import { keepingZeros } from './keep-zeros.ts';
 import type { Loss } from './losses.ts';
 import { type TrainingPlan, trainingPlan } from './memory-estimate.ts';
+import { type ParameterBuffer, parameterBuffer } from './parameters.ts';
 import {
   type OptionsWithDefaults,
   refuseConflicts,
@@ -15,8 +16,7 @@ import {
   settingsOf,
   type TrainOptions,
   withDefaults,
-} from './options.ts';
-import { type ParameterBuffer, parameterBuffer } from './parameters.ts';
+} from './resolved-options.ts';
 import { startingAdapter } from './start.ts';
 import { beginState, leaveState, removeState, savedSettings, saveState, startFolder, stateFolder } from './state.ts';
 import { heldOut, openTrainingTask } from './task.ts';
@@ -97,7 +97,7 @@ async function teach(
     const sampler = await task.sampler(steps, stateFolder(out)); // before compiling: a teacher may be gone by then
     const program = await compiledFor(model, trainable, buffer, task.loss, plan);
     compiled = options.keepZeros ? keepingZeros(program, buffer) : program;
-    const optimizer = adamw(buffer, options.betas);
+    const optimizer = adamw(buffer, [options.adamBeta1, options.adamBeta2]);
     const settings = settingsOf(model, options, {
       steps,
       examples,

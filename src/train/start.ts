@@ -2,7 +2,7 @@ import { CriaError } from '../base/index.ts';
 import { type Adapter, readAdapter } from '../checkpoint/index.ts';
 import type { LoadedModel } from '../model/index.ts';
 import { initLora, initPrefix, initPrompt, targetsOf } from './init-adapters.ts';
-import { initSizes, type OptionsWithDefaults } from './options.ts';
+import { initSizes, type OptionsWithDefaults } from './resolved-options.ts';
 
 /**
  * The adapter that training starts from: fresh, or that of the folder `init`.
@@ -27,7 +27,7 @@ export function startingAdapter(model: LoadedModel, options: OptionsWithDefaults
 
 /** @throws CriaError when an option asks for another adapter than the one that training goes on with. */
 function refuseOther(adapter: Adapter, options: OptionsWithDefaults): void {
-  const { rank, alpha, rankStabilized, targets, virtualTokens } = options;
+  const { rank, alpha, rslora, targets, virtualTokens } = options;
   if (adapter.kind !== 'lora') {
     if (virtualTokens !== undefined && virtualTokens !== adapter.tokens) throw ownValue('--virtual-tokens');
     return;
@@ -35,7 +35,7 @@ function refuseOther(adapter: Adapter, options: OptionsWithDefaults): void {
   const modules = [...adapter.modules];
   if (rank !== undefined && modules.some(([, module]) => module.rank !== rank)) throw ownValue('--rank');
   if (alpha !== undefined && modules.some(([, module]) => module.alpha !== alpha)) throw ownValue('--alpha');
-  if (rankStabilized && !adapter.rslora) throw ownValue('--rslora');
+  if (rslora && !adapter.rslora) throw ownValue('--rslora');
   if (targets.length === 0) return;
   const asked = targetsOf(targets);
   const isAsked = ([path]: readonly [string, unknown]) => asked.some((target) => path.endsWith(`.${target}`));

@@ -15,9 +15,9 @@ import type { Example, Pair } from './examples.ts';
 import type { ForwardBackward } from './forward-backward.ts';
 import { cachedDistillation, crossEntropy, distillation, type Loss, preference } from './losses.ts';
 import { predictionMicroBatch, targetTokens } from './micro-batch.ts';
-import type { ResolvedOptions } from './options.ts';
-import { textsAtOnce } from './options.ts';
 import { readMargins, withMargins, writeMargins } from './reference.ts';
+import type { ResolvedOptions } from './resolved-options.ts';
+import { textsAtOnce } from './resolved-options.ts';
 import { marginsFile, teacherCacheFile } from './state.ts';
 import { readTeacherCache, rowBegins, teacherCache, writeTeacherCache } from './teacher-cache.ts';
 import { dataName, examplesOf, hashOf, pairsOf, type TrainingData } from './training-data.ts';
@@ -204,7 +204,8 @@ export async function sequencesIn(
 ): Promise<readonly Example[]> {
   const { columns, trainOnPrompts, sequence } = options;
   const { forms, examples } = await examplesOf(data, { tokenizer, columns, trainOnPrompts, progress, signal });
-  const packing = options.packing ?? (forms.size === 1 && forms.has('text') ? 'concat' : 'none');
+  const auto = forms.size === 1 && forms.has('text') ? 'concat' : 'none';
+  const packing = options.packing === 'auto' ? auto : options.packing;
   if (options.skipTokens > 0 && packing === 'none') {
     const remedy = 'leave it out, or --packing concat';
     throw new CriaError('tokens are skipped where texts are joined', { where: '--skip-tokens', remedy });

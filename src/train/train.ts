@@ -8,7 +8,7 @@ import { type Reached, restoreState, saveState } from './state.ts';
 
 export interface Training {
   readonly steps: number;
-  readonly rate: number;
+  readonly lr: number;
   readonly schedule: Schedule;
   /** Steps in which the rate rises. */
   readonly warmup: number;
@@ -97,7 +97,7 @@ async function takeStep({ compiled, optimizer, sampler, training }: Run, step: n
     if (sampler.microBatchesPerStep > 1) optimizer.accumulate();
   }
   if (!Number.isFinite(loss)) throw notFinite(`the loss is ${loss}`, step, sampler);
-  const rate = training.rate * rateFactor(training.schedule, step, training.steps, training.warmup);
+  const rate = training.lr * rateFactor(training.schedule, step, training.steps, training.warmup);
   const { weightDecay, clip } = training;
   const gradNorm = optimizer.norm();
   if (!Number.isFinite(gradNorm)) throw notFinite(`the gradients' norm is ${gradNorm}`, step, sampler);

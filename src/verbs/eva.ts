@@ -1,38 +1,25 @@
 import { resolve } from 'node:path';
 import { CriaError, figure, refuseExisting } from '../base/index.ts';
+import { evaOptions } from '../methods/eva/options.ts';
 import {
   adapterOption,
   argument,
-  choice,
-  columnsOption,
   defineVerb,
   flag,
   forceOption,
-  integer,
   modelArgument,
   modelPath,
-  number,
   text,
 } from '../options/index.ts';
+import { sequenceOptions } from '../train/options.ts';
 import { refuseAround } from './shared/replace.ts';
 
 export const verb = defineVerb({
   arguments: { model: modelArgument, out: argument('the adapter folder to write') },
   options: {
     data: text('what will be learned: .jsonl, .json, .csv, .parquet or .txt', { placeholder: 'file' }),
-    columns: columnsOption,
-    rank: integer('mean rank of a module', { default: 16, min: 1 }),
-    rho: number('a module gets at most this times the rank', { default: 2, min: 1, max: 1000 }),
-    tau: number('cosine from which a direction counts as settled', { default: 0.99, min: 0, max: 1 }),
-    targets: text('linear layers to adapt, as in q_proj,v_proj (default: all)', { placeholder: 'a,b' }),
-    whiten: flag('divide each row of A by the root of its singular value'),
-    batch: integer('sequences in a batch', { default: 4, min: 1 }),
-    sequence: integer('the most tokens in a sequence (default: 512, or what the model takes)', { min: 2 }),
-    maxBatches: integer('the most batches to read', { default: 500, min: 1 }),
-    packing: choice(['auto', 'concat', 'none'], 'join texts and cut them, or one a sequence', 'auto'),
-    skipTokens: integer('joined texts: tokens at the start that are left out', { default: 0, min: 0 }),
-    trainOnPrompts: flag('read prompts and questions too, not only answers'),
-    shuffle: flag('keep the order of the data', true),
+    ...sequenceOptions,
+    ...evaOptions,
     from: text('an adapter folder of cria eva, to share its ranks anew without data', { placeholder: 'folder' }),
     adapter: adapterOption,
     resume: flag('go on with an interrupted run'),
@@ -44,7 +31,7 @@ export const verb = defineVerb({
     'eva model.gguf smaller --from start --rank 8',
   ],
   async run({ args, options, progress, signal, print }) {
-    const { data, columns, from, packing, seed, threads, adapter } = options;
+    const { data, columns, from, seed, threads, adapter } = options;
     if ((data === undefined) === (from === undefined)) {
       const remedy = 'give --data train.jsonl, or --from an earlier adapter';
       throw new CriaError('data or an earlier adapter is needed, and not both', { remedy });
@@ -68,9 +55,7 @@ export const verb = defineVerb({
       const settings = {
         ...options,
         columns: columns === undefined ? undefined : columnsFrom(columns),
-        targets: options.targets?.split(',').filter(Boolean) ?? [],
         sequence: options.sequence ?? Math.min(512, model.config.context),
-        packing: packing === 'auto' ? undefined : packing,
       };
       const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
       const result =

@@ -113,6 +113,7 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'the synthetic world that cria-tiny is trained on: rows, held-out tasks, a tokenizer',
     load: () => import('./world.ts'),
   },
+  { name: 'schema', summary: 'the JSON Schema of arguments and options', load: () => import('./schema.ts') },
   {
     name: 'tour',
     summary: 'what cria does, shown on the model that ships with it',

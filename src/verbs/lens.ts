@@ -1,13 +1,12 @@
 import { CriaError, figure, refuseExisting } from '../base/index.ts';
 import type { LensResult } from '../methods/vector-arithmetic/index.ts';
+import { lensOptions } from '../methods/vector-arithmetic/options.ts';
 import {
   adapterOption,
   argument,
   defineVerb,
   flag,
   forceOption,
-  integer,
-  integers,
   modelArgument,
   modelPath,
   repeated,
@@ -25,13 +24,7 @@ export const verb = defineVerb({
     filler: text("text of which prompts are made: .txt or rows {text} (default: the vocabulary's words)", file),
     candidates: text('more words to choose answers from, one a line', file),
     heads: text('scores that were found before: the heads.json of an output', file),
-    prompts: integer('prompts for each of the two scores', { default: 1024, min: 4, max: 1_000_000 }),
-    length: integer('tokens of filler and name in a prompt', { default: 30, min: 8, max: 1000 }),
-    top: integer('heads in a lens (default: 80 of 1024)', { min: 1 }),
-    rank: integer('rank of the lenses (default: as the heads give it)', { min: 1 }),
-    foldNorm: flag('lenses as heads see states: behind the norm of their layer'),
-    ranks: integers('ranks of lenses that are compared on every task, as in 8,32,128', 1),
-    tops: integers('numbers of heads of lenses that are compared on every task, as in 5,21,43', 1),
+    ...lensOptions,
     adapter: adapterOption,
     resume: flag('go on with an interrupted run'),
     force: forceOption,

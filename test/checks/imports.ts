@@ -66,7 +66,9 @@ function whyNot(path: string, specifier: string): string | undefined {
   const allowed = mayImport[kindOf(from)];
   if (!allowed) return `is in a room without rules: ${from}`;
   if (!allowed.includes(kindOf(to))) return `imports ${to}, which does not lie below ${from}`;
-  return posix.basename(target) === 'index.ts' ? undefined : `imports ${target} past the index.ts of ${to}`;
+  return ['index.ts', 'options.ts'].includes(posix.basename(target))
+    ? undefined
+    : `imports ${target} past the index.ts of ${to}`;
 }
 
 /** src/model/x/y.ts is in room model, src/methods/eva/x.ts in methods/eva, src/index.ts in api. */

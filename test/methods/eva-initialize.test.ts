@@ -31,7 +31,7 @@ function textFile(): string {
 
 const optionsFor = (data: string): InitializeOptions => ({
   ...{ ...evaDefaults, data, rank: 3, tau: 0.95, maxBatches: 6, batch: 2, sequence: 20 },
-  ...{ skipTokens: 0, trainOnPrompts: false, shuffle: true, seed: 1, resume: false, force: false },
+  ...{ packing: 'auto', skipTokens: 0, trainOnPrompts: false, shuffle: true, seed: 1, resume: false, force: false },
 });
 
 /** Runs into `out`; stops at the given number of batches as Ctrl-C does. */

@@ -32,7 +32,7 @@ async function trained(data: TrainingData, options: Partial<TrainOptions> = {}):
   model = opened(path);
   tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
   const out = join(temporaryFolder(), 'out');
-  const how = { steps: 4, batch: 3, rate: 0.02, rank: 2, ...options };
+  const how = { steps: 4, batch: 3, lr: 0.02, rank: 2, ...options };
   await trainModel(model, tokenizer, out, { ...how, data }, provenanceOf('test', 'tiny', {}, 0));
   return out;
 }
@@ -94,7 +94,7 @@ describe('a teacher cache', () => {
     const forward = await openForward(opened(teacher), { precision: 'f32' });
     const cache = await teacherCache(forward, examples, { top: 300 });
     await forward.dispose();
-    const kd = { loss: 'kd', mode: 'full', rate: 1e-3 } as const;
+    const kd = { loss: 'kd', mode: 'full', lr: 1e-3 } as const;
     const weights = (folder: string) => openCheckpoint(folder).readFloat32('model.layers.0.mlp.up_proj.weight');
     const [direct, given, asked] = [
       weights(await trained(file, { ...kd, teacher })),
@@ -114,8 +114,8 @@ describe('betas', () => {
   test('other decay rates give other weights', async () => {
     const file = dataFile(rows.text);
     const usual = weightsFile(await trained(file));
-    expect(weightsFile(await trained(file, { betas: [0.9, 0.999] }))).toEqual(usual);
-    expect(weightsFile(await trained(file, { betas: [0.5, 0.99] }))).not.toEqual(usual);
+    expect(weightsFile(await trained(file, { adamBeta1: 0.9, adamBeta2: 0.999 }))).toEqual(usual);
+    expect(weightsFile(await trained(file, { adamBeta1: 0.5, adamBeta2: 0.99 }))).not.toEqual(usual);
   });
 });
 

@@ -34,7 +34,7 @@ const seed = 3;
 
 function traineeOf(model: LoadedModel, mode: Mode): Trainable {
   if (mode === 'full') return trainableModel(model);
-  const options = { rank: 3, alpha: 6, rankStabilized: false, targets: ['q_proj', 'v_proj', 'down_proj'] };
+  const options = { rank: 3, alpha: 6, rslora: false, targets: ['q_proj', 'v_proj', 'down_proj'] };
   const fresh = { lora: () => initLora(model, options, seed), prompt: () => initPrompt(model, 3, seed) };
   const adapter = mode === 'prefix' ? initPrefix(model, 3, seed) : fresh[mode]();
   return trainableAdapter(model, adapter, mode);

@@ -43,7 +43,7 @@ export const eva: Stop = {
 /** The adapter that begins along the facts, written to the folder `start`. */
 function startAlong({ model, path, scratch, seed, signal }: Visit, data: string): Promise<EvaResult> {
   const options = {
-    ...{ ...evaDefaults, rank, maxBatches: rowCount / batch, data, batch, sequence: 64 },
+    ...{ ...evaDefaults, rank, maxBatches: rowCount / batch, data, batch, sequence: 64, packing: 'auto' as const },
     ...{ skipTokens: 0, trainOnPrompts: true, shuffle: true, seed, resume: false, force: false },
   };
   const out = join(scratch, 'start');

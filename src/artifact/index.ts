@@ -1,5 +1,6 @@
 export { writeAdapterFolder } from './adapter.ts';
 export { type AdapterCheck, checkAdapterFolder, type LoraCheck } from './adapter-check.ts';
+export { type ContainedSpec, type ContainerFormat, containerFormats, writeContainer } from './container.ts';
 export { type Conversion, convert } from './convert.ts';
 export { json, type ModelFolder, writeModelFolder, writeTexts } from './folder.ts';
 export { writeGgufAdapter } from './gguf.ts';

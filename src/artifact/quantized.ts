@@ -42,25 +42,33 @@ export interface QuantizedModel {
  * what is not replaced keeps its bytes where the type is its own. Returns the bytes of the weight files.
  */
 export async function writeDecodedFolder(path: string, model: QuantizedModel, dtype?: FloatType): Promise<void> {
-  const { checkpoint, replacements, provenance, force, more } = model;
+  const { checkpoint, provenance, force, more } = model;
   const usual = mostFrequentFloat(checkpoint) ?? 'F32';
   const step = stepper(model);
-  const tensors = [...checkpoint.tensors.values()].map((tensor): TensorToWrite => {
-    const { name, shape } = tensor;
-    const type = isWeight(tensor.type)
-      ? (dtype ?? (isFloat(tensor.type) ? tensor.type : usual))
-      : (tensor.type as PlainType);
-    const bytes = function* () {
-      if (replacements.has(name)) yield encodeStored(type, floatsOf(replacements.read(name)), name);
-      else yield* bytesAs(checkpoint, tensor, type, model.signal);
-      step(tensor);
-    };
-    return { name, shape, type, bytes };
-  });
+  const tensors = [...checkpoint.tensors.values()].map((tensor) => keptTensor(model, tensor, usual, step, dtype));
   const { config, generation } = checkpoint;
   const tokenizer = tokenizerOf(checkpoint, model.progress ?? silent);
   const folder = { config, generation, tensors, type: dtype ?? usual, tokenizer, provenance };
   await writeModelFolder(path, folder, force, more);
+}
+
+/** A tensor in a plain type: its own, `dtype`, or `usual` where it is in blocks; what replaces it is decoded. */
+export function keptTensor(
+  { checkpoint, replacements, signal }: QuantizedModel,
+  tensor: StoredTensor,
+  usual: FloatType,
+  done: (tensor: StoredTensor) => void,
+  dtype?: FloatType,
+): TensorToWrite {
+  const { name, shape } = tensor;
+  const own = isFloat(tensor.type) ? tensor.type : usual;
+  const type = isWeight(tensor.type) ? (dtype ?? own) : (tensor.type as PlainType);
+  const bytes = function* () {
+    if (replacements.has(name)) yield encodeStored(type, floatsOf(replacements.read(name)), name);
+    else yield* bytesAs(checkpoint, tensor, type, signal);
+    done(tensor);
+  };
+  return { name, shape, type, bytes };
 }
 
 /** Writes a quantized model as a GGUF file. Matrices that are not replaced keep their type. */
@@ -90,7 +98,7 @@ function floatsOf(replacement: Codes | Float32Array): Float32Array {
 }
 
 /** Counts the bytes of the source that have been written. */
-function stepper({ checkpoint, progress = silent, signal }: QuantizedModel): (tensor: StoredTensor) => void {
+export function stepper({ checkpoint, progress = silent, signal }: QuantizedModel): (tensor: StoredTensor) => void {
   const total = [...checkpoint.tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
   return ({ bytes }) => {

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { CriaError } from '../base/index.ts';
+import { withoutContainer } from './containers/open.ts';
 import { openFolder } from './folder.ts';
 import { openGguf } from './gguf/open.ts';
 import type { Checkpoint } from './types.ts';
@@ -11,12 +12,27 @@ import type { Checkpoint } from './types.ts';
 export function openCheckpoint(path: string): Checkpoint {
   const found = statSync(path, { throwIfNoEntry: false });
   if (!found) throw new CriaError('does not exist', { where: path, remedy: 'give a folder or a .gguf file' });
-  return found.isDirectory() ? openFolder(path) : openGguf(path);
+  return found.isDirectory() ? openQuantized(path) : openGguf(path);
+}
+
+/** A folder as the weights that it stands for, closed again where they are not sound. */
+function openQuantized(path: string): Checkpoint {
+  const folder = openFolder(path);
+  try {
+    return withoutContainer(folder);
+  } catch (error) {
+    folder.close();
+    throw error;
+  }
 }
 
 export { nearestHalf } from './blocks/half.ts';
 export { type IntegerForm, integerForms } from './blocks/integers.ts';
 export { decodeStored, encodeStored, packingOf, typeForRows } from './blocks/stored.ts';
+export { packAwq } from './containers/awq.ts';
+export { packNf4 } from './containers/bitsandbytes.ts';
+export { packCompressed } from './containers/compressed-tensors.ts';
+export { type GptqVersion, packGptq } from './containers/gptq.ts';
 export { decodedAbsmax, dynamicCode, nestedBlock, nf4Levels, nf4Values } from './containers/nf4.ts';
 export {
   type BlockCodes,

@@ -1,3 +1,5 @@
+import type { Codes } from './containers/types.ts';
+
 /** How a tensor's elements are stored: the plain types of safetensors and the block types of GGUF. */
 export type PlainType = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U8' | 'BOOL';
 export type BlockType =
@@ -45,7 +47,7 @@ export interface Checkpoint {
   /** generation_config.json, or what the GGUF header tells of it: end-of-text ids and so on. */
   readonly generation: Readonly<Record<string, unknown>>;
   /** How the linear maps of a quantized folder are held; absent for floats and GGUF, whose tensors have their types. */
-  readonly quantization?: { readonly scheme: string };
+  readonly quantization?: Quantization;
   /**
    * A tensor's values as float32, dequantised, row-major; `rows` [from, to) of the first dimension only.
    * Written into `into` when it is given (its length must be the number of elements).
@@ -53,7 +55,17 @@ export interface Checkpoint {
   readFloat32(name: string, options?: { rows?: readonly [number, number]; into?: Float32Array }): Float32Array;
   /** A tensor's stored bytes (rows in the Hugging Face order), `rows` [from, to) only. */
   readBytes(name: string, options?: { rows?: readonly [number, number] }): Uint8Array;
+  /** The codes that a matrix of a quantized folder is held in; undefined where it is held in floats. */
+  readCodes?(name: string): Codes | undefined;
   close(): void;
+}
+
+/** How a quantized folder holds its linear maps. */
+export interface Quantization {
+  /** As `gptq, 4 bits`. */
+  readonly scheme: string;
+  /** Bits of a code by the name of the weight. */
+  readonly bits: Readonly<Record<string, number>>;
 }
 
 export type TokenizerSource =

@@ -127,9 +127,10 @@ function refuseUnread(json: Json, where: string): void {
   );
   if (part) throw new CriaError(`config.json: ${part} is not supported`, { where });
   if (json.quantization_config) {
-    throw new CriaError('config.json: quantization_config is not supported', {
+    const method = JSON.stringify((json.quantization_config as Json).quant_method ?? null);
+    throw new CriaError(`config.json: weights quantized by ${method} are not supported`, {
       where,
-      remedy: 'take the checkpoint in bf16, or as GGUF',
+      remedy: 'cria reads gptq, awq, compressed-tensors and bitsandbytes; take the checkpoint in bf16, or as GGUF',
     });
   }
   if (![undefined, null, true, false].some((known) => known === json.attention_bias)) {

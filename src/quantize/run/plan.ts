@@ -69,12 +69,13 @@ export function planOf(checkpoint: Checkpoint, config: Config, options: Quantize
     const quantizer = quantizerOf(scheme, place, { ...options, ...special }, group);
     return { ...place, quantizer, ...fallbackOf(scheme, place, options) };
   });
+  refuseMixture(format, targets);
   const names = new Set(targets.map(({ name }) => name));
   return { format, targets, kept: matrices.flatMap(({ name }) => (names.has(name) ? [] : [name])) };
 }
 
 /** The linear maps of the blocks, with their block. */
-function linearMaps(config: Config): Map<string, number> {
+export function linearMaps(config: Config): Map<string, number> {
   const layers = Array.from({ length: config.layers }, (_, layer) => layer);
   return new Map(
     layers.flatMap((layer) => linearNames.map((name) => [`${layerPrefix(layer)}${name}.weight`, layer] as const)),
@@ -226,6 +227,28 @@ function refuseFormat(format: Format, scheme: Scheme, name: string): void {
   const able = schemes.filter(held[format]).join(', ');
   const remedy = `it holds ${able}; --format hf holds every scheme, decoded`;
   throw new CriaError(`${format} does not hold ${scheme}`, { where: name, remedy });
+}
+
+/** @throws CriaError when a container of one setting for all matrices would hold several, or one that is no linear map. */
+function refuseMixture(format: Format, targets: readonly Target[]): void {
+  if (format === 'hf' || format === 'gguf') return;
+  const end = targets.find(({ layer }) => layer === undefined);
+  const remedy = 'take --format hf or a GGUF scheme';
+  if (end) throw new CriaError(`${format} holds the linear maps of blocks only`, { where: end.name, remedy });
+  if (format === 'compressed-tensors') return;
+  const [first] = targets as readonly [Target];
+  const other = targets.find((target) => settingOf(target) !== settingOf(first));
+  if (other)
+    throw new CriaError(`${format} holds all matrices alike, not ${first.name} otherwise`, {
+      where: other.name,
+      remedy,
+    });
+}
+
+/** What a container says once for all matrices; the inputs of a row differ between them. */
+function settingOf({ quantizer, inner }: Target): string {
+  const isRow = 'group' in quantizer && quantizer.group === inner;
+  return JSON.stringify({ ...quantizer, ...(isRow && { group: 'row' }) });
 }
 
 /** @throws CriaError when rows need another type and `fallback` does not allow it. */

@@ -1,10 +1,12 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  type ContainedSpec,
   json,
   type Provenance,
   type QuantizedModel,
   type Replacements,
+  writeContainer,
   writeDecodedFolder,
   writeQuantizedGguf,
   writeTexts,
@@ -15,8 +17,9 @@ import { type LoadedModel, loadModel } from '../../model/index.ts';
 import { writePage } from '../../report/index.ts';
 import { openReference } from '../compare/compare-models.ts';
 import { comparisonRows } from '../compare/page.ts';
+import type { Quantizer } from '../schemes/index.ts';
 import type { QuantizeOptions } from './options.ts';
-import type { Plan } from './plan.ts';
+import { linearMaps, type Plan } from './plan.ts';
 import { quantizePage } from './report.ts';
 import type { TensorResult } from './result.ts';
 
@@ -74,8 +77,31 @@ export async function writeQuantized(out: string, writing: Writing): Promise<Wri
     if (measured) await writeTexts(folder, { 'rows.jsonl': comparisonRows([{ model: out, ...measured }]) });
     await writePage(join(folder, 'report.html'), quantizePage(writing, written));
   };
-  await writeDecodedFolder(out, { ...common, more }, options.dtype);
+  const folder = { ...common, more };
+  if (plan.format === 'hf') await writeDecodedFolder(out, folder, options.dtype);
+  else await writeContainer(out, { ...folder, format: plan.format, specs: specsOf(plan), kept: keptMaps(writing) });
   return written;
+}
+
+/** What a container's configuration says of each matrix. */
+function specsOf({ targets }: Plan): Map<string, ContainedSpec> {
+  return new Map(targets.map(({ name, inner, quantizer }) => [name, specOf(quantizer, inner)]));
+}
+
+function specOf(quantizer: Quantizer, inner: number): ContainedSpec {
+  const usual = { bits: 4, group: -1, symmetric: true, reordered: false, damp: undefined, nested: false };
+  if (quantizer.scheme === 'nf4') return { ...usual, group: quantizer.block, nested: quantizer.nested };
+  if (quantizer.scheme !== 'rtn' && quantizer.scheme !== 'gptq') return usual;
+  const { bits, group, asymmetric } = quantizer;
+  const grid = { ...usual, bits, group: group === inner ? -1 : group, symmetric: !asymmetric };
+  if (quantizer.scheme === 'rtn') return grid;
+  return { ...grid, reordered: quantizer.actOrder && !quantizer.staticGroups, damp: quantizer.damp };
+}
+
+/** Linear maps of the blocks that stay in floats. */
+function keptMaps({ model, plan }: Writing): string[] {
+  const maps = new Set(linearMaps(model.config).keys());
+  return plan.kept.filter((name) => maps.has(name));
 }
 
 /** Compares what was written with what it was made of, where a text is given. */

@@ -39,3 +39,4 @@ export {
 } from './trainable.ts';
 export type { TrainingData } from './training-data.ts';
 export { wholeForwardBackward } from './whole.ts';
+export { textWindows, type WindowOptions } from './windows.ts';

@@ -6,8 +6,10 @@ import {
   defineVerb,
   flag,
   forceOption,
+  integer,
   modelArgument,
   modelPath,
+  number,
   repeated,
   text,
 } from '../options/index.ts';
@@ -26,6 +28,16 @@ export const verb = defineVerb({
       placeholder: 'n',
     }),
     asymmetric: flag('grids with a zero of their own, not around 0'),
+    actOrder: flag('gptq: quantize inputs by falling second moment'),
+    staticGroups: flag('gptq: fit the grids of neighbouring inputs before'),
+    damp: number('gptq: added to the diagonal of the second moment, as a share of its mean', {
+      default: 0.01,
+      min: 0,
+      max: 1,
+    }),
+    calibration: text('the text of gptq and awq: .txt, .jsonl, .json, .csv or .parquet', { placeholder: 'file' }),
+    samples: integer('windows of it', { default: 128, min: 1 }),
+    sequence: integer('tokens in a window (default: 2048, or what the model takes)', { min: 2 }),
     nested: flag('nf4: quantize the scales too'),
     keep: repeated(text('a matrix that stays as it is, by name or glob; repeatable', pattern)),
     schemeFor: repeated(
@@ -79,7 +91,7 @@ export const verb = defineVerb({
       }
       const { json: _, quiet: __, resume: ___, force: ____, dryRun: _____, threads: ______, ...said } = options;
       const inputs = await inputHashes(
-        { models: { [args.model]: path }, files: [options.measure] },
+        { models: { [args.model]: path }, files: [options.calibration, options.measure] },
         { progress, signal },
       );
       const provenance = provenanceOf('quantize', args.model, said, seed, inputs);

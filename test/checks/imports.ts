@@ -26,7 +26,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   model: belowModel,
   generate: belowQuantize,
   evaluate: [...belowQuantize, 'generate'],
-  quantize: [...belowQuantize, 'generate', 'evaluate', 'report'],
+  quantize: [...belowQuantize, 'generate', 'evaluate', 'train', 'report'],
   train: [...belowQuantize, 'generate', 'evaluate'],
   report: base,
   'methods/*': belowMethods,

@@ -13,6 +13,14 @@ export interface QuantizeOptions {
   /** Inputs that share a scale. */
   readonly group?: number | 'row' | undefined;
   readonly asymmetric: boolean;
+  /** GPTQ: inputs by falling second moment; grids of neighbours fitted to the original weights; what is added to H. */
+  readonly actOrder: boolean;
+  readonly staticGroups: boolean;
+  readonly damp: number;
+  /** The text that GPTQ and AWQ are calibrated on, how many windows of it, and their tokens (default: 2048, or the context). */
+  readonly calibration?: string | undefined;
+  readonly samples: number;
+  readonly sequence?: number | undefined;
   /** Scales of NF4 are quantized too. */
   readonly nested: boolean;
   /** Matrices that are not quantized: globs on their names. */

@@ -168,7 +168,7 @@ function usualGroup(
 
 const isGrouped = (scheme: Scheme): boolean => scheme === 'rtn' || scheme === 'gptq' || scheme === 'awq';
 
-type Numbers = Pick<QuantizeOptions, 'bits' | 'group' | 'asymmetric' | 'nested'>;
+type Numbers = Pick<QuantizeOptions, 'bits' | 'group' | 'asymmetric' | 'nested' | 'actOrder' | 'staticGroups' | 'damp'>;
 
 function quantizerOf(scheme: Scheme, place: Place, options: Numbers, usual: number | 'row'): Quantizer {
   const { bits } = options;
@@ -190,8 +190,12 @@ function quantizerOf(scheme: Scheme, place: Place, options: Numbers, usual: numb
     return { scheme, block: nf4Block(options.group), nested: options.nested };
   }
   const group = dividing(options.group ?? usual, place);
-  if (scheme !== 'rtn') throw new CriaError(`${scheme} is not here yet`);
-  return { scheme, bits: bits ?? 4, group, asymmetric: options.asymmetric };
+  const grid = { bits: bits ?? 4, group };
+  if (scheme === 'awq') return { scheme, ...grid };
+  const { asymmetric, actOrder, staticGroups, damp } = options;
+  return scheme === 'rtn'
+    ? { scheme, ...grid, asymmetric }
+    : { scheme, ...grid, asymmetric, actOrder, staticGroups, damp };
 }
 
 const lacksBits = (scheme: Scheme, bits: number, has: string) =>

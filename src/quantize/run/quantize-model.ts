@@ -1,11 +1,13 @@
 import type { Provenance } from '../../artifact/index.ts';
-import { refuseExisting, type Settings, throwIfAborted, type Watch } from '../../base/index.ts';
+import { CriaError, refuseExisting, type Settings, throwIfAborted, type Watch } from '../../base/index.ts';
 import type { Codes } from '../../checkpoint/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
-import { bitsOf, isCalibrated, type Quantized, quantize, relativeError, type WeightMatrix } from '../schemes/index.ts';
+import { isCalibrated, quantize, type WeightMatrix } from '../schemes/index.ts';
+import { partOf, quantizeCalibrated } from './calibrated.ts';
+import { calibrationTexts } from './calibration.ts';
 import type { QuantizeOptions } from './options.ts';
 import { type Plan, planOf, type Target } from './plan.ts';
-import type { TensorResult } from './result.ts';
+import { resultOf, type TensorResult } from './result.ts';
 import { openSpool, type Spool } from './spool.ts';
 import { type Written, writeQuantized } from './write.ts';
 
@@ -31,9 +33,21 @@ export async function quantizeModel(
   const begun = performance.now();
   refuseExisting(out, options.force);
   const plan = planOf(model.checkpoint, model.config, options, model.progress);
+  const texts = await calibrationTexts(model, options, watch);
+  const needy = plan.targets.find(({ quantizer }) => isCalibrated(quantizer));
+  if (needy && !texts) {
+    const remedy = 'give --calibration text.txt';
+    throw new CriaError(`${needy.quantizer.scheme} needs a text to calibrate on`, { where: needy.name, remedy });
+  }
   const parts = partsOf(plan);
   const spool = await openSpool(out, [...parts.keys()], await settingsOf(options, provenance), options);
-  const tensors = await quantizeParts(model, parts, spool, watch);
+  const { blocks, ends } = { blocks: new Map(parts), ends: parts.get('ends') };
+  blocks.delete('ends');
+  const outside = ends ? await quantizeParts(model, new Map([['ends', ends]]), spool, watch) : [];
+  const inside = texts
+    ? await quantizeCalibrated(model, texts, blocks, spool, watch)
+    : await quantizeParts(model, blocks, spool, watch);
+  const tensors = [...outside, ...inside];
   const replacements = spool.replacements();
   try {
     const written = await writeQuantized(out, { model, plan, tensors, replacements, provenance, options, ...watch });
@@ -48,7 +62,7 @@ export async function quantizeModel(
 function partsOf({ targets }: Plan): Map<string, Target[]> {
   const parts = new Map<string, Target[]>();
   for (const target of targets) {
-    const part = target.layer === undefined ? 'ends' : `block-${target.layer}`;
+    const part = partOf(target.layer);
     parts.set(part, [...(parts.get(part) ?? []), target]);
   }
   return parts;
@@ -81,7 +95,10 @@ async function quantizeParts(
       progress.step('quantizing', results.length + own.length, total, 'matrices');
       const { name, out, inner } = target;
       const matrix: WeightMatrix = { out, inner, data: checkpoint.readFloat32(name) };
-      if (isCalibrated(target.quantizer)) throw new Error(`${name} needs calibration`);
+      if (isCalibrated(target.quantizer)) {
+        const remedy = 'take another scheme for it';
+        throw new CriaError(`${target.quantizer.scheme} quantizes linear maps of blocks`, { where: name, remedy });
+      }
       const made = quantize(matrix, target.quantizer);
       replaced.set(name, made.codes);
       own.push(resultOf(target, matrix, made));
@@ -91,16 +108,4 @@ async function quantizeParts(
   }
   progress.step('quantizing', total, total, 'matrices');
   return results;
-}
-
-function resultOf(target: Target, matrix: WeightMatrix, { codes, values, fallback }: Quantized): TensorResult {
-  const { name, quantizer } = target;
-  return {
-    name,
-    scheme: quantizer.scheme,
-    relativeError: relativeError(matrix.data, values),
-    ...(fallback && { fallback }),
-    bits: bitsOf(codes, false),
-    elements: matrix.data.length,
-  };
 }

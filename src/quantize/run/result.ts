@@ -1,4 +1,5 @@
-import type { Scheme } from '../schemes/index.ts';
+import { bitsOf, type Quantized, relativeError, type Scheme, type WeightMatrix } from '../schemes/index.ts';
+import type { Target } from './plan.ts';
 
 /** What became of a matrix. */
 export interface TensorResult {
@@ -19,4 +20,21 @@ export interface TensorResult {
 export function bitsPerWeight(tensors: readonly TensorResult[]): number {
   const sum = (of: (tensor: TensorResult) => number) => tensors.reduce((total, tensor) => total + of(tensor), 0);
   return sum(({ bits }) => bits) / sum(({ elements }) => elements);
+}
+
+/** What became of a target. */
+export function resultOf(
+  { name, quantizer }: Target,
+  matrix: WeightMatrix,
+  { codes, values, fallback }: Quantized,
+): TensorResult {
+  const halfScales = quantizer.scheme === 'gptq' || quantizer.scheme === 'awq';
+  return {
+    name,
+    scheme: quantizer.scheme,
+    relativeError: relativeError(matrix.data, values),
+    ...(fallback && { fallback }),
+    bits: bitsOf(codes, halfScales),
+    elements: matrix.data.length,
+  };
 }

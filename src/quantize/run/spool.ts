@@ -41,6 +41,8 @@ export interface FinishedPart {
 export interface Spool {
   /** The results of a part that is finished already, or undefined. */
   resultsOf(part: string): readonly TensorResult[] | undefined;
+  /** What a finished part became. */
+  readPart(part: string): FinishedPart['replaced'];
   save(part: string, finished: FinishedPart): Promise<void>;
   /** The codes and values of all parts. */
   replacements(): Replacements & { close(): void };
@@ -80,6 +82,14 @@ export async function openSpool(
       const file = openSafetensors(pathOf(part));
       try {
         return headerOf(file).results;
+      } finally {
+        file.close();
+      }
+    },
+    readPart(part) {
+      const file = openSafetensors(pathOf(part));
+      try {
+        return new Map(Object.entries(headerOf(file).codes).map(([name, told]) => [name, restored(name, told, file)]));
       } finally {
         file.close();
       }

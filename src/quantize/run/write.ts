@@ -91,10 +91,11 @@ function specsOf({ targets }: Plan): Map<string, ContainedSpec> {
 function specOf(quantizer: Quantizer, inner: number): ContainedSpec {
   const usual = { bits: 4, group: -1, symmetric: true, reordered: false, damp: undefined, nested: false };
   if (quantizer.scheme === 'nf4') return { ...usual, group: quantizer.block, nested: quantizer.nested };
-  if (quantizer.scheme !== 'rtn' && quantizer.scheme !== 'gptq') return usual;
-  const { bits, group, asymmetric } = quantizer;
-  const grid = { ...usual, bits, group: group === inner ? -1 : group, symmetric: !asymmetric };
-  if (quantizer.scheme === 'rtn') return grid;
+  if (quantizer.scheme !== 'rtn' && quantizer.scheme !== 'gptq' && quantizer.scheme !== 'awq') return usual;
+  const { bits, group } = quantizer;
+  const symmetric = quantizer.scheme !== 'awq' && !quantizer.asymmetric;
+  const grid = { ...usual, bits, group: group === inner ? -1 : group, symmetric };
+  if (quantizer.scheme !== 'gptq') return grid;
   return { ...grid, reordered: quantizer.actOrder && !quantizer.staticGroups, damp: quantizer.damp };
 }
 

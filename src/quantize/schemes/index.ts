@@ -1,7 +1,21 @@
+export {
+  type AwqClip,
+  type AwqOptions,
+  awqExponents,
+  awqScales,
+  openAwqClip,
+  overInputs,
+  overRows,
+  roundAwq,
+  scaledAndBack,
+  timesColumns,
+} from './awq.ts';
 export { relativeError } from './error.ts';
 export { blockFallback } from './gguf.ts';
+export { type GptqOptions, type GptqResult, openGptq } from './gptq.ts';
 export { int8, type MixedProductOptions, mixedProduct } from './int8.ts';
 export { nf4 } from './nf4.ts';
+export { type OutputErrors, openOutputErrors } from './output-error.ts';
 export { ggufTypeOf, isCalibrated, isGgufScheme, type Quantizer, quantize, type Scheme, schemes } from './quantizer.ts';
 export { rtn } from './rtn.ts';
 export { bitsOf, expectedBits } from './size.ts';

@@ -1,5 +1,6 @@
 import { CriaError } from '../../base/index.ts';
 import type { UniformBits } from '../../checkpoint/index.ts';
+import type { AwqOptions } from './awq.ts';
 import { type GgufType, ggufBlocks, ggufTypes } from './gguf.ts';
 import type { GptqOptions } from './gptq.ts';
 import { int8 } from './int8.ts';
@@ -28,14 +29,16 @@ export type Scheme = (typeof schemes)[number];
 export type Quantizer =
   | { readonly scheme: 'rtn'; readonly bits: UniformBits; readonly group: number; readonly asymmetric: boolean }
   | ({ readonly scheme: 'gptq' } & GptqOptions)
+  | ({ readonly scheme: 'awq' } & AwqOptions)
   | { readonly scheme: 'nf4'; readonly block: number; readonly nested: boolean }
   | { readonly scheme: 'int8' }
   | { readonly scheme: Lowercase<GgufType> };
 
 /** Those that read what calibration says of the inputs. */
-export type Calibrated = Extract<Quantizer, { readonly scheme: 'gptq' }>;
+type Calibrated = Extract<Quantizer, { readonly scheme: 'gptq' | 'awq' }>;
 
-export const isCalibrated = (quantizer: Quantizer): quantizer is Calibrated => quantizer.scheme === 'gptq';
+export const isCalibrated = (quantizer: Quantizer): quantizer is Calibrated =>
+  quantizer.scheme === 'gptq' || quantizer.scheme === 'awq';
 
 /** Quantizes a matrix of its values alone. */
 export function quantize(matrix: WeightMatrix, quantizer: Exclude<Quantizer, Calibrated>): Quantized {
@@ -46,6 +49,7 @@ export function quantize(matrix: WeightMatrix, quantizer: Exclude<Quantizer, Cal
       return nf4(matrix, quantizer);
     case 'int8':
       return int8(matrix);
+
     default:
       return ggufBlocks(matrix, ggufTypeOf(quantizer.scheme));
   }

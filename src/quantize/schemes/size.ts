@@ -4,11 +4,17 @@ import { ggufTypeOf, type Quantizer } from './quantizer.ts';
 /** Bits that a matrix will take with its scales and zeros. */
 export function expectedBits(quantizer: Quantizer, out: number, inner: number): number {
   const elements = out * inner;
+  const grid = ({ bits, group }: { readonly bits: number; readonly group: number }, scale: number, zeros: boolean) =>
+    elements * bits + (elements / group) * (scale + (zeros ? bits : 0));
   switch (quantizer.scheme) {
     case 'rtn':
+      return grid(quantizer, 32, quantizer.asymmetric);
+    case 'gptq':
       return (
-        elements * quantizer.bits + (elements / quantizer.group) * (32 + (quantizer.asymmetric ? quantizer.bits : 0))
+        grid(quantizer, 16, quantizer.asymmetric) + (quantizer.actOrder && !quantizer.staticGroups ? inner * 32 : 0)
       );
+    case 'awq':
+      return grid(quantizer, 16, true);
     case 'nf4': {
       const blocks = Math.ceil(elements / quantizer.block);
       return elements * 4 + (quantizer.nested ? blocks * 8 + (Math.ceil(blocks / nestedBlock) + 1) * 32 : blocks * 32);

@@ -97,7 +97,7 @@ export async function quantizeCalibrated(
 export const partOf = (layer: number | undefined): string => (layer === undefined ? 'ends' : `block-${layer}`);
 
 /** The name of a weight within its block. */
-export const inBlock = (layer: number, name: string): string => name.slice(layerPrefix(layer).length);
+const inBlock = (layer: number, name: string): string => name.slice(layerPrefix(layer).length);
 
 /** Replaced weights by their names within the block. */
 function blockWeights(layer: number, replaced: FinishedPart['replaced']): Record<string, Value> {

@@ -21,7 +21,7 @@ export const awqExponents: readonly number[] = Array.from({ length: 20 }, (_, i)
  * AWQ's grid: scale = max(max - min, 1e-5) / (2^bits - 1), zero = -round(min / scale), of a range that need not hold 0.
  * (llm-awq, quantizer.py)
  */
-export function awqGrid(bits: UniformBits): GridShape {
+function awqGrid(bits: UniformBits): GridShape {
   const high = 2 ** bits - 1;
   return {
     bits,

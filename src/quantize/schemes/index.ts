@@ -12,7 +12,7 @@ export {
 } from './awq.ts';
 export { relativeError } from './error.ts';
 export { blockFallback } from './gguf.ts';
-export { type GptqOptions, type GptqResult, openGptq } from './gptq.ts';
+export { openGptq } from './gptq.ts';
 export { int8, type MixedProductOptions, mixedProduct } from './int8.ts';
 export { nf4 } from './nf4.ts';
 export { type OutputErrors, openOutputErrors } from './output-error.ts';

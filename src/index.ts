@@ -71,7 +71,8 @@ export async function open(path: string, { template, ...options }: OpenOptions =
   let forward: Promise<Forward> | undefined;
   let cached: Promise<IncrementalDecoder> | undefined;
 
-  const idsOf = (text: string | readonly number[]) => (typeof text === 'string' ? tokenizer.encode(text) : text);
+  const idsOf = (text: string | readonly number[], continued = false) =>
+    typeof text === 'string' ? tokenizer.encode(text, { continued }) : text;
   const openedCached = (): Promise<IncrementalDecoder> => {
     cached ??= openIncrementalDecoder(loaded);
     return cached;
@@ -87,14 +88,18 @@ export async function open(path: string, { template, ...options }: OpenOptions =
     loaded,
     async *generate(prompt, generateOptions) {
       // nothing is kept from one text to the next: quantized kernels round a single token otherwise than several
-      return yield* generateIn(newSession(loaded, tokenizer, await openedCached()), idsOf(prompt), generateOptions);
+      return yield* generateIn(
+        newSession(loaded, tokenizer, await openedCached()),
+        idsOf(prompt, true),
+        generateOptions,
+      );
     },
     async generateBatch(prompts, generateOptions = {}) {
       const results: BatchResult[] = [];
       let batch: { readonly size: number; readonly cached: IncrementalDecoder } | undefined;
       try {
         for (let from = 0; from < prompts.length; from += promptsAtOnce) {
-          const some = prompts.slice(from, from + promptsAtOnce).map(idsOf);
+          const some = prompts.slice(from, from + promptsAtOnce).map((prompt) => idsOf(prompt, true));
           if (batch?.size !== some.length) {
             await batch?.cached.dispose();
             batch = undefined; // a graph that cannot be compiled leaves nothing to dispose of twice

@@ -1,8 +1,9 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { needs, shared } from '../../test/shared.ts';
+import { temporaryFolder } from '../../test/hostile.ts';
+import { needs, shared, shippedModel } from '../../test/shared.ts';
 import { type Checkpoint, openCheckpoint, readGgufHeader } from '../checkpoint/index.ts';
 import { openTokenizer } from '../tokenizer/index.ts';
 import { type Conversion, convert } from './convert.ts';
@@ -57,6 +58,22 @@ test.each(inGguf)('%s comes back from GGUF and a folder with the same values', a
   const file = await converted(source, 'gguf', 'F32');
   const again = await converted(file.path, 'safetensors', 'F32');
   expect(greatestDifference(openCheckpoint(source), again)).toBe(0);
+});
+
+test('every id that ends a text comes back from GGUF and a folder, where config.json alone has them', async () => {
+  const source = temporaryFolder();
+  const ends = [0, 2]; // of which the tokenizer names the second
+  for (const name of readdirSync(shippedModel)) {
+    if (/\.(json|safetensors)$/.test(name)) copyFileSync(join(shippedModel, name), join(source, name));
+  }
+  const config = JSON.parse(readFileSync(join(source, 'config.json'), 'utf8'));
+  writeFileSync(join(source, 'config.json'), JSON.stringify({ ...config, eos_token_id: ends }));
+  const endsOf = ({ tokenizer, generation }: Checkpoint) =>
+    [...openTokenizer(tokenizer, generation).special.eos].sort((a, b) => a - b);
+  const file = await converted(source, 'gguf');
+  const again = await converted(file.path, 'safetensors');
+  expect([openCheckpoint(source), file, again].map(endsOf)).toEqual([ends, ends, ends]);
+  expect([...(again.generation.eos_token_id as number[])].sort((a, b) => a - b)).toEqual(ends);
 });
 
 test('half floats are within half a unit of their last place', async () => {

@@ -34,7 +34,7 @@ export async function writeModelFolder(
   const { dtype: _, torch_dtype: __, ...config } = model.config;
   const files: Record<string, string> = {
     'config.json': json({ ...config, torch_dtype: torchTypes[model.type] }), // every version of transformers reads it
-    ...(Object.keys(model.generation).length > 0 && { 'generation_config.json': json(model.generation) }),
+    ...generationFile(model),
     ...model.tokenizer?.huggingFaceFiles(),
     'cria.json': json(model.provenance),
   };
@@ -44,6 +44,16 @@ export async function writeModelFolder(
     await more?.(folder);
   });
   return bytesIn(path);
+}
+
+/** generation_config.json with every id that ends a text, which other files may have told of. */
+export function generationFile({
+  generation,
+  tokenizer,
+}: Pick<ModelFolder, 'generation' | 'tokenizer'>): Record<string, string> {
+  const ends = tokenizer?.special.eos ?? [];
+  const whole = { ...generation, ...(ends.length > 0 && { eos_token_id: ends.length === 1 ? ends[0] : ends }) };
+  return Object.keys(whole).length > 0 ? { 'generation_config.json': json(whole) } : {};
 }
 
 /** The bytes of a folder's files. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Progress, throwIfAborted, writeFileAtomically, writeFolderAtomically } from '../base/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
-import { bytesIn, json, writeTexts } from './folder.ts';
+import { bytesIn, generationFile, json, writeTexts } from './folder.ts';
 import type { Provenance } from './provenance.ts';
 
 /** A model as an ONNX graph, its weights in the order in which they lie in the data file. */
@@ -9,6 +9,7 @@ export interface OnnxFolder {
   readonly graph: Uint8Array;
   readonly weights: readonly { readonly offset: number; read(): { readonly data: ArrayBufferView } }[];
   readonly config: Readonly<Record<string, unknown>>;
+  readonly generation: Readonly<Record<string, unknown>>;
   readonly tokenizer: Tokenizer;
   readonly provenance: Provenance;
 }
@@ -26,6 +27,7 @@ interface Writing {
 export async function writeOnnxFolder(path: string, model: OnnxFolder, writing: Writing): Promise<number> {
   const texts: Record<string, string> = {
     'config.json': json(model.config),
+    ...generationFile(model),
     ...model.tokenizer.huggingFaceFiles(),
     'cria.json': json(model.provenance),
   };

@@ -41,6 +41,16 @@ describe('a folder', () => {
     checkpoint.close();
   });
 
+  test.each([
+    ['{"eos_token_id":[0,2]}', undefined, { eos_token_id: [0, 2] }],
+    ['{"text_config":{"eos_token_id":1}}', '{"top_k":3}', { top_k: 3, eos_token_id: 1 }],
+    ['{"eos_token_id":7}', '{"eos_token_id":2}', { eos_token_id: 2 }],
+  ])('with %s and %s takes the ends of texts from the one that has them', (config, generation, expected) => {
+    const own: Record<string, string> = generation === undefined ? {} : { 'generation_config.json': generation };
+    const files = { 'config.json': config, 'model.safetensors': shard('x'), ...own };
+    expect(openFolder(folderWith(files)).generation).toEqual(expected);
+  });
+
   test('gives the tensors of its shards and generation_config.json', () => {
     const checkpoint = openFolder(
       folderWith({

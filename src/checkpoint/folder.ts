@@ -20,7 +20,7 @@ export const pickled = /\.(bin|pt|pth|pkl|ckpt)$/i;
 export function openFolder(path: string): Checkpoint {
   const config = readConfig(path);
   const generationPath = join(path, 'generation_config.json');
-  const generation = existsSync(generationPath) ? readJsonObject(generationPath) : {};
+  const generation = withEnds(existsSync(generationPath) ? readJsonObject(generationPath) : {}, config);
   const opened = new Map<string, SafetensorsFile>();
   const close = () => {
     for (const file of opened.values()) file.close();
@@ -42,6 +42,14 @@ export function openFolder(path: string): Checkpoint {
     close();
     throw error;
   }
+}
+
+/** The end-of-text ids of config.json, as transformers takes them, where generation_config.json has none. */
+function withEnds(generation: Record<string, unknown>, config: Record<string, unknown>): Record<string, unknown> {
+  if ((generation.eos_token_id ?? null) !== null) return generation;
+  const inner = config.text_config as Record<string, unknown> | null | undefined;
+  const ends = config.eos_token_id ?? inner?.eos_token_id ?? null;
+  return ends === null ? generation : { ...generation, eos_token_id: ends };
 }
 
 function readConfig(path: string): Record<string, unknown> {

@@ -1,4 +1,5 @@
 import { CriaError, messageOf, parseExactly } from '../base/index.ts';
+import { isAbsent } from './rows.ts';
 
 /** Messages as a chat template takes them, and what goes with them. */
 export interface Conversation {
@@ -23,7 +24,7 @@ type Json = Readonly<Record<string, unknown>>;
 export function conversationFrom(value: unknown, where: string): Conversation {
   if (Array.isArray(value)) return { messages: messagesFrom(value, where) };
   if (!isObject(value)) throw notMessages(where);
-  const messages = messagesFrom(value.messages ?? value.conversations, where);
+  const messages = messagesFrom(isAbsent(value.messages) ? value.conversations : value.messages, where);
   const { system } = value;
   const begin = typeof system === 'string' && system !== '' ? [{ role: 'system', content: system }] : [];
   if (begin.length > 0 && messages[0]?.role === 'system') {
@@ -35,7 +36,7 @@ export function conversationFrom(value: unknown, where: string): Conversation {
 
 function messagesFrom(value: unknown, where: string): Message[] {
   const list = typeof value === 'string' ? parsed(value, 'messages', where) : value;
-  if (!Array.isArray(list)) throw notMessages(where);
+  if (!Array.isArray(list) || list.length === 0) throw notMessages(where);
   return list.map((each) => messageFrom(each, where));
 }
 
@@ -74,7 +75,7 @@ function fromShareGpt({ from, value, ...more }: Json, where: string): Message {
 }
 
 function listFrom(value: unknown, name: string, where: string): readonly unknown[] | undefined {
-  if (value === undefined || value === null || value === '') return undefined;
+  if (isAbsent(value)) return undefined;
   const list = typeof value === 'string' ? parsed(value, name, where) : value;
   if (!Array.isArray(list) || !list.every(isObject))
     throw new CriaError(`its ${name} are not a list of objects`, { where });

@@ -106,8 +106,8 @@ export async function matchAccuracy(
  * alone does not have, since a tokenizer may join the prompt's end with the answer's beginning.
  */
 function answered({ tokenizer, context }: Reader, { text, where }: Asked, answer: string): Predicted {
-  const before = tokenizer.encode(text);
-  const ids = tokenizer.encode(text + gap(text, answer) + answer);
+  const before = tokenizer.encode(text, { continued: true });
+  const ids = tokenizer.encode(text + gap(text, answer) + answer, { continued: true });
   if (ids.length > context) {
     const what = `its ${ids.length} tokens do not fit into the context of ${context}`;
     throw new CriaError(what, { where, remedy: 'leave it out, or give fewer --shots' });

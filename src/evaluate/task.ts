@@ -1,5 +1,5 @@
 import { CriaError, permutation, randomFrom } from '../base/index.ts';
-import { type Columns, type Row, readRows, textIn } from '../data/index.ts';
+import { type Columns, isAbsent, type Row, readRows, textIn } from '../data/index.ts';
 
 /** One question of a task. */
 export interface Question {
@@ -40,15 +40,15 @@ export async function readTask(path: string, columns?: Columns): Promise<Questio
 
 function questionOf(row: Row): Question {
   const { values, where } = row;
-  const name = ['prompt', 'question', 'input'].find((column) => values[column] !== undefined);
+  const name = ['prompt', 'question', 'input'].find((column) => !isAbsent(values[column]));
   if (!name) textIn(row, 'prompt');
   const given = textIn(row, name as string);
   const prompt = name === 'prompt' ? given : `Q: ${given}\nA:`;
-  if (values.choices !== undefined) {
+  if (!isAbsent(values.choices)) {
     const choices = choicesOf(row);
     return { prompt, answer: answerAmong(choices, row), choices, where };
   }
-  const column = ['completion', 'output', 'answer'].find((each) => values[each] !== undefined) ?? 'completion';
+  const column = ['completion', 'output', 'answer'].find((each) => !isAbsent(values[each])) ?? 'completion';
   return { prompt, answer: textIn(row, column), where };
 }
 

@@ -31,7 +31,6 @@ export function chatTemplate(
   const write = compiled(plain);
   let forTools: Render | undefined;
   return (messages, { addGenerationPrompt = false, tools, documents } = {}) => {
-    if (messages.length === 0) throw new CriaError('a conversation without messages has no text', { where });
     const source = tools === undefined ? undefined : withTools;
     if (source !== undefined) forTools ??= compiled(source);
     const render = source === undefined ? write : (forTools as Render);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { CriaError } from '../base/index.ts';
+import { declaredTokens, namedExtras } from './declared.ts';
 import { type AddedToken, type Definition, idLimit, idsOf, type Merge, type Merging } from './definition.ts';
 import { inSequence, isIndex, isObject, type Json, objectsIn, readJson, readText } from './json.ts';
 import { readNormalizer, readPreTokenizer } from './steps.ts';
@@ -26,10 +27,9 @@ export function readFolder(folder: string, generation: Json): Definition {
   }
   const { byteLevel, steps } = readPreTokenizer(json.pre_tokenizer, where);
   const alphabet = byteLevel ? 'bytes' : 'characters';
-  const added = objectsIn(json.added_tokens, 'added_tokens', where).map((token) => addedToken(token, alphabet, where));
-  const tokens = tokensOf(model.vocab, added, where);
-  const ids = idsOf(tokens);
   const config = readConfig(folder);
+  const own = objectsIn(json.added_tokens, 'added_tokens', where).map((token) => addedToken(token, alphabet, where));
+  const { added, tokens, ids } = withDeclared(config, own, tokensOf(model.vocab, own, where), alphabet, where);
   const unknown = idOf(model.unk_token, ids);
   return {
     where,
@@ -61,6 +61,29 @@ export function readConfig(folder: string): Json {
   const config = readJson(join(folder, 'tokenizer_config.json')) ?? { tokenizer_class: 'PreTrainedTokenizerFast' };
   const template = readText(join(folder, 'chat_template.jinja'));
   return { ...roles, ...config, ...(template !== undefined && { chat_template: template }) };
+}
+
+/** The tokens with those that the configuration alone declares. */
+function withDeclared(
+  config: Json,
+  own: readonly AddedToken[],
+  tokens: readonly string[],
+  alphabet: Definition['alphabet'],
+  where: string,
+): Pick<Definition, 'added' | 'tokens' | 'ids'> {
+  const ids = idsOf(tokens);
+  const present = new Set(own.map(({ content }) => content));
+  const declared = declaredTokens(
+    config,
+    (content) => present.has(content),
+    (content) => ids.get(content),
+    tokens.length,
+    where,
+  ).map((token) => addedToken(token, alphabet, where));
+  if (declared.length === 0) return { added: own, tokens, ids };
+  const all = [...tokens];
+  for (const { id, content } of declared) all[id] = content;
+  return { added: [...own, ...declared], tokens: all, ids: idsOf(all) };
 }
 
 function addedToken(token: Json, alphabet: Definition['alphabet'], where: string): AddedToken {
@@ -158,8 +181,8 @@ function idOf(token: unknown, ids: ReadonlyMap<string, number>): number | undefi
 
 /** Tokens that no role of cria's stands for, but a chat template may read. */
 function namedTokens(config: Json): Record<string, string> {
-  const entries = ['sep_token', 'cls_token', 'mask_token'].map((name) => {
-    const token = config[name];
+  const others = ['sep_token', 'cls_token', 'mask_token'].map((name) => [name, config[name]] as const);
+  const entries = [...others, ...namedExtras(config)].map(([name, token]) => {
     return [name, isObject(token) ? token.content : token] as const;
   });
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'));

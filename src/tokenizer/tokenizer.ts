@@ -52,16 +52,17 @@ function tokenizer(definition: Definition, ownTemplate: string | undefined, writ
   const { encode, disarm } = encoder(definition);
   const open = decoder(definition);
   let template: ChatTemplate | undefined;
+  let words: ReadonlySet<string> | undefined;
   const applyChatTemplate: Tokenizer['applyChatTemplate'] = (messages, options = {}) => {
     template ??= templateOf(definition, ownTemplate);
     return template(messages, options);
   };
   return {
     vocabularySize: tokens.length,
-    encode(text, { special = true, parseSpecial = true } = {}) {
+    encode(text, { special = true, continued = false, parseSpecial = true } = {}) {
       const out = special ? [...prefix] : [];
       encode(text, parseSpecial ? 'special' : 'plain', out);
-      if (special) out.push(...suffix);
+      if (special && !continued) out.push(...suffix);
       return out;
     },
     decode(list, options) {
@@ -72,6 +73,10 @@ function tokenizer(definition: Definition, ownTemplate: string | undefined, writ
     tokenOf: (id) => tokens[id] ?? '',
     idOf: (token) => ids.get(token),
     special: definition.special,
+    templateNames(name) {
+      words ??= wordsOf(definition, ownTemplate);
+      return words.has(name);
+    },
     chatTemplate: ownTemplate ?? definition.chatTemplate,
     applyChatTemplate,
     encodeChat(messages, options) {
@@ -154,6 +159,12 @@ function eachText<T>(value: T, change: (text: string) => string): T {
     return Object.fromEntries(Object.entries(each).map(([key, inner]) => [key, walk(inner)]));
   };
   return walk(value) as T;
+}
+
+/** The words in the templates that may be used. */
+function wordsOf({ chatTemplate, toolTemplate }: Definition, own: string | undefined): ReadonlySet<string> {
+  const sources = own === undefined ? [chatTemplate, toolTemplate] : [own];
+  return new Set(sources.flatMap((source) => source?.match(/\w+/g) ?? []));
 }
 
 function templateOf(definition: Definition, own: string | undefined): ChatTemplate {

@@ -36,10 +36,11 @@ export interface Tokenizer {
   readonly vocabularySize: number;
   /**
    * The ids of a text. `special` (default true) adds the begin and end tokens that the model's post-processor asks
-   * for; a rendered chat template has them already. `parseSpecial` (default true) turns '<|im_start|>' inside the text
+   * for; a rendered chat template has them already. `continued` (default false) leaves the end tokens out: something
+   * follows. `parseSpecial` (default true) turns '<|im_start|>' inside the text
    * into its id: false for text that a stranger wrote. Lone surrogates count as U+FFFD.
    */
-  encode(text: string, options?: { special?: boolean; parseSpecial?: boolean }): number[];
+  encode(text: string, options?: { special?: boolean; continued?: boolean; parseSpecial?: boolean }): number[];
   /**
    * The text of ids, without any clean-up of spaces: for byte-level tokenizers `decode(encode(x)) === x`. Ids
    * without a token decode to ''.
@@ -51,6 +52,8 @@ export interface Tokenizer {
   /** The id of a token as the vocabulary spells it. */
   idOf(token: string): number | undefined;
   readonly special: SpecialIds;
+  /** Whether the source of a chat template of the model holds a name: else no template reads a key that is called so. */
+  templateNames(name: string): boolean;
   /** The Jinja source of the model's chat template. */
   readonly chatTemplate: string | undefined;
   /**

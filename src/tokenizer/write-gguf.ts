@@ -22,6 +22,8 @@ export function ggufKeys(definition: Definition): Map<string, MetadataValue> {
       : ([['ggml.scores', scoresOf(definition)]] as const)),
     ['ggml.bos_token_id', special.bos],
     ['ggml.eos_token_id', special.eos[0]],
+    ['ggml.eot_token_id', special.eos[1]], // llama.cpp ends a text at these too
+    ['ggml.eom_token_id', special.eos[2]],
     ['ggml.padding_token_id', special.pad],
     ['ggml.unknown_token_id', special.unknown],
     ['ggml.add_bos_token', definition.prefix.length > 0],

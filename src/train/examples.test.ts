@@ -2,6 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { refusalOf, temporaryFolder } from '../../test/hostile.ts';
+import { shared } from '../../test/shared.ts';
+import { silent } from '../base/index.ts';
 import { openTokenizer, type Tokenizer, trainTokenizer } from '../tokenizer/index.ts';
 import { type Example, readExamples, readPairs } from './examples.ts';
 
@@ -11,12 +13,15 @@ beforeEach(() => {
 });
 
 /** A byte tokenizer whose template is `<|bos|><|user|>…<|end|><|assistant|>…<|end|>`, or another. */
-function tokenizerWith(template?: string): Tokenizer {
+function tokenizerWith(template?: string, appendsEnd = false): Tokenizer {
   const folder = temporaryFolder();
   for (const [name, text] of Object.entries(trainTokenizer(['nothing'], 262))) {
-    const config =
-      name === 'tokenizer_config.json' && template ? { ...JSON.parse(text), chat_template: template } : undefined;
-    writeFileSync(join(folder, name), config ? JSON.stringify(config) : text);
+    const json = JSON.parse(text);
+    if (name === 'tokenizer_config.json' && template) json.chat_template = template;
+    if (name === 'tokenizer.json' && appendsEnd) {
+      json.post_processor.single.push({ SpecialToken: { id: '<|end|>', type_id: 0 } });
+    }
+    writeFileSync(join(folder, name), JSON.stringify(json));
   }
   return openTokenizer({ kind: 'folder', path: folder });
 }
@@ -83,6 +88,104 @@ describe('what is learned of', () => {
   });
 });
 
+describe('rows with columns that have no value', () => {
+  const expected = [
+    { read: '<|bos|>one two<|end|>', learned: '<|bos|>one two<|end|>' },
+    { read: '<|bos|>a b<|end|>', learned: ' b<|end|>' },
+  ];
+
+  test('are read by those that have one', async () => {
+    const none = { text: null, prompt: null, completion: null, messages: null };
+    const rows = [
+      { ...none, text: 'one two' },
+      { ...none, prompt: 'a', completion: 'b' },
+      { ...none, messages: chat },
+    ];
+    expect((await read(rows)).slice(0, 2)).toEqual(expected);
+    const csv = file('text,prompt,completion\none two,,\n,a,b\n', 'mixed.csv');
+    expect((await readExamples(csv, { tokenizer })).examples.map(shown)).toEqual(expected);
+  });
+
+  test('and rows that have nothing to learn are left out and counted', async () => {
+    const notes: string[] = [];
+    const rows = [
+      { text: 'a' },
+      { text: '' },
+      { prompt: 'a', completion: null },
+      { messages: chat.slice(0, 2) },
+      { messages: null },
+    ];
+    const progress = { ...silent, note: (sentence: string) => notes.push(sentence) };
+    const { examples, forms } = await readExamples(file(rows), { tokenizer, progress });
+    expect([examples.length, ...forms]).toEqual([1, 'text']);
+    expect(notes).toEqual(['4 of 5 rows of data.jsonl have nothing to learn and are left out.']);
+    const pairs = [
+      { prompt: 'a', chosen: 'b', rejected: 'c' },
+      { prompt: 'a', chosen: 'b', rejected: '' },
+    ];
+    expect(await readPairs(file(pairs), { tokenizer })).toHaveLength(1);
+  });
+});
+
+test('a conversation as ShareGPT has it is read, in the columns of its kind', async () => {
+  const conversations = [
+    { from: 'human', value: 'hi' },
+    { from: 'gpt', value: 'hello' },
+  ];
+  expect(await read([{ conversations, system: 'be kind' }])).toEqual([
+    { read: '<|bos|><|system|>be kind<|end|><|user|>hi<|end|><|assistant|>hello<|end|>', learned: 'hello<|end|>' },
+  ]);
+});
+
+test('calls of tools, what they return and the tools reach the template', async () => {
+  tokenizer = tokenizerWith(
+    '{{ tools | tojson }}{% for m in messages %}<|{{ m.role }}|>{% for c in m.tool_calls %}{{ c.function.name }}{{ c.function.arguments }}{% endfor %}{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}',
+  );
+  const call = { id: 'c1', type: 'function', function: { name: 'weather', arguments: '{"city":"Lima"}' } };
+  const messages = [
+    { role: 'user', content: 'Weather?' },
+    { role: 'assistant', content: null, tool_calls: [call] },
+    { role: 'user', content: '18', tool_call_id: 'c1', name: null },
+    { role: 'assistant', content: 'It is 18.' },
+  ];
+  const tools = '[{"name": "weather", "step": 1.0}]'; // JSON in a text, as parquet has it
+  expect(await read([{ messages, tools }])).toEqual([
+    {
+      read: '[{"name": "weather", "step": 1.0}]<|user|>Weather?<|end|><|assistant|>weather{"city":"Lima"}<|end|><|user|>18<|end|><|assistant|>It is 18.<|end|>',
+      learned: 'weather{"city":"Lima"}<|end|>It is 18.<|end|>',
+    },
+  ]);
+});
+
+test('a tokenizer that ends every text ends none in the middle', async () => {
+  tokenizer = tokenizerWith(undefined, true);
+  expect(await read([{ prompt: 'ab', completion: 'cd' }, { text: 'ef' }])).toEqual([
+    { read: '<|bos|>ab cd<|end|>', learned: ' cd<|end|>' },
+    { read: '<|bos|>ef<|end|>', learned: '<|bos|>ef<|end|>' },
+  ]);
+  expect(tokenizer.decode(tokenizer.encode('ab'))).toBe('<|bos|>ab<|end|>');
+});
+
+test('JSON lines are read in a file that is called .json, with a byte order mark', async () => {
+  const path = file('\ufeff{"text":"one"}\n{"text":"two"}\n', 'lines.json');
+  expect((await readExamples(path, { tokenizer })).examples).toHaveLength(2);
+});
+
+const cases = shared('cases');
+
+test.skipIf(!cases)(
+  `rows as people have them are read${cases ? '' : ' [skipped: the cases are not there]'}`,
+  async () => {
+    const counted = async (name: string) =>
+      (await readExamples(join(cases as string, name), { tokenizer })).examples.length;
+    expect(await counted('rows-mixed-null.jsonl')).toBe(3);
+    expect(await counted('rows-mixed-empty.csv')).toBe(2);
+    expect(await counted('lines.json')).toBe(2);
+    expect(await refusalOf(() => counted('rows-tool-calls.jsonl'))).toContain("does not read its 'tools'");
+    expect(await refusalOf(() => counted('rows-tools-only.jsonl'))).toContain("does not read its 'tools'");
+  },
+);
+
 test('rows of several forms are mixed as they are', async () => {
   const { forms, examples } = await readExamples(
     file([{ text: 'a' }, { prompt: 'b', completion: 'c' }, { messages: chat }, { text: 'd' }]),
@@ -133,17 +236,28 @@ test.each<[string, readonly unknown[], string]>([
   ['without a completion', [good, good, { prompt: 'a' }], 'row 3: has no column completion (its columns are prompt)'],
   ['without a prompt', [{ completion: 'a' }], 'row 1: has no column prompt'],
   ['with a number as text', [{ text: 1 }], 'row 1: its text is not a text'],
+  ['with messages that are none', [{ messages: 'hi' }], 'row 1: its messages are a text that is not JSON'],
   [
-    'with messages that are none',
-    [{ messages: 'hi' }],
+    'with messages of no one',
+    [{ messages: [] }],
     'row 1: its messages are not a list of roles and contents (write it as',
   ],
   ['with a message without a role', [{ messages: [{ content: 'a' }] }], 'row 1: its messages are not a list'],
   ['with null as message', [{ messages: [null] }], 'row 1: its messages are not a list'],
   [
-    'without an answer',
-    [{ messages: chat.slice(0, 2) }],
-    'row 1: its messages have no answer of the assistant to learn',
+    'with a key that the template does not read',
+    [good, { messages: [{ ...chat[1], weight: 1 }, chat[2]] }],
+    "row 2: the chat template does not read its 'weight' (leave it out of the rows",
+  ],
+  [
+    'with tools that the template does not read',
+    [{ messages: chat, tools: [{ name: 'f' }] }],
+    "row 1: the chat template does not read its 'tools'",
+  ],
+  [
+    'of a stranger',
+    [{ conversations: [{ from: 'bing', value: 'a' }] }],
+    "row 1: a message is from 'bing' (known are human",
   ],
 ])('a row %s is refused by file and row', async (_, rows, sentence) => {
   expect(await refusalOf(() => readExamples(file(rows), { tokenizer }))).toContain(`data.jsonl: ${sentence}`);

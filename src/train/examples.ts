@@ -1,8 +1,9 @@
 import { basename } from 'node:path';
-import { CriaError, commonLength, silent, throwIfAborted, type Watch } from '../base/index.ts';
-import { type Columns, type Row, readRows, textIn } from '../data/index.ts';
+import { CriaError, silent, throwIfAborted, type Watch } from '../base/index.ts';
+import { type Columns, conversationFrom, isAbsent, type Row, readRows, textIn } from '../data/index.ts';
 import { gap } from '../evaluate/index.ts';
-import type { ChatMessage, Tokenizer } from '../tokenizer/index.ts';
+import type { Tokenizer } from '../tokenizer/index.ts';
+import { encodedTurns } from './conversation.ts';
 
 /** A text to learn from. */
 export interface Example {
@@ -30,9 +31,10 @@ export interface Reading extends Watch {
 export type Form = 'messages' | 'completion' | 'text';
 
 /**
- * The examples in a data file, and the forms of its rows: {messages}, {prompt, completion} or {text}, mixed as they
- * are. The whole of a .txt file is one text, without special tokens; elsewhere a text and an answer end with the
- * end-of-text token.
+ * The examples in a data file, and the forms of its rows: {messages} or {conversations} with their tools,
+ * {prompt, completion} or {text}, mixed as they are; null and "" are no values. The whole of a .txt file is one text,
+ * without special tokens; elsewhere a text and an answer end with the end-of-text token. Rows without anything to learn
+ * are left out, and counted in a note.
  * @throws CriaError, about the file and the row, when it is empty, a row has another form, or it is too long.
  */
 export async function readExamples(
@@ -43,9 +45,11 @@ export async function readExamples(
   const isWholeText = path.toLowerCase().endsWith('.txt');
   const examples = await collect(path, reading, (row) => {
     const form = formOf(row);
+    if (form === undefined) return undefined;
+    const example = isWholeText ? wholeText(row, reading) : exampleOf(row, form, reading);
+    if (!example || !isLearned(example)) return undefined;
     forms.add(form);
-    if (!isWholeText) return exampleOf(row, form, reading);
-    return { ids: reading.tokenizer.encode(textIn(row, 'text'), { special: false }), lossMask: undefined };
+    return example;
   });
   return { forms, examples };
 }
@@ -53,8 +57,9 @@ export async function readExamples(
 /** The pairs of answers in a file of rows {prompt, chosen, rejected}. @throws CriaError as readExamples. */
 export async function readPairs(path: string, reading: Reading): Promise<Pair[]> {
   return collect(path, reading, (row) => {
-    const prompt = textIn(row, 'prompt');
-    const answered = (column: string) => completed(prompt, textIn(row, column), reading);
+    const { values } = row;
+    if (['chosen', 'rejected'].some((column) => isEmptyColumn(values, column))) return undefined;
+    const answered = (column: string) => completed(promptIn(row), textIn(row, column), reading);
     return { chosen: answered('chosen'), rejected: answered('rejected') };
   });
 }
@@ -65,22 +70,26 @@ const rowsBetween = 100; // reports
 async function collect<E extends Example | Pair>(
   path: string,
   { columns, progress = silent, signal }: Reading,
-  read: (row: Row) => E,
+  read: (row: Row) => E | undefined,
 ): Promise<E[]> {
   const examples: E[] = [];
   let tokens = 0;
+  let rows = 0;
   for await (const row of readRows(path, columns)) {
     throwIfAborted(signal);
     const example = read(row);
-    if (examples.length % rowsBetween === 0)
-      progress.step(`reading ${basename(path)}`, examples.length, undefined, 'rows');
+    if (rows++ % rowsBetween === 0) progress.step(`reading ${basename(path)}`, examples.length, undefined, 'rows');
+    if (!example) continue;
     tokens += lengthOf(example);
     if (tokens > mostTokens) {
       throw new CriaError(`has more than ${mostTokens} tokens`, { where: path, remedy: 'split it' });
     }
-    if (lengthOf(example) > 0) examples.push(example);
+    examples.push(example);
   }
   if (examples.length === 0) throw new CriaError('holds nothing to learn from', { where: path });
+  const without = rows - examples.length;
+  if (without > 0)
+    progress.note(`${without} of ${rows} rows of ${basename(path)} have nothing to learn and are left out.`);
   return examples;
 }
 
@@ -88,81 +97,57 @@ function lengthOf(example: Example | Pair): number {
   return 'ids' in example ? example.ids.length : example.chosen.ids.length + example.rejected.ids.length;
 }
 
-function formOf(row: Row): Form {
-  const { messages, prompt, completion, text } = row.values;
-  if (messages !== undefined) return 'messages';
-  if (prompt !== undefined || completion !== undefined) return 'completion';
-  if (text !== undefined) return 'text';
-  const has = Object.keys(row.values).slice(0, 8).join(', ');
+const isLearned = ({ ids, lossMask }: Example): boolean => (lossMask ? lossMask.some(Boolean) : ids.length > 0);
+
+const columnsOfForms = ['messages', 'conversations', 'prompt', 'completion', 'text'];
+
+/** The form of a row by the columns that have a value; undefined where they are there and none has one. */
+function formOf({ values, where }: Row): Form | undefined {
+  const has = (column: string) => !isAbsent(values[column]);
+  if (has('messages') || has('conversations')) return 'messages';
+  if (has('prompt') || has('completion')) return 'completion';
+  if (has('text')) return 'text';
+  if (columnsOfForms.some((column) => Object.hasOwn(values, column))) return undefined;
+  const names = Object.keys(values).slice(0, 8).join(', ');
   throw new CriaError('has none of the columns messages, prompt and completion, or text', {
-    where: row.where,
-    remedy: `its columns are ${has || 'none'}: rename them with --columns prompt=question,completion=answer`,
+    where,
+    remedy: `its columns are ${names || 'none'}: rename them with --columns prompt=question,completion=answer`,
   });
 }
 
-function exampleOf(row: Row, form: Form, reading: Reading): Example {
-  const { tokenizer } = reading;
-  if (form === 'messages') return conversation(messagesIn(row), reading, row.where);
-  if (form === 'completion') return completed(textIn(row, 'prompt'), textIn(row, 'completion'), reading);
-  return { ids: [...tokenizer.encode(textIn(row, 'text')), ...end(tokenizer)], lossMask: undefined };
+/** A column that is there without a value. */
+const isEmptyColumn = (values: Row['values'], column: string): boolean =>
+  Object.hasOwn(values, column) && isAbsent(values[column]);
+
+/** A prompt, which may be an empty one. */
+const promptIn = (row: Row): string => (isEmptyColumn(row.values, 'prompt') ? '' : textIn(row, 'prompt'));
+
+function wholeText(row: Row, { tokenizer }: Reading): Example {
+  return { ids: tokenizer.encode(textIn(row, 'text'), { special: false }), lossMask: undefined };
 }
 
-/** A prompt that is read, and a completion and the end of the text that are lossMask. */
+function exampleOf(row: Row, form: Form, reading: Reading): Example | undefined {
+  const { tokenizer, trainOnPrompts } = reading;
+  const { values, where } = row;
+  if (form === 'messages') {
+    const { ids, said } = encodedTurns(conversationFrom(values, where), tokenizer, where);
+    return { ids, lossMask: trainOnPrompts ? said.map(() => true) : said };
+  }
+  if (form === 'completion') {
+    return isEmptyColumn(values, 'completion')
+      ? undefined
+      : completed(promptIn(row), textIn(row, 'completion'), reading);
+  }
+  const ids = [...tokenizer.encode(textIn(row, 'text'), { continued: true }), ...end(tokenizer)];
+  return { ids, lossMask: undefined };
+}
+
+/** A prompt that is read, and a completion and the end of the text that are learned. */
 function completed(prompt: string, completion: string, { tokenizer, trainOnPrompts }: Reading): Example {
-  const before = tokenizer.encode(prompt);
+  const before = tokenizer.encode(prompt, { continued: true });
   const after = [...tokenizer.encode(gap(prompt, completion) + completion, { special: false }), ...end(tokenizer)];
   const lossMask = trainOnPrompts ? undefined : [...before.map(() => false), ...after.map(() => true)];
-  return { ids: [...before, ...after], lossMask: lossMask };
-}
-
-/**
- * A conversation in the model's chat template, of which the assistant's turns are learned: what a turn adds to the
- * conversation before it and the start of an answer.
- */
-function conversation(
-  messages: readonly ChatMessage[],
-  { tokenizer, trainOnPrompts }: Reading,
-  where: string,
-): Example {
-  const encoded: Tokenizer['encodeChat'] = (some, options) => {
-    try {
-      return tokenizer.encodeChat(some, options);
-    } catch (error) {
-      throw error instanceof CriaError ? new CriaError(error.message, { where, cause: error }) : error;
-    }
-  };
-  let ids: readonly number[] = [];
-  const lossMask: boolean[] = [];
-  for (const [i, { role }] of messages.entries()) {
-    if (role !== 'assistant') continue;
-    const asked = encoded(messages.slice(0, i), { addGenerationPrompt: true });
-    const answered = encoded(messages.slice(0, i + 1));
-    if (commonLength(ids, answered) < ids.length) {
-      throw new CriaError('the chat template rewrites earlier messages, so that turns cannot be told apart', { where });
-    }
-    const begin = Math.max(ids.length, commonLength(asked, answered));
-    const last = answered.findLastIndex((id) => tokenizer.special.eos.includes(id)); // what a template puts behind it is never asked for
-    const isAnswer = (k: number) => k >= begin && (last < begin || k <= last);
-    for (let k = ids.length; k < answered.length; k++) lossMask.push(trainOnPrompts === true || isAnswer(k));
-    ids = answered;
-  }
-  return { ids, lossMask: lossMask };
-}
-
-function messagesIn({ values, where }: Row): readonly ChatMessage[] {
-  const { messages } = values;
-  const isMessage = (each: unknown): each is ChatMessage => {
-    const { role, content } = (each ?? {}) as Partial<Record<string, unknown>>;
-    return typeof role === 'string' && typeof content === 'string';
-  };
-  if (!Array.isArray(messages) || !messages.every(isMessage)) {
-    const remedy = 'write it as [{"role": "user", "content": "…"}, …]';
-    throw new CriaError('its messages are not a list of roles and contents', { where, remedy });
-  }
-  if (!messages.some(({ role }) => role === 'assistant')) {
-    throw new CriaError('its messages have no answer of the assistant to learn', { where });
-  }
-  return messages;
+  return { ids: [...before, ...after], lossMask };
 }
 
 /** The token that ends a text, where the tokenizer has one. */

@@ -48,7 +48,13 @@ export const verb = defineVerb({
       try {
         const { checkpoint } = model;
         const tokenizer = openTokenizer(checkpoint.tokenizer, checkpoint.generation);
-        const parts = { ...onnxModel(model, 'model.onnx.data'), config: checkpoint.config, tokenizer, provenance };
+        const parts = {
+          ...onnxModel(model, 'model.onnx.data'),
+          config: checkpoint.config,
+          generation: checkpoint.generation,
+          tokenizer,
+          provenance,
+        };
         const bytes = await writeOnnxFolder(path, parts, { force, progress, signal });
         print(`${path}: ${byteSize(bytes)}\n`);
         return { path, bytes };

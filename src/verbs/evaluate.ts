@@ -93,7 +93,7 @@ async function byWriting(
     return await matchAccuracy(
       questions,
       async (prompt) => {
-        const words = generate(session, tokenizer.encode(prompt), {
+        const words = generate(session, tokenizer.encode(prompt, { continued: true }), {
           maxTokens,
           observers: [({ text }) => (text.trimStart().includes('\n') ? 'stop' : undefined)], // one line is enough
           signal: watch.signal,

@@ -53,7 +53,9 @@ export const verb = defineVerb({
     const model = await open(modelPath(args.model), { precision, threads, adapters, progress, template });
     try {
       const idsOf = (prompt: string) =>
-        inTemplate ? templated(model.tokenizer, prompt, options.system) : model.tokenizer.encode(prompt);
+        inTemplate
+          ? templated(model.tokenizer, prompt, options.system)
+          : model.tokenizer.encode(prompt, { continued: true });
       if ('batch' in given) {
         const results = await model.generateBatch(given.batch.map(idsOf), generateOptions(options, signal));
         for (const result of results) print(`${JSON.stringify(result.text)}\n`);

@@ -16,7 +16,7 @@ export const verb = defineVerb({
   async run({ args, options, progress, signal, print }) {
     const { file, top, threads, weights: precision, adapter: adapters } = options;
     if (file === undefined) throw new CriaError('there is nothing to score', { remedy: 'give --file texts.jsonl' });
-    const { readRows, textIn } = await import('../data/index.ts');
+    const { isAbsent, readRows, textIn } = await import('../data/index.ts');
     const { score } = await import('../evaluate/index.ts');
     const { loadModel, openForward } = await import('../model/index.ts');
     const { openTokenizer } = await import('../tokenizer/index.ts');
@@ -30,7 +30,7 @@ export const verb = defineVerb({
       };
       const texts: (readonly number[])[] = [];
       for await (const row of readRows(file)) {
-        const ids = row.values.ids === undefined ? open().encode(textIn(row, 'text')) : idsIn(row);
+        const ids = isAbsent(row.values.ids) ? open().encode(textIn(row, 'text')) : idsIn(row);
         texts.push(checked(ids, model.config, row));
       }
       if (texts.length === 0) throw new CriaError('has no rows', { where: file });

@@ -2,12 +2,13 @@ import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { CriaError, messageOf } from '../base/index.ts';
 import { isObject, quoted, readJsonObject } from './json.ts';
+import { overlaid } from './overlay.ts';
 import { openSafetensors, type SafetensorsFile, tensorNamed } from './safetensors.ts';
 import { placeOf } from './safetensors-header.ts';
 import type { Checkpoint } from './types.ts';
 
-/** Tensors and the opened file that holds each of them. */
-type Holders = ReadonlyMap<string, SafetensorsFile>;
+/** Tensors, the opened file that holds each of them, and the name under which it does. */
+type Holders = ReadonlyMap<string, { readonly file: SafetensorsFile; readonly stored: string }>;
 
 /** The names of weights in formats that can run code when they are read: cria neither reads nor fetches them. */
 export const pickled = /\.(bin|pt|pth|pkl|ckpt)$/i;
@@ -26,18 +27,25 @@ export function openFolder(path: string): Checkpoint {
     for (const file of opened.values()) file.close();
   };
   try {
-    const holders = openWeights(path, opened);
-    return {
+    const holders = withoutPrefix(openWeights(path, opened));
+    const folder: Checkpoint = {
       path,
       format: 'safetensors',
       config,
       generation,
-      tensors: new Map([...holders].map(([name, file]) => [name, tensorNamed(file.tensors, name, file.path)])),
+      tensors: new Map([...holders].map(([name, { file, stored }]) => [name, { ...storedIn(file, stored), name }])),
       tokenizer: { kind: 'folder', path },
-      readFloat32: (name, options) => tensorNamed(holders, name, path).readFloat32(name, options),
-      readBytes: (name, options) => tensorNamed(holders, name, path).readBytes(name, options),
+      readFloat32(name, options) {
+        const { file, stored } = tensorNamed(holders, name, path);
+        return file.readFloat32(stored, options);
+      },
+      readBytes(name, options) {
+        const { file, stored } = tensorNamed(holders, name, path);
+        return file.readBytes(stored, options);
+      },
       close,
     };
+    return withOwnHead(folder);
   } catch (error) {
     close();
     throw error;
@@ -80,16 +88,79 @@ function openWeights(path: string, opened: Map<string, SafetensorsFile>): Holder
   };
   if (existsSync(join(path, 'model.safetensors'))) {
     const file = open('model.safetensors');
-    return new Map([...file.tensors.keys()].map((name) => [name, file]));
+    return new Map([...file.tensors.keys()].map((name) => [name, { file, stored: name }]));
   }
   const indexPath = join(path, 'model.safetensors.index.json');
-  if (!existsSync(indexPath)) throw noWeights(path);
-  const places = readIndex(indexPath);
+  const places = existsSync(indexPath) ? readIndex(indexPath) : placesInShards(path, open);
+  if (!places) throw noWeights(path);
   for (const shard of new Set(places.values())) {
     if (existsSync(join(path, shard))) continue;
     throw new CriaError(`names ${quoted(shard)}, which is not there`, { where: indexPath, remedy: 'fetch it too' });
   }
-  return new Map([...places].map(([name, shard]) => [name, open(shard)]));
+  return new Map([...places].map(([name, shard]) => [name, { file: open(shard), stored: name }]));
+}
+
+const storedIn = (file: SafetensorsFile, name: string) => tensorNamed(file.tensors, name, file.path);
+
+/** The tensors of model-0000x-of-0000y.safetensors when all y are there, without an index; undefined when they are not. */
+function placesInShards(path: string, open: (name: string) => SafetensorsFile): Map<string, string> | undefined {
+  const shards = namesIn(path).filter((name) => shardName.test(name));
+  const count = Number(shardName.exec(shards[0] ?? '')?.[2]);
+  const isWhole = shards.every((name) => Number(shardName.exec(name)?.[2]) === count) && shards.length === count;
+  if (!isWhole) return undefined;
+  const places = new Map<string, string>();
+  for (const shard of shards) {
+    for (const name of open(shard).tensors.keys()) {
+      const other = places.get(name);
+      if (other !== undefined) {
+        const remedy = 'fetch model.safetensors.index.json, which says where it belongs';
+        throw new CriaError(`stands in ${quoted(other)} too`, { where: placeOf(join(path, shard), name), remedy });
+      }
+      places.set(name, shard);
+    }
+  }
+  return places;
+}
+
+const shardName = /^model-(\d{5})-of-(\d{5})\.safetensors$/;
+
+/** What torch.compile and data parallel training leave before every name of a model that was saved inside of them. */
+const wrappers = ['_orig_mod.', 'module.'];
+
+/** Tensors under their names without wrappers' prefixes, where all of them have one. */
+function withoutPrefix(holders: Holders): Holders {
+  const prefix = wrappers.find(
+    (each) => holders.size > 0 && [...holders.keys()].every((name) => name.startsWith(each)),
+  );
+  if (prefix === undefined) return holders;
+  return withoutPrefix(new Map([...holders].map(([name, holder]) => [name.slice(prefix.length), holder])));
+}
+
+const [embedding, head] = ['model.embed_tokens.weight', 'lm_head.weight'];
+
+/**
+ * A head that is stored beside a tied embedding and differs from it is used, as transformers 5 and vLLM do; a copy of the
+ * embedding stays tied.
+ */
+function withOwnHead(checkpoint: Checkpoint): Checkpoint {
+  const [table, own] = [checkpoint.tensors.get(embedding), checkpoint.tensors.get(head)];
+  const { tie_word_embeddings: stated, model_type: type } = checkpoint.config;
+  const isTied = stated === undefined ? type === 'gemma3_text' : stated === true;
+  if (!isTied || !table || !own) return checkpoint;
+  const alike = table.type === own.type && String(table.shape) === String(own.shape);
+  if (alike && haveEqualRows(checkpoint, own.shape[0] ?? 0)) return checkpoint;
+  return overlaid(checkpoint, { config: { tie_word_embeddings: false } });
+}
+
+const rowsAtOnce = 4096;
+
+function haveEqualRows(checkpoint: Checkpoint, count: number): boolean {
+  for (let from = 0; from < count; from += rowsAtOnce) {
+    const rows = [from, Math.min(count, from + rowsAtOnce)] as const;
+    const [table, own] = [embedding, head].map((name) => checkpoint.readBytes(name, { rows }));
+    if (Buffer.compare(table as Uint8Array, own as Uint8Array) !== 0) return false;
+  }
+  return true;
 }
 
 /** The index's map from tensor to shard, every shard a plain file name. */
@@ -113,6 +184,11 @@ function noWeights(path: string): CriaError {
   const names = namesIn(path);
   const pickle = names.find((name) => pickled.test(name));
   if (pickle) return notSafetensors(path, pickle);
+  const shard = names.find((name) => shardName.test(name));
+  if (shard !== undefined) {
+    const what = `has ${quoted(shard)} and neither model.safetensors.index.json nor all shards`;
+    return new CriaError(what, { where: path, remedy: 'fetch the rest of them' });
+  }
   const gguf = names.find((name) => name.endsWith('.gguf'));
   const remedy = gguf ? `give ${join(path, gguf)} itself` : 'fetch the weights too';
   return new CriaError('has neither model.safetensors nor model.safetensors.index.json', { where: path, remedy });

@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { CriaError } from '../base/index.ts';
 import { withoutContainer } from './containers/open.ts';
 import { openFolder } from './folder.ts';
@@ -12,7 +13,9 @@ import type { Checkpoint } from './types.ts';
 export function openCheckpoint(path: string): Checkpoint {
   const found = statSync(path, { throwIfNoEntry: false });
   if (!found) throw new CriaError('does not exist', { where: path, remedy: 'give a folder or a .gguf file' });
-  return found.isDirectory() ? openQuantized(path) : openGguf(path);
+  if (found.isDirectory()) return openQuantized(path);
+  if (path.endsWith('.safetensors')) return openQuantized(folderOfWeights(path));
+  return openGguf(path);
 }
 
 /** A folder as the weights that it stands for, closed again where they are not sound. */
@@ -24,6 +27,14 @@ function openQuantized(path: string): Checkpoint {
     folder.close();
     throw error;
   }
+}
+
+/** The folder of a weights file that somebody names in its place. @throws CriaError when it is no model's folder. */
+function folderOfWeights(path: string): string {
+  const folder = dirname(path);
+  if (existsSync(join(folder, 'config.json'))) return folder;
+  const remedy = `put config.json and the tokenizer beside it and give ${folder}`;
+  throw new CriaError('is a file of weights without config.json beside it', { where: path, remedy });
 }
 
 export { nearestHalf } from './blocks/half.ts';

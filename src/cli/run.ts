@@ -48,8 +48,13 @@ async function perform({ verb, args, options }: Call, { stdout, stderr, signal }
     stdout.write(text);
   };
   try {
-    const result = await verb.run({ args, options, progress, signal, print });
+    let refusal: CriaError | undefined;
+    const refuse = (error: CriaError) => {
+      refusal = error;
+    };
+    const result = await verb.run({ args, options, progress, signal, print, refuse });
     if (json) stdout.write(`${JSON.stringify(result, plain)}\n`);
+    if (refusal) throw refusal;
   } finally {
     progress.clear();
   }

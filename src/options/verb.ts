@@ -1,4 +1,4 @@
-import type { Progress } from '../base/index.ts';
+import type { CriaError, Progress } from '../base/index.ts';
 import type { commonOptions } from './common.ts';
 import type { Arguments, ArgumentValues, Options, OptionValues } from './options.ts';
 
@@ -9,6 +9,8 @@ export interface Context<A, O> {
   readonly progress: Progress;
   /** Aborted by the first Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Ends the verb with an error after its result has been printed: what there is, then why it does not serve. */
+  refuse(error: CriaError): void;
   /** Writes for a person on stdout, as it is; with --json nothing, because the result goes there. */
   print(text: string): void;
 }

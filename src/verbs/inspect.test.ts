@@ -149,7 +149,7 @@ test('an architecture that is not supported is told without its memory, and a mo
     JSON.stringify({ ...config, architectures: ['Mamba'], model_type: 'mamba' }),
   );
   const { code, out } = await call(['inspect', path, '--json']);
-  expect(code).toBe(0);
+  expect(code).toBe(2);
   const told = JSON.parse(out);
   expect(told).toMatchObject({ architecture: 'Mamba', layers: 2 });
   expect(told).not.toHaveProperty('memory');

@@ -1,6 +1,6 @@
 import { byteSize, CriaError } from '../base/index.ts';
 import type { Checkpoint, StoredTensor } from '../checkpoint/index.ts';
-import { adapterOption, defineVerb, integer, modelArgument, modelPath } from '../options/index.ts';
+import { adapterOption, defineVerb, flag, integer, modelArgument, modelPath } from '../options/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { type Memory, memoryOf } from './inspect-memory.ts';
 
@@ -8,27 +8,34 @@ export const verb = defineVerb({
   arguments: { model: modelArgument },
   options: {
     context: integer('tokens that memory is told for (default: 4096, or what the model takes)', { min: 1 }),
+    tensors: flag('a line for every tensor, not one for each group of like layers'),
     adapter: adapterOption,
   },
   examples: ['inspect model.gguf', 'inspect model.gguf --context 8192 --json'],
-  async run({ args, options, print }) {
+  async run({ args, options, print, refuse }) {
     const { openCheckpoint } = await import('../checkpoint/index.ts');
     const { openTokenizer } = await import('../tokenizer/index.ts');
     const path = modelPath(args.model);
     const checkpoint = openCheckpoint(path);
     try {
       const notes: string[] = []; // what cannot be told, and why
-      const attempt = async <T>(what: string, tell: () => T | Promise<T>): Promise<T | undefined> => {
+      const attempt = async <T>(
+        what: string,
+        tell: () => T | Promise<T>,
+        failed: (error: CriaError) => void = () => {},
+      ): Promise<T | undefined> => {
         try {
           return await tell();
         } catch (error) {
           if (!(error instanceof CriaError)) throw error;
           notes.push(`${what}: ${error.message}`);
+          failed(error);
           return undefined;
         }
       };
       const tellMemory = () => memoryOf(path, options.adapter, options.context);
-      const told = options.adapter.length > 0 ? await tellMemory() : await attempt('no memory estimate', tellMemory);
+      const told =
+        options.adapter.length > 0 ? await tellMemory() : await attempt('no memory estimate', tellMemory, refuse);
       const result = {
         ...described(checkpoint),
         ...(told && { context: told.longest }),
@@ -38,7 +45,7 @@ export const verb = defineVerb({
         memory: told?.memory,
         notes,
       };
-      print(`${lines(result).join('\n')}\n`);
+      print(`${lines(result, options.tensors).join('\n')}\n`);
       return result;
     } finally {
       checkpoint.close();
@@ -47,7 +54,9 @@ export const verb = defineVerb({
 });
 
 function described({ path, format, config, tensors }: Checkpoint) {
-  const list = [...tensors.values()].map(({ name, type, shape, bytes }) => ({ name, type, shape, bytes }));
+  const list = [...tensors.values()]
+    .map(({ name, type, shape, bytes }) => ({ name, type, shape, bytes }))
+    .sort((a, b) => naturalOrder.compare(a.name, b.name));
   const [architecture = config.model_type] = Array.isArray(config.architectures) ? config.architectures : [];
   return {
     path,
@@ -78,8 +87,9 @@ interface Told extends ReturnType<typeof described> {
   readonly notes: readonly string[];
 }
 
-function lines(model: Told): string[] {
-  const width = Math.max(0, ...model.tensors.map(({ name }) => name.length));
+function lines(model: Told, all: boolean): string[] {
+  const tensors = all ? model.tensors : grouped(model.tensors);
+  const width = Math.max(0, ...tensors.map(({ name }) => name.length));
   const tokens = model.tokenizer ? [`${model.tokenizer.vocabularySize} tokens`] : [];
   const figures = [`${model.parameters} parameters`, `${model.layers} layers`, `${model.context} positions`, ...tokens];
   const types = Object.entries(model.types).map(([type, bytes]) => `${type} ${byteSize(bytes)}`);
@@ -90,11 +100,44 @@ function lines(model: Told): string[] {
     ...model.notes,
     '',
     ...(model.memory ? [...memoryLines(model.memory), ''] : []),
-    ...model.tensors.map(
+    ...tensors.map(
       ({ name, type, shape, bytes }) =>
         `${name.padEnd(width)}  ${type.padEnd(6)} ${byteSize(bytes).padStart(8)}  ${shape.join(' x ')}`,
     ),
   ];
+}
+
+/** Layers in the order of their numbers. */
+const naturalOrder = new Intl.Collator('en', { numeric: true });
+
+type Listed = Pick<StoredTensor, 'name' | 'type' | 'shape' | 'bytes'>;
+
+/** One line for the same part of neighbouring layers that is stored alike: model.layers.0-29.mlp.up_proj.weight. */
+function grouped(tensors: readonly Listed[]): Listed[] {
+  const groups = new Map<string, { first: number; last: number; part: string; of: Listed; bytes: number }>();
+  const lines: (Listed | (() => Listed))[] = [];
+  for (const tensor of tensors) {
+    const [, layer, part] = /^model\.layers\.(\d+)\.(.*)$/.exec(tensor.name) ?? [];
+    if (layer === undefined || part === undefined) {
+      lines.push(tensor);
+      continue;
+    }
+    const key = `${part} ${tensor.type} ${tensor.shape}`;
+    const known = groups.get(key);
+    if (known?.last === Number(layer) - 1) {
+      known.last++;
+      known.bytes += tensor.bytes;
+      continue;
+    }
+    const group = { first: Number(layer), last: Number(layer), part, of: tensor, bytes: tensor.bytes };
+    groups.set(key, group);
+    lines.push(() => {
+      const { first, last, part, of, bytes } = group;
+      const layers = first === last ? first : `${first}-${last}`;
+      return { ...of, name: `model.layers.${layers}.${part}`, bytes };
+    });
+  }
+  return lines.map((line) => (typeof line === 'function' ? line() : line));
 }
 
 function memoryLines({ context, available, needs }: Memory): string[] {

@@ -38,9 +38,13 @@ test.each([
   ['an unknown activation', { hidden_act: 'relu6' }, /the activation "relu6" is not supported/],
   ['an unknown RoPE', { rope_scaling: { rope_type: 'spiral' } }, /the rope scaling "spiral" is not supported/],
   ['soft-capped logits', { final_logit_softcapping: 30 }, /final_logit_softcapping is not supported/],
-  ['biases that are not read', { mlp_bias: true }, /mlp_bias is not supported/],
-  ['a negative window', { sliding_window: -4, use_sliding_window: true }, /sliding_window is -4/],
-  ['layer types for other layers', { sliding_window: 4, layer_types: ['full_attention'] }, /1 entries for 2 layers/],
+  ['biases of the MLP that are not there', { mlp_bias: true }, /gate_proj\.bias: the tensor is missing/],
+  ['a negative window', { model_type: 'qwen2', sliding_window: -4, use_sliding_window: true }, /sliding_window is -4/],
+  [
+    'layer types for other layers',
+    { model_type: 'qwen2', sliding_window: 4, layer_types: ['full_attention'] },
+    /1 entries for 2 layers/,
+  ],
   ['one layer more', { num_hidden_layers: 3 }, /: model\.layers\.2\.input_layernorm\.weight: the tensor is missing/],
   ['another width', { hidden_size: 128, head_dim: 16 }, /has the shape \[64, 64\] where the configuration asks for/],
   [

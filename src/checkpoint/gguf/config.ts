@@ -76,7 +76,7 @@ function ropeOf(source: ConfigSource): Record<string, unknown> {
   const scaling = ropeScalingOf(
     {
       type: type === undefined ? undefined : String(type),
-      factor: key.optionalNumber('rope.scaling.factor'),
+      factor: key.optionalNumber('rope.scaling.factor') ?? key.optionalNumber('rope.scale_linear'),
       originalContext: key.optionalCount('rope.scaling.original_context_length') ?? key.count('context_length'),
       attentionFactor: key.optionalNumber('rope.scaling.attn_factor'),
       betaFast: key.optionalNumber('rope.scaling.yarn_beta_fast'),

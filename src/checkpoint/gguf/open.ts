@@ -33,23 +33,56 @@ const mostFactorBytes = 2 ** 16;
  * @throws CriaError when the header is not sound, or the architecture or one of its tensors is not known.
  */
 export function openGguf(path: string): Checkpoint {
-  const file = openRanges(path);
+  const files = new Map<string, RangeFile>();
+  const opened = (part: string): GgufHeader => {
+    const file = openRanges(part);
+    files.set(part, file);
+    return readHeader(file);
+  };
   try {
-    return checkpointOf(file, readHeader(file));
+    const header = opened(path);
+    return checkpointOf(files, joinedParts(path, header, opened));
   } catch (error) {
-    file.close();
+    for (const file of files.values()) file.close();
     throw error;
   }
 }
 
-function checkpointOf(file: RangeFile, header: GgufHeader): Checkpoint {
-  const { path } = file;
-  const { values } = header;
-  const parts = values.get('split.count');
-  if (typeof parts === 'number' && parts > 1) {
-    const remedy = 'merge them with llama-gguf-split --merge';
-    throw new CriaError(`is one of ${parts} parts of a model`, { where: path, remedy });
+const partName = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
+
+/**
+ * The header of a file, with the tensors of all parts where it is one of several (llama-gguf-split): the first part's values
+ * are the model's.
+ * @throws CriaError when a part is missing, or they do not belong together.
+ */
+function joinedParts(path: string, header: GgufHeader, open: (part: string) => GgufHeader): GgufHeader {
+  const count = header.values.get('split.count');
+  if (typeof count !== 'number' || count <= 1) return header;
+  const [, stem, , stated] = partName.exec(path) ?? [];
+  if (stem === undefined || Number(stated) !== count) {
+    const remedy = 'give its parts the names -00001-of-0000N.gguf that they were made with';
+    throw new CriaError(`is one of ${count} parts of a model, and its name does not say which`, {
+      where: path,
+      remedy,
+    });
   }
+  const nameOf = (part: number) => `${stem}-${String(part).padStart(5, '0')}-of-${stated}.gguf`;
+  const headers = Array.from({ length: count }, (_, i) => (nameOf(i + 1) === path ? header : open(nameOf(i + 1))));
+  const tensors = new Map(headers.flatMap((each) => [...each.tensors]));
+  const [first] = headers as [GgufHeader];
+  const total = first.values.get('split.tensors.count') ?? tensors.size;
+  const single = headers.reduce((sum, each) => sum + each.tensors.size, 0);
+  if (tensors.size !== single || tensors.size !== total) {
+    const what = `its ${count} parts hold ${single} tensors, ${tensors.size} of them different, in place of ${total}`;
+    throw new CriaError(what, { where: path, remedy: 'fetch all parts of one model again' });
+  }
+  return { ...first, tensors };
+}
+
+function checkpointOf(files: ReadonlyMap<string, RangeFile>, header: GgufHeader): Checkpoint {
+  const path = [...files.keys()][0] as string;
+  const fileOf = ({ file }: StoredTensor) => files.get(file) as RangeFile;
+  const { values } = header;
   const architecture = architectureOfGguf(values, path);
   const factors = (name: string) => {
     const tensor = header.tensors.get(name);
@@ -57,7 +90,7 @@ function checkpointOf(file: RangeFile, header: GgufHeader): Checkpoint {
     if (tensor.bytes > mostFactorBytes) {
       throw new CriaError(`its ${tensor.bytes} bytes are no RoPE factors`, { where: placeOf(path, name) });
     }
-    return readFloat32(file, { ...tensor, shifted: false });
+    return readFloat32(fileOf(tensor), { ...tensor, shifted: false });
   };
   const config = configOf({ path, architecture, values, tensors: header.tensors, factors });
   const tensors = renamed(header, architecture, config, path);
@@ -68,9 +101,17 @@ function checkpointOf(file: RangeFile, header: GgufHeader): Checkpoint {
     tensors,
     tokenizer: { kind: 'gguf', metadata: values, path },
     generation: generationOf(values),
-    readFloat32: (name, options) => readFloat32(file, tensorNamed(tensors, name, path), options),
-    readBytes: (name, { rows } = {}) => readBytes(file, tensorNamed(tensors, name, path), rows),
-    close: () => file.close(),
+    readFloat32(name, options) {
+      const tensor = tensorNamed(tensors, name, path);
+      return readFloat32(fileOf(tensor), tensor, options);
+    },
+    readBytes(name, { rows } = {}) {
+      const tensor = tensorNamed(tensors, name, path);
+      return readBytes(fileOf(tensor), tensor, rows);
+    },
+    close() {
+      for (const file of files.values()) file.close();
+    },
   };
 }
 

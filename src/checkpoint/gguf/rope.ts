@@ -24,7 +24,10 @@ export function ropeScalingOf(rope: GgufRope, base: number, where: string): Rope
   const { longFactors, shortFactors, attentionFactor: attention = 1 } = rope;
   if (rope.factors) return llama3Scaling(rope.factors, base) ?? longrope(rope.factors, rope.factors);
   if (longFactors && shortFactors) return longrope(longFactors, shortFactors);
-  switch (rope.type ?? 'none') {
+  switch (
+    rope.type ??
+    (rope.factor === undefined ? 'none' : 'linear') // as llama.cpp reads a factor alone
+  ) {
     case 'none':
       return undefined;
     case 'linear':

@@ -22,6 +22,8 @@ export interface Config {
   readonly projectionBias: boolean;
   /** The attention's output projection carries a bias (Llama with attention_bias). */
   readonly outputBias: boolean;
+  /** The MLP's three maps carry a bias (Llama with mlp_bias). */
+  readonly mlpBias: boolean;
   /** Queries and keys are normalized per head (Qwen3, Gemma 3). */
   readonly qkNorm: boolean;
   /** What attention and MLP give is normalized before it is added (Gemma 3). */
@@ -93,6 +95,7 @@ export function configFrom(json: Json, where: string): Config {
     attentionScale: gemma ? number('query_pre_attn_scalar', 256) ** -0.5 : headSize ** -0.5,
     projectionBias: architecture === 'qwen2' || json.attention_bias === true,
     outputBias: architecture !== 'qwen2' && json.attention_bias === true,
+    mlpBias: architecture === 'llama' && json.mlp_bias === true,
     qkNorm: architecture === 'qwen3' || gemma,
     outputNorms: gemma,
     normOffset: gemma ? 1 : 0,
@@ -122,7 +125,7 @@ function activationOf(json: Json, where: string): 'silu' | 'gelu' {
 
 /** Parts of other models of the same names would be left out without a word. */
 function refuseUnread(json: Json, where: string): void {
-  const part = ['mlp_bias', 'attn_logit_softcapping', 'final_logit_softcapping', 'use_bidirectional_attention'].find(
+  const part = ['attn_logit_softcapping', 'final_logit_softcapping', 'use_bidirectional_attention'].find(
     (key) => json[key] !== undefined && json[key] !== null && json[key] !== false,
   );
   if (part) throw new CriaError(`config.json: ${part} is not supported`, { where });
@@ -138,13 +141,16 @@ function refuseUnread(json: Json, where: string): void {
   }
 }
 
+/** How far each layer sees, as transformers has it: Llama has no windows, Mistral one for all layers. */
 function windowsOf(json: Json, architecture: Architecture, layers: number, where: string): (number | undefined)[] {
   const window = json.sliding_window ?? undefined;
   const all = Array.from({ length: layers }, (_, i) => i);
-  if (window === undefined || json.use_sliding_window === false) return all.map(() => undefined);
+  const off = json.use_sliding_window === false && architecture !== 'mistral';
+  if (architecture === 'llama' || window === undefined || off) return all.map(() => undefined);
   if (typeof window !== 'number' || !Number.isInteger(window) || window < 1) {
     throw new CriaError(`config.json: sliding_window is ${JSON.stringify(window)}`, { where });
   }
+  if (architecture === 'mistral') return all.map(() => window);
   if (Array.isArray(json.layer_types)) {
     const types = json.layer_types;
     if (types.length !== layers) {
@@ -154,7 +160,6 @@ function windowsOf(json: Json, architecture: Architecture, layers: number, where
     if (other !== undefined) throw new CriaError(`config.json: layers of type ${JSON.stringify(other)}`, { where });
     return all.map((i) => (types[i] === 'sliding_attention' ? window : undefined));
   }
-  if (architecture === 'mistral') return all.map(() => window);
   if (architecture === 'gemma3_text') {
     // every sixth layer sees everything (Gemma 3 technical report, section 2)
     const pattern = json.sliding_window_pattern ?? 6;

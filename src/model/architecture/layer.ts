@@ -97,8 +97,11 @@ export function layerWeights(
   };
   const projections = ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'] as const;
   const queryKeyValue = weights.fusedLinear(projections.map(part));
+  const inputs = ['mlp.gate_proj', 'mlp.up_proj'] as const;
+  const gateUp = weights.fusedLinear(inputs.map(part));
   const [output, down] = [part('self_attn.o_proj'), part('mlp.down_proj')];
   const outputMap = weights.linear(output.name, output.out, output.inner);
+  const downMap = weights.linear(down.name, down.out, down.inner);
   return {
     inputNorm: norm('input_layernorm'),
     queryKeyValue: (x) =>
@@ -110,8 +113,8 @@ export function layerWeights(
     output: (x) => (config.outputBias ? biased(outputMap(x), 'self_attn.o_proj') : outputMap(x)),
     afterAttention: config.outputNorms ? norm('post_attention_layernorm') : same,
     mlpNorm: norm(config.outputNorms ? 'pre_feedforward_layernorm' : 'post_attention_layernorm'),
-    gateUp: weights.fusedLinear([part('mlp.gate_proj'), part('mlp.up_proj')]),
-    down: weights.linear(down.name, down.out, down.inner),
+    gateUp: (x) => (config.mlpBias ? gateUp(x).map((y, i) => biased(y, inputs[i] as 'mlp.gate_proj')) : gateUp(x)),
+    down: (x) => (config.mlpBias ? biased(downMap(x), 'mlp.down_proj') : downMap(x)),
     afterMlp: config.outputNorms ? norm('post_feedforward_layernorm') : same,
   };
 }

@@ -47,6 +47,11 @@ export function layerShapes(config: Config): Map<string, readonly number[]> {
     }
   }
   if (config.outputBias) shapes.set('self_attn.o_proj.bias', [hiddenSize]);
+  if (config.mlpBias) {
+    for (const name of ['mlp.gate_proj', 'mlp.up_proj', 'mlp.down_proj'] as const) {
+      shapes.set(`${name}.bias`, [linearShapes(config)[name][0]]);
+    }
+  }
   if (config.qkNorm) {
     shapes.set('self_attn.q_norm.weight', [headSize]);
     shapes.set('self_attn.k_norm.weight', [headSize]);

@@ -5,7 +5,8 @@ import { type Config, configFrom } from '../architecture/config.ts';
 import { type Decoder, decoder } from '../architecture/decoder.ts';
 import { checkAdapter } from '../weights/adapter-check.ts';
 import { type Adaptation, adaptationOf, type PromptPlacement, virtualTokens } from '../weights/adapters.ts';
-import { adaptedBinding, type BoundWeights, bindWeights, checkWeights } from '../weights/bind.ts';
+import { adaptedBinding, type BoundWeights, bindWeights } from '../weights/bind.ts';
+import { checkWeights, unusedTensors } from '../weights/check-weights.ts';
 import type { Precision } from '../weights/packing.ts';
 import type { Weights } from '../weights/weights.ts';
 
@@ -67,12 +68,26 @@ export function loadModel(source: string | Checkpoint, options: ModelOptions = {
   try {
     const config = configFrom(checkpoint.config, checkpoint.path);
     checkWeights(checkpoint, config);
+    noteUnused(checkpoint, config, options.progress);
     return loaded(checkpoint, config, options, close);
   } catch (error) {
     close();
     throw error;
   }
 }
+
+/** Names the tensors that are not used: what a user expects of them does not happen. */
+function noteUnused(checkpoint: Checkpoint, config: Config, progress: Progress = silent): void {
+  const unused = unusedTensors(checkpoint, config);
+  if (unused.length === 0) return;
+  const [tensors, verb] = unused.length === 1 ? ['tensor', 'is'] : ['tensors', 'are'];
+  const more = unused.length > mostNamed ? `, and ${unused.length - mostNamed} more` : '';
+  progress.note(
+    `${unused.length} ${tensors} of ${checkpoint.path} ${verb} not used: ${unused.slice(0, mostNamed).join(', ')}${more}.`,
+  );
+}
+
+const mostNamed = 4;
 
 function loaded(
   checkpoint: Checkpoint,

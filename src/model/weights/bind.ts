@@ -1,8 +1,7 @@
-import { CriaError } from '../../base/index.ts';
 import type { Checkpoint } from '../../checkpoint/index.ts';
 import { type Program, type Value, type Values, value } from '../../engine/index.ts';
 import type { Config } from '../architecture/config.ts';
-import { embeddingName, headName, layerPrefix, linearShapes, weightShapes } from '../architecture/names.ts';
+import { embeddingName, headName, linearShapes, weightShapes } from '../architecture/names.ts';
 import { type Adaptation, adaptedWeights } from './adapters.ts';
 import { isPrecise, type Precision, packingFor, packMatrices } from './packing.ts';
 import { blocksInRow, floatWeights, type Packing, packedNames, packedWeights, type Weights } from './weights.ts';
@@ -18,34 +17,6 @@ export interface BoundWeights {
   readonly bytes: number;
   /** Forgets what has been read. */
   release(): void;
-}
-
-/** @throws CriaError when a weight that the configuration asks for is missing or has another shape. */
-export function checkWeights(checkpoint: Checkpoint, config: Config): void {
-  for (const [name, shape] of weightShapes(config)) {
-    const stored = checkpoint.tensors.get(name);
-    if (!stored) {
-      throw new CriaError('the tensor is missing', {
-        where: `${checkpoint.path}: ${name}`,
-        remedy: 'is the download complete?',
-      });
-    }
-    if (String(stored.shape) !== String(shape)) {
-      const what = `has the shape [${stored.shape.join(', ')}] where the configuration asks for [${shape.join(', ')}]`;
-      throw new CriaError(what, {
-        where: `${stored.file}: ${name}`,
-        remedy: 'config.json and weights do not belong together',
-      });
-    }
-  }
-  const beyond = [...checkpoint.tensors.keys()].find((name) => name.startsWith(layerPrefix(config.layers)));
-  if (beyond !== undefined) {
-    const what = `stands beyond the ${config.layers} layers of the configuration`;
-    throw new CriaError(what, {
-      where: `${checkpoint.path}: ${beyond}`,
-      remedy: 'config.json and weights do not belong together',
-    });
-  }
 }
 
 /** Binds a checkpoint at a precision. */

@@ -1,4 +1,4 @@
-import type { Codes } from './containers/types.ts';
+import type { Codes, UniformBits } from './containers/types.ts';
 
 /** How a tensor's elements are stored: the plain types of safetensors and the block types of GGUF. */
 export type PlainType = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U8' | 'BOOL';
@@ -64,8 +64,17 @@ export interface Checkpoint {
 export interface Quantization {
   /** As `gptq, 4 bits`. */
   readonly scheme: string;
-  /** Bits of a code by the name of the weight. */
-  readonly bits: Readonly<Record<string, number>>;
+  /** Of the matrices that are codes on uniform grids of neighbouring inputs, by the name of the weight. */
+  readonly grids: ReadonlyMap<string, CodeGrid>;
+}
+
+/** What is known of a matrix's codes before they are read. */
+export interface CodeGrid {
+  readonly bits: UniformBits;
+  /** Inputs that share a scale. */
+  readonly group: number;
+  /** The middle code stands for 0 in every group. */
+  readonly symmetric: boolean;
 }
 
 export type TokenizerSource =

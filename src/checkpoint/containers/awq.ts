@@ -35,7 +35,15 @@ export function openAwq(source: StoredTensors, settings: Readonly<Record<string,
       scales: turned(finiteScales(source, `${module}.scales`), groups, out),
       zeros: unpack(words(source, `${module}.qzeros`), groups, out),
     });
-    return { name: `${module}.weight`, out, inner, at, parts, bits: 4, read };
+    return {
+      name: `${module}.weight`,
+      out,
+      inner,
+      at,
+      parts,
+      grid: { bits: 4, group, symmetric: false } as const,
+      read,
+    };
   });
   return { scheme: 'awq, 4 bits', matrices };
 }

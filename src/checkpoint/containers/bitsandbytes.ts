@@ -48,7 +48,7 @@ export function openBitsandbytes(source: StoredTensors, settings: Readonly<Recor
       const absmax = decodedAbsmax(inside.codes, inside.absmax, offset);
       return { kind: 'nf4', out, inner, block, codes, absmax, nested: inside };
     };
-    return { name: weight, out, inner, at, parts, bits: 4, read };
+    return { name: weight, out, inner, at, parts, grid: undefined, read };
   });
   return { scheme: 'bitsandbytes, nf4', matrices };
 }

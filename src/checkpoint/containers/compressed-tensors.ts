@@ -51,9 +51,9 @@ export function openCompressedTensors(source: StoredTensors, settings: Readonly<
         ? new Uint8Array(out * groups).fill(2 ** (bits - 1))
         : unpackColumns(words(source, `${module}.weight_zero_point`), out, groups, bits),
     });
-    return { name: `${module}.weight`, out, inner, at, parts, bits, read };
+    return { name: `${module}.weight`, out, inner, at, parts, grid: { bits, group: inner / groups, symmetric }, read };
   });
-  const bits = [...new Set(matrices.map((matrix) => matrix.bits))].join(' and ');
+  const bits = [...new Set(matrices.map(({ grid }) => grid.bits))].join(' and ');
   return { scheme: `compressed-tensors, ${bits} bits`, matrices };
 }
 

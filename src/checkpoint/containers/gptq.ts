@@ -33,15 +33,16 @@ export function openGptq(source: StoredTensors, settings: Readonly<Record<string
     const indexed = source.tensors.has(`${module}.g_idx`);
     if (indexed) expectTensor(source, `${module}.g_idx`, [inner], ['I32', 'I64']);
     const parts = ['qweight', 'qzeros', 'scales', ...(indexed ? ['g_idx'] : [])].map((part) => `${module}.${part}`);
+    const groupOf = indexed ? groupIndexes(source, `${module}.g_idx`, groups, group) : undefined;
+    const grid = groupOf ? undefined : { bits, group, symmetric: settings.sym === true };
     const read = (): UniformCodes => {
-      const groupOf = indexed ? groupIndexes(source, `${module}.g_idx`, groups, group) : undefined;
       const codes = unpackInputs(words(source, qweight), out, inner, bits);
       const zeros = unpackOutputs(words(source, `${module}.qzeros`), groups, out, bits);
       if (version === 'gptq') for (let i = 0; i < zeros.length; i++) zeros[i] = ((zeros[i] as number) + 1) % 2 ** bits;
       const scales = turned(finiteScales(source, `${module}.scales`), groups, out);
       return { kind: 'uniform', out, inner, bits, group, codes, scales, zeros, ...(groupOf && { groupOf }) };
     };
-    return { name: `${module}.weight`, out, inner, at, parts, bits, read };
+    return { name: `${module}.weight`, out, inner, at, parts, grid, read };
   });
   return { scheme: `gptq, ${bits} bits`, matrices };
 }

@@ -68,7 +68,10 @@ function opened(
   return {
     ...folder,
     config,
-    quantization: { scheme, bits: Object.fromEntries(matrices.map(({ name, bits }) => [name, bits])) },
+    quantization: {
+      scheme,
+      grids: new Map(matrices.flatMap(({ name, grid }) => (grid ? [[name, grid] as const] : []))),
+    },
     tensors: new Map([...plain, ...weights].map((tensor) => [tensor.name, tensor])),
     readCodes(name) {
       const matrix = byName.get(name);

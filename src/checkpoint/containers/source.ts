@@ -1,6 +1,6 @@
 import { allFinite, CriaError } from '../../base/index.ts';
 import { placeOf } from '../safetensors-header.ts';
-import type { Checkpoint, StoredTensor } from '../types.ts';
+import type { Checkpoint, CodeGrid, StoredTensor } from '../types.ts';
 import type { Codes } from './types.ts';
 
 /** The tensors of a folder as they are stored, before a container gives them the names of weights. */
@@ -16,8 +16,8 @@ export interface ContainedMatrix {
   readonly at: StoredTensor;
   /** Names of the tensors that it is read from: they are not shown besides. */
   readonly parts: readonly string[];
-  /** Bits of a code, for summaries. */
-  readonly bits: number;
+  /** Where its codes lie on uniform grids of neighbouring inputs. */
+  readonly grid: CodeGrid | undefined;
   read(): Codes;
 }
 

@@ -3,7 +3,7 @@ import { type Program, type Value, type Values, value } from '../../engine/index
 import type { Config } from '../architecture/config.ts';
 import { embeddingName, headName, linearShapes, weightShapes } from '../architecture/names.ts';
 import { type Adaptation, adaptedWeights } from './adapters.ts';
-import { isPrecise, type Precision, packingFor, packMatrices } from './packing.ts';
+import { exactPacking, isPrecise, type Precision, packingFor, packMatrices } from './packing.ts';
 import { blocksInRow, floatWeights, type Packing, packedNames, packedWeights, type Weights } from './weights.ts';
 
 /** A checkpoint's weights as a graph names them, and their values. */
@@ -30,9 +30,10 @@ export function bindWeights(checkpoint: Checkpoint, config: Config, precision: P
   let bytes = 0;
   for (const [name, shape] of shapes) {
     const [out, inner] = shape as readonly [number, number];
-    const type = checkpoint.tensors.get(name)?.type ?? 'F32';
     const isTable = name === embeddingName || name === headName(config);
-    const packing = matrices.has(name) ? packingFor(precision, type, inner, isTable) : undefined;
+    const packing = matrices.has(name)
+      ? packingFor(precision, exactPacking(checkpoint, name), inner, isTable)
+      : undefined;
     if (packing) packings.set(name, { ...packing, wideActivations: isPrecise(config, name, packing) });
     bytes += packing ? packedBytes(out, inner, packing) : shape.reduce((a, b) => a * b, 4);
   }

@@ -7,10 +7,12 @@ import {
   packingOf,
   type StoredTensor,
   type StoredType,
+  type UniformCodes,
+  uniformValues,
 } from '../../checkpoint/index.ts';
 import { compile, type Value, value } from '../../engine/index.ts';
 import { input } from '../../tensor/index.ts';
-import { type Precision, packingFor, packMatrices } from './packing.ts';
+import { exactPacking, type Precision, packingFor, packMatrices } from './packing.ts';
 import { type Packing, packedNames, packedWeights, stackedName } from './weights.ts';
 
 const inner = 256; // a K-quant's block
@@ -19,7 +21,9 @@ const names = Object.keys(outs) as (keyof typeof outs)[];
 
 const bits8: Packing = { bits: 8, block: 32, minimums: false, wideActivations: false };
 const bits4WithMinimums: Packing = { bits: 4, block: 32, minimums: true, wideActivations: false };
-const own = (type: StoredType) => packingFor('auto', type, inner, false) as Packing;
+const exactly = (type: StoredType) =>
+  exactPacking({ tensors: new Map([['a', { type }]]) } as unknown as Checkpoint, 'a');
+const own = (type: StoredType) => packingFor('auto', exactly(type), inner, false) as Packing;
 
 /** Values as bytes of a type; of a type that is not written, blocks of random bytes whose scales are small. */
 function blockBytes(type: StoredType, values: Float32Array, random: () => number): Uint8Array {
@@ -130,7 +134,7 @@ const rounded = [
 
 test('a type in blocks keeps its bits and blocks; the rest is rounded to what was asked for', () => {
   const told = (type: StoredType, precision: Precision, isTable = false) => {
-    const packing = packingFor(precision, type, inner, isTable);
+    const packing = packingFor(precision, exactly(type), inner, isTable);
     return packing && `${packing.bits} ${packing.block}${packing.minimums ? ' minimums' : ''}`;
   };
   expect(told('Q4_K', 'auto')).toBe('4 32 minimums');
@@ -270,3 +274,47 @@ function product(x: Float32Array, row: number, matrix: Float64Array, out: number
   }
   return { sum, bound };
 }
+
+test.each([
+  ['symmetric 4-bit', 4, true],
+  ['asymmetric 4-bit', 4, false],
+  ['symmetric 8-bit', 8, true],
+  ['asymmetric 8-bit', 8, false],
+] as const)('%s codes of a container are multiplied as the values that they stand for', async (_, bits, symmetric) => {
+  const random = randomFrom(bits);
+  const [out, group] = [24, 64];
+  const held: UniformCodes = {
+    kind: 'uniform',
+    out,
+    inner,
+    bits,
+    group,
+    codes: Uint8Array.from({ length: out * inner }, () => 2 ** bits * random()),
+    scales: Float32Array.from({ length: (out * inner) / group }, () => 0.01 * random()),
+    zeros: Uint8Array.from({ length: (out * inner) / group }, () =>
+      symmetric ? 2 ** (bits - 1) : 2 ** bits * random(),
+    ),
+  };
+  const checkpoint = {
+    path: 'container',
+    tensors: new Map(),
+    quantization: { scheme: 'test', grids: new Map([['a', { bits, group, symmetric }]]) },
+    readCodes: () => held,
+  } as unknown as Checkpoint;
+  const packing = exactPacking(checkpoint, 'a') as Packing;
+  const weights = packedWeights(() => packing);
+  const values = packMatrices(checkpoint, [{ name: 'a', out }], inner, packing, 'a');
+  // one position per input, each a unit vector: the product is the matrix itself
+  const identity = Float32Array.from({ length: inner * inner }, (_, at) => (at % (inner + 1) === 0 ? 1 : 0));
+  const x = input('x', 'f32', [inner, inner]);
+  const program = await compile({ y: weights.linear('a', out, inner)(x) }, { weights: (name) => values[name] });
+  const { y } = await program.run({ x: value('f32', [inner, inner], identity) });
+  await program.dispose();
+  const expected = uniformValues(held);
+  const found = (y as { data: Float32Array }).data;
+  for (let row = 0; row < out; row++) {
+    for (let i = 0; i < inner; i++) {
+      expect(found[i * out + row]).toBeCloseTo(expected[row * inner + i] as number, 5);
+    }
+  }
+});

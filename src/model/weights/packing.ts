@@ -1,10 +1,11 @@
-import { allFinite } from '../../base/index.ts';
+import { allFinite, CriaError } from '../../base/index.ts';
 import {
   type BlockType,
   type Checkpoint,
   type IntegerForm,
   integerForms,
   type StoredType,
+  type UniformCodes,
 } from '../../checkpoint/index.ts';
 import { type Value, value } from '../../engine/index.ts';
 import type { Config } from '../architecture/config.ts';
@@ -22,9 +23,15 @@ const block = 32; // of what is rounded here; what a file holds as blocks keeps 
 const minimum4: Packing = { bits: 4, block, minimums: true, wideActivations: false };
 const exact8: Packing = { bits: 8, block, minimums: false, wideActivations: false };
 
-/** How a block type is packed without rounding; undefined where it is not in blocks. */
-function exactPacking(type: StoredType): Packing | undefined {
-  const form = formOf(type);
+/** How a matrix is packed without rounding; undefined where it is neither in blocks nor on grids of whole blocks. */
+export function exactPacking({ tensors, quantization }: Checkpoint, name: string): Packing | undefined {
+  const grid = quantization?.grids.get(name);
+  if (grid) {
+    const { bits, group, symmetric } = grid;
+    if ((bits !== 4 && bits !== 8) || group % block !== 0) return undefined;
+    return { bits, block, minimums: !symmetric, wideActivations: false };
+  }
+  const form = formOf(tensors.get(name)?.type);
   return form && { bits: form.bits, block: form.group, minimums: form.minimums, wideActivations: false };
 }
 
@@ -35,12 +42,11 @@ function exactPacking(type: StoredType): Packing | undefined {
  */
 export function packingFor(
   precision: Precision,
-  type: StoredType,
+  exact: Packing | undefined,
   inner: number,
   isTable: boolean,
 ): Packing | undefined {
   if (precision === 'f32' || inner % block !== 0) return undefined;
-  const exact = exactPacking(type);
   if (precision === 'auto' && !exact) return undefined;
   if (isTable || precision === 'q8') return exact?.bits === 8 && !exact.minimums ? exact : exact8;
   return exact && (precision === 'auto' || exact.bits === 4) ? exact : minimum4;
@@ -80,6 +86,11 @@ export function packMatrices(
   };
   let first = 0; // block of the row
   for (const part of parts) {
+    const codes = checkpoint.quantization?.grids.has(part.name) ? checkpoint.readCodes?.(part.name) : undefined;
+    if (codes?.kind === 'uniform' && samePacking(exactPacking(checkpoint, part.name), packing)) {
+      first = unpackUniform(checkpoint, part.name, codes, packing, packed, first);
+      continue;
+    }
     const form = formOf(checkpoint.tensors.get(part.name)?.type);
     const isExact = form?.bits === bits && form.group === packing.block && form.minimums === minimums;
     for (let from = 0; from < part.out; from += rowsAtOnce) {
@@ -110,6 +121,42 @@ export function packMatrices(
     [names.scales]: value('f32', [total, wide], packed.scales),
     ...(zeros ? { [names.zeros]: value('u8', [total, zeros.length / total], zeros) } : {}),
   };
+}
+
+const samePacking = (a: Packing | undefined, b: Packing): boolean =>
+  a?.bits === b.bits && a.block === b.block && a.minimums === b.minimums;
+
+/** Codes on uniform grids, each group's scale and zero given to its blocks; returns the block behind the last row. */
+function unpackUniform(
+  checkpoint: Checkpoint,
+  name: string,
+  { out, inner, codes, scales, zeros, group }: UniformCodes,
+  packing: Packing,
+  into: RowsWithMinimums,
+  first: number,
+): number {
+  const { bits, minimums } = packing;
+  const wide = blocksInRow(inner, packing);
+  const middle = 2 ** (bits - 1);
+  const other = minimums ? undefined : zeros.find((zero) => zero !== middle);
+  if (other !== undefined) {
+    const what = `has a zero of ${other} where config.json says that all are ${middle}`;
+    throw new CriaError(what, { where: `${checkpoint.path}: ${name}`, remedy: 'its quantization_config is wrong' });
+  }
+  for (let row = 0; row < out; row++) {
+    const block0 = first + row * wide;
+    for (let b = 0; b < inner / block; b++) {
+      const cell = row * (inner / group) + Math.floor((b * block) / group);
+      const scale = scales[cell] as number;
+      into.scales[block0 + b] = scale;
+      if (minimums) into.minimums[block0 + b] = -(zeros[cell] as number) * scale;
+    }
+    const own = codes.subarray(row * inner, (row + 1) * inner);
+    const to = (block0 * block * bits) / 8;
+    if (bits === 8) into.codes.set(own, to);
+    else for (let i = 0; i < inner; i += 2) into.codes[to + i / 2] = (own[i] as number) | ((own[i + 1] as number) << 4);
+  }
+  return first + out * wide;
 }
 
 /** The integers that a stored type is, where it is in blocks. */

@@ -54,6 +54,13 @@ export async function readExamples(
   return { forms, examples };
 }
 
+/** The example in one row; undefined where there is nothing to learn. @throws CriaError when it has none of the forms. */
+export function exampleIn(row: Row, reading: Reading): Example | undefined {
+  const form = formOf(row);
+  const example = form && exampleOf(row, form, reading);
+  return example && isLearned(example) ? example : undefined;
+}
+
 /** The pairs of answers in a file of rows {prompt, chosen, rejected}. @throws CriaError as readExamples. */
 export async function readPairs(path: string, reading: Reading): Promise<Pair[]> {
   return collect(path, reading, (row) => {

@@ -2,7 +2,7 @@ export { adamw, type Optimizer, type Update } from './adamw.ts';
 export type { Batching, BatchSampler } from './batch-sampler.ts';
 export { type Batch, batchOrder, type Packing, packed, packings } from './batches.ts';
 export { byLayerForwardBackward } from './by-layer.ts';
-export { type Example, type Pair, readExamples, readPairs } from './examples.ts';
+export { type Example, exampleIn, type Pair, readExamples, readPairs } from './examples.ts';
 export type { ForwardBackward } from './forward-backward.ts';
 export {
   initLora,

@@ -1,6 +1,7 @@
-import { CriaError, figure, type Progress, refuseExisting } from '../base/index.ts';
-import type { CultureResult, Encoder } from '../methods/cultural-expressiveness/index.ts';
-import { argument, defineVerb, forceOption, integer, modelPath, repeated, text } from '../options/index.ts';
+import { CriaError, figure, refuseExisting } from '../base/index.ts';
+import type { CultureResult } from '../methods/cultural-expressiveness/index.ts';
+import { argument, defineVerb, forceOption, integer, repeated, text } from '../options/index.ts';
+import { encoderOptions, vectorFile, withEncoder } from './shared/culture-encoder.ts';
 import { refuseAround } from './shared/replace.ts';
 
 const file = { placeholder: 'file' };
@@ -12,11 +13,7 @@ export const verb = defineVerb({
     questions: text('questions, where the responses do not hold them: rows {id, question} or a table', file),
     references: text('answers of people, where the responses do not hold them: rows {qid, text}', file),
     system: repeated(text('a system to score (default: all); may be repeated', { placeholder: 'name' })),
-    embeddings: text('what makes vectors of texts: a model, an http address, or a file of rows {text, embedding}', {
-      placeholder: 'model|url|file',
-    }),
-    embeddingModel: text('the model to ask for at an address (default: its only one)', { placeholder: 'name' }),
-    keyEnv: text('the environment variable that holds the key of the address', { placeholder: 'name' }),
+    ...encoderOptions,
     lexicon: text('a folder with lexicon.jsonl and sentiment.jsonl, in place of the built-in lists', {
       placeholder: 'folder',
     }),
@@ -36,7 +33,7 @@ export const verb = defineVerb({
     }
     const method = await import('../methods/cultural-expressiveness/index.ts');
     const weights = method.weightsFrom(said.weights);
-    const files = [responses, questions, references, lexicon, vectorFile(said.embeddings, method.embeddingKind)];
+    const files = [responses, questions, references, lexicon, vectorFile(said.embeddings)];
     if (force) for (const read of files) if (read !== undefined) refuseAround(args.out, read);
     refuseExisting(args.out, force);
     const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
@@ -46,7 +43,7 @@ export const verb = defineVerb({
       { files: [...files.filter((path) => path !== lexicon), ...lists.files] },
       { progress, signal },
     );
-    const result = await withEncoder(said, { threads, progress, method }, (encoder) =>
+    const result = await withEncoder(said, { threads, progress }, (encoder) =>
       method.scoreCulture(data, { lists, encoder, weights, drawing: { seed, resamples }, progress, signal }),
     );
     const provenance = provenanceOf('culture score', responses, said, seed, read);
@@ -65,44 +62,6 @@ export const verb = defineVerb({
     };
   },
 });
-
-type Method = typeof import('../methods/cultural-expressiveness/index.ts');
-
-function vectorFile(given: string | undefined, kindOf: Method['embeddingKind']): string | undefined {
-  return given !== undefined && kindOf(given) === 'file' ? given : undefined;
-}
-
-/** Opens what makes vectors, and closes it behind the work. */
-async function withEncoder<T>(
-  { embeddings, embeddingModel, keyEnv }: { embeddings?: string; embeddingModel?: string; keyEnv?: string },
-  { threads, progress, method }: { threads: number | undefined; progress: Progress; method: Method },
-  work: (encoder: Encoder) => Promise<T>,
-): Promise<T> {
-  if (embeddings === undefined) return work(method.letterEncoder);
-  const kind = method.embeddingKind(embeddings);
-  if (kind === 'file') return work(await method.fileEncoder(embeddings));
-  if (kind === 'address') {
-    const { openEndpoint } = await import('../endpoint/index.ts');
-    const endpoint = openEndpoint({ baseUrl: embeddings, keyEnv });
-    return work(method.endpointEncoder(endpoint, embeddingModel ?? (await onlyModel(endpoint))));
-  }
-  const { loadModel } = await import('../model/index.ts');
-  const { openTokenizer } = await import('../tokenizer/index.ts');
-  const model = loadModel(modelPath(embeddings), { threads, precision: 'f32', progress });
-  try {
-    const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
-    return await work(method.modelEncoder(model, tokenizer));
-  } finally {
-    model.close();
-  }
-}
-
-async function onlyModel(endpoint: { url: string; models(): Promise<string[]> }): Promise<string> {
-  const [first, second] = await endpoint.models();
-  if (first !== undefined && second === undefined) return first;
-  const what = first === undefined ? 'offers no model' : 'offers several models';
-  throw new CriaError(what, { where: endpoint.url, remedy: 'name one with --embedding-model' });
-}
 
 /** Means of the baselines. */
 function baselineMeans({ baselines }: CultureResult): [string, object][] {

@@ -81,6 +81,11 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import('./culture-score.ts'),
   },
   {
+    name: 'culture train',
+    summary: 'fine-tuning on answers of people, measured on questions that were held out',
+    load: () => import('./culture-train.ts'),
+  },
+  {
     name: 'culture report',
     summary: 'tests, intervals and a page from scores',
     load: () => import('./culture-report.ts'),

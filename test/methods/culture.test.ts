@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Hypothesis, Score } from '../../src/methods/cultural-expressiveness/index.ts';
 import { call } from '../command-line.ts';
-import { needs, shared } from '../shared.ts';
+import { needs, shared, shippedModel } from '../shared.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cria-culture-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -376,4 +376,79 @@ test.skipIf(skip)(`the released answers are scored, whoever reads them${reason}`
   expect(semSimUsable).toBe(false);
   expect(baselines.stuffed.kf).toBe(1);
   expect(baselines.shuffled.kf).toBeLessThan(baselines.human.kf);
+});
+
+describe('train', () => {
+  const data = () => file('a.csv', table({}, { count: 4 }));
+  const argv = (out: string, path: string, ...more: string[]) => [
+    ...['culture', 'train', shippedModel, out, '--data', path, '--folds', '2', '--epochs', '1', '--max-tokens', '4'],
+    ...['--sequence', '200', '--resamples', '100', '--threads', '1', ...more],
+  ];
+
+  test('adapters of two folds, answers of every split scored, and an interrupted run resumed to the same bytes', async () => {
+    const path = data();
+    const [out, other] = [fresh('tuned'), fresh('tuned')];
+    const { before, heldOut, inSample, gains } = await json(...argv(out, path, '--prompting', 'few-shot'));
+    for (const { ce, low, high, n } of [before, heldOut, inSample]) {
+      expect(n).toBe(4);
+      expect(low).toBeLessThanOrEqual(ce);
+      expect(high).toBeGreaterThanOrEqual(ce);
+    }
+    expect(gains.heldout.ce.difference).toBeCloseTo(heldOut.ce - before.ce, 12);
+    const folds: { fold: number; train: string[]; test: string[]; adapter: string }[] = JSON.parse(
+      read(join(out, 'folds.json')),
+    );
+    expect(folds.flatMap(({ test: own }) => own).toSorted()).toEqual(['q1', 'q2', 'q3', 'q4']);
+    for (const { train, test: own, adapter } of folds) {
+      expect(train.filter((qid) => own.includes(qid))).toEqual([]);
+      expect(existsSync(join(out, adapter, 'adapter_config.json'))).toBe(true);
+    }
+    const rows = rowsOf(out);
+    expect(rows.map(({ split }) => split).toSorted()).toEqual(
+      ['before', 'heldout', 'insample'].flatMap((split) => [split, split, split, split]),
+    );
+    for (const { split, qid, fold } of rows) {
+      expect(folds.find(({ test: own }) => own.includes(qid))?.fold, split).toBe(fold);
+    }
+    expect(existsSync(`${out}.culture`)).toBe(false);
+
+    const controller = new AbortController();
+    const watching = setInterval(() => {
+      if (existsSync(join(`${other}.culture`, 'fold-1'))) controller.abort(new Error('stop'));
+    }, 2);
+    const stopped = await call([...argv(other, path, '--prompting', 'few-shot'), '--quiet'], {
+      signal: controller.signal,
+    });
+    clearInterval(watching);
+    expect(stopped.code).not.toBe(0);
+    expect(existsSync(other)).toBe(false);
+    const again = await call([...argv(other, path, '--prompting', 'few-shot'), '--quiet']);
+    expect([again.code, again.err]).toEqual([2, expect.stringMatching(/holds an unfinished run/)]);
+    await json(...argv(other, path, '--prompting', 'few-shot', '--resume'));
+    for (const name of ['scores.jsonl', 'answers.jsonl', 'fold-2/adapter_model.safetensors']) {
+      expect(readFileSync(join(other, name)).equals(readFileSync(join(out, name))), name).toBe(true);
+    }
+    expect(existsSync(`${other}.culture`)).toBe(false);
+  }, 60_000);
+
+  test.each([
+    ['one fold', ['--folds', '1'], /1 folds of 4 different questions cannot be made/],
+    ['more folds than questions', ['--folds', '5'], /5 folds of 4 different questions/],
+    ['another prompting', ['--prompting', 'shouting'], /'shouting' is not a way to prompt/],
+    ['nothing to resume', ['--resume'], /there is no unfinished run to resume/],
+  ])('%s is refused', async (_, more, sentence) => {
+    const out = fresh('out');
+    const { code, err } = await call([...argv(out, data()), '--quiet', ...more]);
+    expect(err).toMatch(sentence);
+    expect(code).toBe(2);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test('a dry run prints the folds and writes nothing', async () => {
+    const out = fresh('out');
+    const { folds, answers } = await json(...argv(out, data(), '--dry-run'));
+    expect(folds).toHaveLength(2);
+    expect(answers).toBe(12);
+    expect(existsSync(out)).toBe(false);
+  });
 });

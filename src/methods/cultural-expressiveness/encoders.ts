@@ -1,4 +1,3 @@
-import { extname } from 'node:path';
 import { CriaError, fnv1a, throwIfAborted } from '../../base/index.ts';
 import { readRows } from '../../data/index.ts';
 import type { Endpoint } from '../../endpoint/index.ts';
@@ -158,10 +157,4 @@ function windowsOf(text: string): string[] {
 function unit(vector: Vector): Vector {
   const length = Math.hypot(...vector);
   return length === 0 ? vector : vector.map((x) => x / length);
-}
-
-/** Whether `--embeddings` names a file of vectors, an address, or else a model. */
-export function embeddingKind(given: string): 'file' | 'address' | 'model' {
-  if (/^https?:\/\//i.test(given)) return 'address';
-  return ['.jsonl', '.json', '.parquet'].includes(extname(given).toLowerCase()) ? 'file' : 'model';
 }

@@ -48,7 +48,7 @@ export async function writeReportFolder(
   await write(path, texts, findingsPage(scores, found), meansChart(found), force);
 }
 
-const lines = (rows: readonly object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+export const lines = (rows: readonly object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
 
 async function write(
   path: string,

@@ -1,5 +1,6 @@
+export { type Prompting, promptings } from './cross-fit.ts';
 export type { Dataset, Question, Reference, Response } from './dataset.ts';
-export { embeddingKind, endpointEncoder, fileEncoder, letterEncoder, modelEncoder } from './encoders.ts';
+export { endpointEncoder, fileEncoder, letterEncoder, modelEncoder } from './encoders.ts';
 export { writeCultureFolder, writeReportFolder } from './folder.ts';
 export type { Hypothesis } from './hypotheses.ts';
 export { readWordLists } from './lexicon.ts';
@@ -9,4 +10,6 @@ export { culturePage } from './report.ts';
 export { type CultureResult, findings, scoreCulture, weightsFrom } from './run.ts';
 export { paperWeights, type Score, type Weights } from './score.ts';
 export { readScores } from './scores-file.ts';
+export { type TrainingRun, topicFolds, trainCulture } from './train.ts';
+export { gainText } from './training-report.ts';
 export type { Encoder } from './vectors.ts';

@@ -12,6 +12,14 @@ export {
 export { adaptiveCalibrationError, expectedCalibrationError, type Prediction } from './calibration.ts';
 export { type Cluster, clusterMean } from './clusters.ts';
 export {
+  type Comparison,
+  type Drawing,
+  omnibusTest,
+  oneSampleTests,
+  pairTests,
+  type SystemValues,
+} from './comparisons.ts';
+export {
   betaQuantile,
   binomialCdf,
   chiSquareTail,

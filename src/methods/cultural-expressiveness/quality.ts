@@ -1,5 +1,6 @@
 import type { Dataset, Response } from './dataset.ts';
 import { languageOf } from './language.ts';
+import { refusals } from './lexicon/refusals.ts';
 import { fold, questionKey, wordsOf } from './text.ts';
 
 /** What is wrong with one answer. */
@@ -33,17 +34,6 @@ export function isDegenerate(text: string): boolean {
 function grams(words: readonly string[], size: number): string[] {
   return Array.from({ length: Math.max(0, words.length - size + 1) }, (_, i) => words.slice(i, i + size).join(' '));
 }
-
-const refusals = [
-  /^(as|i am|i'm|i m)( just)? an? (ai|artificial|language model|large language model)/,
-  /\bas an? (ai|artificial intelligence|language model)\b/,
-  /\bi('m| am) (just an ai|not able to|unable to|not capable of)\b/,
-  /\bi (cannot|can't|can not) (fulfill|answer|provide|help|assist|satisfy|comply)\b/,
-  /\bcomo (un )?(modelo de lenguaje|inteligencia artificial|ia)\b/,
-  /\bno puedo (responder|ayudar|proporcionar|cumplir|contestar)\b/,
-  /\bcomo (um |uma )?(modelo de linguagem|inteligencia artificial|ia)\b/,
-  /\bnao posso (responder|ajudar|fornecer|atender)\b/,
-];
 
 /** Whether a text declines to answer, or speaks of itself as a machine first: patterns in Spanish, Portuguese, English. */
 export function isRefusal(text: string): boolean {

@@ -1,8 +1,9 @@
 import type { Progress } from '../../base/index.ts';
 import { CriaError } from '../../base/index.ts';
+import type { Drawing } from '../../statistics/index.ts';
 import { type Baseline, baselines, ownTexts, type Usability, usability } from './baselines.ts';
 import type { Dataset } from './dataset.ts';
-import { type Drawing, type Hypothesis, hypotheses } from './hypotheses.ts';
+import { type Hypothesis, hypotheses } from './hypotheses.ts';
 import type { WordLists } from './lexicon.ts';
 import { type SystemQuality, systemQuality } from './quality.ts';
 import { type Score, Scorer, type Weights } from './score.ts';

@@ -1,3 +1,4 @@
+import { intensifiers, negators } from './lexicon/modifiers.ts';
 import { PhraseTable } from './phrases.ts';
 import { wordsOf } from './text.ts';
 
@@ -15,16 +16,6 @@ export interface Sentiment {
   readonly coverage: number;
 }
 
-const negators: Readonly<Record<string, ReadonlySet<string>>> = {
-  es: new Set(['no', 'nunca', 'jamas', 'sin', 'ni']),
-  pt: new Set(['nao', 'nunca', 'sem', 'nem', 'jamais']),
-  en: new Set(['not', 'never', 'no']),
-};
-const intensifiers: Readonly<Record<string, ReadonlySet<string>>> = {
-  es: new Set(['muy', 'mas', 'super']),
-  pt: new Set(['muito', 'muita', 'mais', 'super']),
-  en: new Set(['very', 'more', 'super']),
-};
 const negationWindow = 3; // words before; the factors and the constant are VADER's (Hutto and Gilbert 2014)
 const negationFactor = -0.74;
 const intensityFactor = 1.25;

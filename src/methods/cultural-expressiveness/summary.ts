@@ -1,5 +1,4 @@
-import { bcaMean, mean, ranks } from '../../statistics/index.ts';
-import type { Drawing } from './hypotheses.ts';
+import { bcaMean, type Drawing, mean, ranks } from '../../statistics/index.ts';
 import type { Score, Weights } from './score.ts';
 
 /** The means of one system over its scored answers. */

@@ -1,10 +1,9 @@
-import { bca, differences, mean, wilcoxon } from '../../statistics/index.ts';
+import { bca, type Drawing, differences, mean, wilcoxon } from '../../statistics/index.ts';
 import { cutTo } from './answers.ts';
 import { baselines, type Usability, usability } from './baselines.ts';
 import type { Answered, CrossFit } from './cross-fit.ts';
 import type { Dataset, Response } from './dataset.ts';
 import type { Folds } from './folds.ts';
-import type { Drawing } from './hypotheses.ts';
 import type { WordLists } from './lexicon.ts';
 import { paperWeights, type Score, Scorer } from './score.ts';
 import { type SystemSummary, summaryOf } from './summary.ts';

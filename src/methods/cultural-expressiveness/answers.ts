@@ -42,13 +42,14 @@ export function messagesFor(
   return [...system, ...turns, { role: 'user', content: question }];
 }
 
-/** An example that trains the answer alone; without a chat template the turns are lines. */
-export function trainingExample(tokenizer: Tokenizer, messages: readonly ChatMessage[], answer: string): Example {
+/** Examples that train the answer alone, one or none; without a chat template the turns are lines. */
+export function trainingExamples(tokenizer: Tokenizer, messages: readonly ChatMessage[], answer: string): Example[] {
   const values =
     tokenizer.chatTemplate === undefined
       ? { prompt: asLines(messages), completion: answer }
       : { messages: [...messages, { role: 'assistant', content: answer }] };
-  return exampleIn({ values, where: 'references' }, { tokenizer });
+  const example = exampleIn({ values, where: 'references' }, { tokenizer });
+  return example ? [example] : [];
 }
 
 const asLines = (messages: readonly ChatMessage[]): string => messages.map(({ content }) => `${content}\n`).join('');
@@ -68,7 +69,7 @@ export async function answersOf(
   const answers: Answer[] = [];
   const ids = prompts.map(({ messages }) =>
     tokenizer.chatTemplate === undefined
-      ? tokenizer.encode(asLines(messages))
+      ? tokenizer.encode(asLines(messages), { continued: true })
       : tokenizer.encodeChat(messages, { addGenerationPrompt: true }),
   );
   const long = ids.findIndex(({ length }) => length >= model.config.context);

@@ -20,7 +20,7 @@ import { readJson } from '../../data/index.ts';
 import { type LoadedModel, loadModel } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import { trainModel } from '../../train/index.ts';
-import { type Answer, answersOf, messagesFor, type Prompt, trainingExample } from './answers.ts';
+import { type Answer, answersOf, messagesFor, type Prompt, trainingExamples } from './answers.ts';
 import type { Dataset, Question } from './dataset.ts';
 import { letterEncoder } from './encoders.ts';
 import type { Folds } from './folds.ts';
@@ -135,7 +135,7 @@ export async function crossFit(
     const rows = data.references.filter(({ qid }) => !fold.includes(qid));
     steps = Math.ceil((rows.length * options.epochs) / options.batch);
     if (!existsSync(adapter)) {
-      const examples = rows.map(({ qid, text }) => trainingExample(tokenizer, promptOf(qid).messages, text));
+      const examples = rows.flatMap(({ qid, text }) => trainingExamples(tokenizer, promptOf(qid).messages, text));
       const model = loadModel(opening.path, { ...opening, precision: 'f32' });
       try {
         await trainModel(

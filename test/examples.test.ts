@@ -20,6 +20,13 @@ const claims: Readonly<Record<string, (text: string) => void>> = {
   'generate.ts': (text) => {
     expect(text.match(/^The llama is an animal that.*?\n\[(length|end|stop), \d+ tokens\/s\]$/gms)).toHaveLength(2);
   },
+  'method.ts': (text) => {
+    const rows = [...text.matchAll(/^layer (\d+) ([a-z.]+): largest ([\d.]+), ([\d.]+) times the median column$/gm)];
+    expect(rows).toHaveLength(text.trim().split('\n').length);
+    expect(new Set(rows.map(([, layer, path]) => `${layer} ${path}`)).size).toBe(rows.length);
+    expect(rows.every(([, , , , ratio]) => Number(ratio) >= 1)).toBe(true);
+    if (real) expect(rows).toHaveLength(30 * 4);
+  },
   'score.ts': (text) => {
     const [paris, cheese] = [...text.matchAll(/perplexity ([\d.]+)/g)].map(([, figure]) => Number(figure));
     expect(paris).toBeGreaterThan(1);

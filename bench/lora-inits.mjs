@@ -100,7 +100,7 @@ async function explained(rho) {
   const begun = performance.now();
   const { adapter, state, unconverged } = await eva(model, data, options, { progress: silent });
   const after = `${state.batches} batches in ${secondsSince(begun)} s`;
-  tell(`EVA, rho ${rho}: ${unconverged.length} modules had not settled after ${after}`);
+  tell(`EVA, rho ${rho}: ${unconverged.length} modules had not converged after ${after}`);
   return { model, adapterOf: () => adapter };
 }
 

@@ -10,7 +10,7 @@ import {
 } from '../checkpoint/index.ts';
 import { mostFrequentFloat } from './dtypes.ts';
 import { writeModelFolder } from './folder.ts';
-import { keptTensor, type QuantizedModel, stepper } from './quantized.ts';
+import { keptTensor, type QuantizedModel, tensorProgress } from './quantized.ts';
 import { tokenizerOf } from './source.ts';
 
 export const containerFormats = ['gptq', 'awq', 'compressed-tensors', 'bitsandbytes'] as const;
@@ -47,7 +47,7 @@ export async function writeContainer(path: string, model: ContainedModel): Promi
   const { checkpoint, replacements, format, specs, provenance, force, more, progress } = model;
   const usual = mostFrequentFloat(checkpoint) ?? 'F16';
   const type = format === 'gptq' || format === 'awq' ? 'F16' : usual; // their kernels are of half precision
-  const step = stepper(model);
+  const step = tensorProgress(model);
   const tensors = [...checkpoint.tensors.values()].flatMap((tensor): TensorToWrite[] => {
     const spec = specs.get(tensor.name);
     if (!spec) return [keptTensor(model, tensor, usual, step)];

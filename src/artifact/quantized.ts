@@ -44,7 +44,7 @@ export interface QuantizedModel {
 export async function writeDecodedFolder(path: string, model: QuantizedModel, dtype?: FloatType): Promise<void> {
   const { checkpoint, provenance, force, more } = model;
   const usual = mostFrequentFloat(checkpoint) ?? 'F32';
-  const step = stepper(model);
+  const step = tensorProgress(model);
   const tensors = [...checkpoint.tensors.values()].map((tensor) => keptTensor(model, tensor, usual, step, dtype));
   const { config, generation } = checkpoint;
   const tokenizer = tokenizerOf(checkpoint, model.progress ?? silent);
@@ -74,7 +74,7 @@ export function keptTensor(
 /** Writes a quantized model as a GGUF file. Matrices that are not replaced keep their type. */
 export async function writeQuantizedGguf(path: string, model: QuantizedModel): Promise<void> {
   const { checkpoint, replacements, force, progress = silent } = model;
-  const step = stepper(model);
+  const step = tensorProgress(model);
   const tensors = [...checkpoint.tensors.values()].map((tensor) => {
     const { name, shape, type: stored } = tensor;
     const type = replacements.ggufType(name) ?? ggufType({ shape, stored, isHead: false }, undefined);
@@ -98,7 +98,11 @@ function floatsOf(replacement: Codes | Float32Array): Float32Array {
 }
 
 /** Counts the bytes of the source that have been written. */
-export function stepper({ checkpoint, progress = silent, signal }: QuantizedModel): (tensor: StoredTensor) => void {
+export function tensorProgress({
+  checkpoint,
+  progress = silent,
+  signal,
+}: QuantizedModel): (tensor: StoredTensor) => void {
   const total = [...checkpoint.tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
   return ({ bytes }) => {

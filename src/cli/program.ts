@@ -30,7 +30,7 @@ export async function parse(
     .helpCommand(false)
     .exitOverride()
     .configureOutput({ writeOut: write, writeErr() {}, outputError() {} });
-  program.addHelpText('after', '\ncria VERB --help tells more about a verb.');
+  program.addHelpText('after', '\ncria VERB --help describes a verb.');
 
   let call: Call | undefined;
   for (const entry of entries) {
@@ -57,7 +57,8 @@ function named(words: readonly string[], entries: readonly VerbEntry[]): readonl
 /** @throws CriaError for the first word alone of verbs whose names have two. */
 function refuseHalf(word: string, entries: readonly VerbEntry[]): void {
   const whole = entries.filter(({ name }) => name.startsWith(`${word} `)).map(({ name }) => `cria ${name}`);
-  if (whole.length > 0) throw new CriaError('is half of a verb', { where: word, remedy: `give ${whole.join(' or ')}` });
+  if (whole.length > 0)
+    throw new CriaError('needs a subcommand', { where: word, remedy: `give ${whole.join(' or ')}` });
 }
 
 const everyVerb = 'Options of every verb:';
@@ -68,7 +69,7 @@ function declare(command: Command, verb: Verb): void {
   }
   declareOptions(command, verb.options, 'Options:');
   declareOptions(command, commonOptions, everyVerb);
-  command.addHelpOption(new CommanderOption('-h, --help', 'show this').helpGroup(everyVerb));
+  command.addHelpOption(new CommanderOption('-h, --help', 'show this help').helpGroup(everyVerb));
   const examples = (verb.examples ?? []).map((line) => `\n  cria ${line}`);
   if (examples.length > 0) command.addHelpText('after', `\nExamples:${examples.join('')}`);
 }

@@ -68,7 +68,7 @@ export const verb = defineVerb({
       const dropped = [...ranks].filter(([, rank]) => rank === 0).map(([name]) => name);
       const { parameters, uniform } = parameterCount(result, options.rank);
       if (unconverged.length > 0) {
-        progress.note(`${unconverged.length} modules had not settled after ${state.batches} batches.`);
+        progress.note(`${unconverged.length} modules had not converged after ${state.batches} batches.`);
       }
       print(
         `${resolve(args.out)}: ranks ${Math.min(...given)} to ${Math.max(...given)} in ${given.length - dropped.length} ` +

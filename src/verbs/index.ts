@@ -3,7 +3,7 @@ import type { VerbEntry } from '../options/index.ts';
 /** Every verb, in the order of the help. A verb is imported only when it is called. */
 export const verbs: readonly VerbEntry[] = [
   { name: 'generate', summary: 'continue a text, or answer a question', load: () => import('./generate.ts') },
-  { name: 'chat', summary: 'a conversation on the terminal', load: () => import('./chat.ts') },
+  { name: 'chat', summary: 'chat on the terminal', load: () => import('./chat.ts') },
   {
     name: 'train',
     summary: 'train an adapter for a model, or the model',
@@ -11,17 +11,17 @@ export const verbs: readonly VerbEntry[] = [
   },
   {
     name: 'eva',
-    summary: 'start an adapter along what the data makes vary most',
+    summary: 'initialise LoRA from the principal directions of the activations (EVA)',
     load: () => import('./eva.ts'),
   },
   {
     name: 'inspect',
-    summary: 'what a model is, and the memory that it needs',
+    summary: 'architecture, tensors and memory needs of a model',
     load: () => import('./inspect.ts'),
   },
   {
     name: 'convert',
-    summary: 'a model in another format or in other types',
+    summary: 'convert a model to another format or type',
     load: () => import('./convert.ts'),
   },
   {
@@ -29,30 +29,30 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'a model in fewer bits, as GGUF, a container of vLLM, or simulated',
     load: () => import('./quantize.ts'),
   },
-  { name: 'merge', summary: 'an adapter folded into the weights', load: () => import('./merge.ts') },
+  { name: 'merge', summary: 'fold an adapter into the weights', load: () => import('./merge.ts') },
   {
     name: 'adapter check',
-    summary: 'the ranks and scales of an adapter, as PEFT, vLLM and llama.cpp take them',
+    summary: 'check the ranks and scales of an adapter in PEFT, vLLM and llama.cpp',
     load: () => import('./adapter-check.ts'),
   },
   {
     name: 'adapter export',
-    summary: 'an adapter that every program scales alike: ranks padded, or for llama.cpp',
+    summary: 'export an adapter that every program scales alike: padded ranks, or GGUF',
     load: () => import('./adapter-export.ts'),
   },
   {
     name: 'score',
-    summary: 'log-probabilities of the tokens of texts',
+    summary: 'print the log-probability of every token of texts',
     load: () => import('./score.ts'),
   },
   {
     name: 'perplexity',
-    summary: 'how well a model predicts a text file',
+    summary: 'measure the perplexity of a model on a text file',
     load: () => import('./perplexity.ts'),
   },
   {
     name: 'evaluate',
-    summary: 'the accuracy of a model on a task, with a confidence interval',
+    summary: 'measure accuracy on a task, with a confidence interval',
     load: () => import('./evaluate.ts'),
   },
   {
@@ -62,12 +62,12 @@ export const verbs: readonly VerbEntry[] = [
   },
   {
     name: 'lens',
-    summary: 'concept and token heads, their lenses, and arithmetic with words',
+    summary: 'find concept and token heads, and do arithmetic through their lenses',
     load: () => import('./lens.ts'),
   },
   {
     name: 'lens apply',
-    summary: 'arithmetic with words through the lenses of a model',
+    summary: 'do arithmetic with words through saved lenses',
     load: () => import('./lens-apply.ts'),
   },
   {
@@ -112,21 +112,21 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'what audited decisions say of the coverage, with a drift alarm',
     load: () => import('./route-audit.ts'),
   },
-  { name: 'tokenize', summary: 'text to token ids, and back', load: () => import('./tokenize.ts') },
+  { name: 'tokenize', summary: 'convert text to token ids, and back', load: () => import('./tokenize.ts') },
   {
     name: 'world',
-    summary: 'the synthetic world that cria-tiny is trained on: rows, held-out tasks, a tokenizer',
+    summary: 'generate the synthetic world that cria-tiny is trained on',
     load: () => import('./world.ts'),
   },
-  { name: 'schema', summary: 'the JSON Schema of arguments and options', load: () => import('./schema.ts') },
+  { name: 'schema', summary: 'print the JSON Schema of arguments and options', load: () => import('./schema.ts') },
   {
     name: 'tour',
-    summary: 'what cria does, shown on the model that ships with it',
+    summary: 'show what cria does, on the model that ships with it',
     load: () => import('./tour.ts'),
   },
   {
     name: 'pull',
-    summary: 'bring a checkpoint from a hub, resumable and checked',
+    summary: 'download a checkpoint from a hub, resumable and checked',
     load: () => import('./pull.ts'),
   },
 ];

@@ -17,9 +17,9 @@ export const verb = defineVerb({
       const path = explainQuestion(policy, log, qid);
       if (!path) throw new CriaError(`the log has no question ${qid}`, { where: '--qid' });
       for (const { round, visited, pi, set } of path.rounds) {
-        const chances = Object.entries(pi).map(([action, p]) => `${action} ${p.toFixed(3)}`);
+        const probabilities = Object.entries(pi).map(([action, p]) => `${action} ${p.toFixed(3)}`);
         print(
-          `round ${round}${visited ? '' : ' (not reached)'}: ${chances.join(', ')}; in the set: ${set.join(', ') || 'nothing'}\n`,
+          `round ${round}${visited ? '' : ' (not reached)'}: ${probabilities.join(', ')}; in the set: ${set.join(', ') || 'nothing'}\n`,
         );
       }
       for (const { answer, score, right } of path.answers)

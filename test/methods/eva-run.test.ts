@@ -119,14 +119,14 @@ test('rho 1 gives every module the same rank', async () => {
   expect(new Set(ranks.values())).toEqual(new Set([4]));
 });
 
-test('inputs that have settled are read no more', async () => {
+test('inputs that have converged are read no more', async () => {
   const { state, unconverged } = await eva(opened(tiny), data, { ...options, tau: -1 }, watch);
-  expect(state.batches).toBe(2); // nothing has settled after the first
+  expect(state.batches).toBe(2); // nothing has converged after the first
   expect(unconverged).toEqual([]);
   expect(state.groups.map((pca) => pca?.seen)).toEqual(state.groups.map(() => 96));
 });
 
-test('what has not settled when the batches end is named', async () => {
+test('what has not converged when the batches end is named', async () => {
   const targets = ['o_proj'];
   const { unconverged } = await eva(opened(tiny), data, { ...options, targets, tau: 1.1, maxBatches: 3 }, watch);
   expect(unconverged).toEqual([0, 1].map((layer) => `model.layers.${layer}.self_attn.o_proj`));

@@ -186,7 +186,7 @@ test('adapter export writes what it says', async () => {
 });
 
 test.each([
-  [[], 'adapter: is half of a verb (give cria adapter check or cria adapter export)'],
+  [[], 'adapter: needs a subcommand (give cria adapter check or cria adapter export)'],
   [['check', tiny], `${tiny}: has no adapter_config.json`],
   [['check', 'nowhere'], 'nowhere: does not exist'],
   [

@@ -41,7 +41,7 @@ const keeping = (out: string): RunStateFiles => ({ folder: besideOutput(out, 'ev
 const saveEveryMs = 60_000;
 
 /**
- * Reads the data until the inputs of all targets have settled and writes the adapter folder that begins training.
+ * Reads the data until the inputs of all targets have converged and writes the adapter folder that begins training.
  * Interrupted, it leaves its state beside the output; the same run resumed gives the same bytes.
  * @throws CriaError when options, data and model do not fit together.
  */

@@ -92,7 +92,7 @@ function reading(
   unconverged: readonly string[],
 ): Section {
   const tokens = state.groups.map((pca) => pca?.seen ?? 0);
-  const settled = state.groups.map((pca) => pca?.converged.filter(Boolean).length ?? 0);
+  const converged = state.groups.map((pca) => pca?.converged.filter(Boolean).length ?? 0);
   const components = state.groups[0]?.components.rows ?? 0;
   const mean = (values: readonly number[]) => Math.round(values.reduce((a, b) => a + b, 0) / values.length);
   return {
@@ -107,14 +107,14 @@ function reading(
           ['inputs that were decomposed', groups.length],
           ['tokens seen of an input, at least', Math.min(...tokens)],
           ['tokens seen of an input, at most', Math.max(...tokens)],
-          [`settled components of an input, of ${components}, in the mean`, mean(settled)],
-          ['modules that had not settled', unconverged.length],
+          [`converged components of an input, of ${components}, in the mean`, mean(converged)],
+          ['modules that had not converged', unconverged.length],
           ['parameters of the adapter', parameters],
           ['parameters with equal ranks', uniform],
         ],
       },
       ...(unconverged.length > 0
-        ? [{ kind: 'prose' as const, text: `Not settled when the batches ended: ${unconverged.join(', ')}.` }]
+        ? [{ kind: 'prose' as const, text: `Not converged when the batches ended: ${unconverged.join(', ')}.` }]
         : []),
     ],
   };

@@ -65,6 +65,9 @@ export function json(value: object): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
+/** Objects as lines of JSON. */
+export const jsonLines = (rows: readonly object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+
 /** Writes texts as files of a folder, by name. */
 export async function writeTexts(folder: string, texts: Readonly<Record<string, string>>): Promise<void> {
   for (const [name, text] of Object.entries(texts)) {

@@ -52,6 +52,15 @@ export async function writeDecodedFolder(path: string, model: QuantizedModel, dt
   await writeModelFolder(path, folder, force, more);
 }
 
+/** The type of each tensor of a folder of decoded weights. */
+export function decodedTypes(checkpoint: Checkpoint): (tensor: StoredTensor) => PlainType {
+  const usual = mostFrequentFloat(checkpoint) ?? 'F32';
+  return (tensor) => decodedType(tensor, usual);
+}
+
+const decodedType = ({ type }: StoredTensor, usual: FloatType, dtype?: FloatType): PlainType =>
+  isWeight(type) ? (dtype ?? (isFloat(type) ? type : usual)) : (type as PlainType);
+
 /** A tensor in a plain type: its own, `dtype`, or `usual` where it is in blocks; what replaces it is decoded. */
 export function keptTensor(
   { checkpoint, replacements, signal }: QuantizedModel,
@@ -61,8 +70,7 @@ export function keptTensor(
   dtype?: FloatType,
 ): TensorToWrite {
   const { name, shape } = tensor;
-  const own = isFloat(tensor.type) ? tensor.type : usual;
-  const type = isWeight(tensor.type) ? (dtype ?? own) : (tensor.type as PlainType);
+  const type = decodedType(tensor, usual, dtype);
   const bytes = function* () {
     if (replacements.has(name)) yield encodeStored(type, floatsOf(replacements.read(name)), name);
     else yield* bytesAs(checkpoint, tensor, type, signal);

@@ -11,6 +11,7 @@ export {
   writeFolderAtomically,
 } from './files.ts';
 export { byteSize, duration } from './format.ts';
+export { fitsGlob } from './glob.ts';
 export { parseExactly, Real } from './json.ts';
 export { allFinite, figure, gibibytes } from './numbers.ts';
 export { type Progress, silent, type Watch } from './progress.ts';
@@ -18,6 +19,8 @@ export { fnv1a, normalFrom, permutation, type Random, randomFrom } from './rando
 export {
   besideOutput,
   leaveEmpty,
+  openRunFolder,
+  type RunFolder,
   type RunStart,
   type RunStateFiles,
   refuseForeign,

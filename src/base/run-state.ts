@@ -1,6 +1,7 @@
-import { readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { CriaError } from './errors.ts';
+import { CriaError, readError } from './errors.ts';
+import { makeFolder, writeFileAtomically } from './files.ts';
 
 /** What a run was asked for: plain data that a resumed run has to repeat. */
 export type Settings = Readonly<Record<string, unknown>>;
@@ -79,4 +80,45 @@ export function refuseOtherSettings(where: string, saved: Settings, asked: Setti
     where,
     remedy: 'resume it with the same ones, or begin again with --force',
   });
+}
+
+/** A folder beside an output where a run keeps what is finished. */
+export interface RunFolder {
+  readonly folder: string;
+  /** Called when the output is written. */
+  remove(): void;
+}
+
+const settingsFile = 'settings.json';
+
+/**
+ * Begins or resumes a run that keeps the entries `names` in a folder beside its output.
+ * @throws CriaError when an unfinished run would be lost, or was begun with other settings.
+ */
+export async function openRunFolder(
+  folder: string,
+  names: readonly string[],
+  settings: Settings,
+  start: RunStart,
+): Promise<RunFolder> {
+  const state = { folder, names: [settingsFile, ...names] };
+  const path = join(folder, settingsFile);
+  refuseForeign(state);
+  refuseRunState(folder, existsSync(path), start);
+  if (start.resume) refuseOtherSettings(folder, savedSettings(path), settings);
+  else {
+    removeRunState(state);
+    makeFolder(folder);
+    const bytes = new TextEncoder().encode(JSON.stringify(settings));
+    await writeFileAtomically(path, (append) => append(bytes));
+  }
+  return { folder, remove: () => removeRunState(state) };
+}
+
+function savedSettings(path: string): Settings {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Settings;
+  } catch (error) {
+    throw readError(error, path);
+  }
 }

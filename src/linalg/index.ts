@@ -7,4 +7,14 @@ export {
 } from './large-cholesky.ts';
 export type { Matrix } from './matrix.ts';
 export { type LinearMap, openRandomizedSvd, type RandomizedSvd, type Rows, type SingularRows } from './randomized.ts';
+export {
+  countDifferent,
+  countKept,
+  keepInBlocks,
+  keepLargest,
+  keepLargestInRows,
+  type Mask,
+  masked,
+  support,
+} from './selection.ts';
 export { type Singular, topSingular } from './singular.ts';

@@ -1,4 +1,5 @@
 import { CriaError, type Progress } from '../base/index.ts';
+import type { Columns } from '../data/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { readExamples } from './examples.ts';
 
@@ -7,6 +8,8 @@ export interface WindowOptions {
   readonly samples: number;
   /** Tokens in a window. */
   readonly sequence: number;
+  /** Columns of rows under other names. */
+  readonly columns?: Columns;
 }
 
 /**
@@ -17,11 +20,18 @@ export interface WindowOptions {
 export async function textWindows(
   data: string,
   tokenizer: Tokenizer,
-  { samples, sequence }: WindowOptions,
+  { samples, sequence, columns }: WindowOptions,
   progress: Progress,
   signal?: AbortSignal,
 ): Promise<number[][]> {
-  const { examples } = await readExamples(data, { tokenizer, trainOnPrompts: true, progress, signal });
+  const renamed = data.toLowerCase().endsWith('.txt') ? undefined : columns; // a whole text has no columns
+  const { examples } = await readExamples(data, {
+    tokenizer,
+    columns: renamed,
+    trainOnPrompts: true,
+    progress,
+    signal,
+  });
   const ids = examples.flatMap((example) => [...example.ids]);
   const count = Math.min(samples, Math.floor(ids.length / sequence));
   if (count === 0) {

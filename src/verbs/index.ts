@@ -31,6 +31,22 @@ export const verbs: readonly VerbEntry[] = [
   },
   { name: 'merge', summary: 'fold an adapter into the weights', load: () => import('./merge.ts') },
   {
+    name: 'mosp',
+    summary: 'prune a model for several objectives at once: a front of equally sparse models',
+    load: () => import('./mosp.ts'),
+  },
+  {
+    name: 'mosp materialise',
+    summary: 'the model of a front that weighs its objectives as asked',
+    load: () => import('./mosp-materialise.ts'),
+  },
+  { name: 'mosp front', summary: 'the page of a front', load: () => import('./mosp-front.ts') },
+  {
+    name: 'prune',
+    summary: 'prune a model once, by magnitude, Wanda, SparseGPT or ALPS',
+    load: () => import('./prune.ts'),
+  },
+  {
     name: 'adapter check',
     summary: 'check the ranks and scales of an adapter in PEFT, vLLM and llama.cpp',
     load: () => import('./adapter-check.ts'),

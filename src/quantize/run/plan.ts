@@ -1,4 +1,4 @@
-import { CriaError, type Progress } from '../../base/index.ts';
+import { CriaError, fitsGlob, type Progress } from '../../base/index.ts';
 import { type Checkpoint, packingOf, typeForRows, type UniformBits } from '../../checkpoint/index.ts';
 import { type Config, layerPrefix, linearNames } from '../../model/index.ts';
 import {
@@ -10,7 +10,7 @@ import {
   type Scheme,
   schemes,
 } from '../schemes/index.ts';
-import { type Format, fitsGlob, type QuantizeOptions } from './options.ts';
+import type { Format, QuantizeOptions } from './options.ts';
 
 /** A matrix that is to be quantized. */
 export interface Target {

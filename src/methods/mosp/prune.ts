@@ -1,0 +1,138 @@
+import { join } from 'node:path';
+import { jsonLines, type Provenance, writeTexts } from '../../artifact/index.ts';
+import { besideOutput, figure, openRunFolder, refuseExisting, type Watch } from '../../base/index.ts';
+import type { LoadedModel } from '../../model/index.ts';
+import { type LineChart, type Page, writePage } from '../../report/index.ts';
+import type { Tokenizer } from '../../tokenizer/index.ts';
+import { textWindows } from '../../train/index.ts';
+import type { MatrixReport } from './blocks.ts';
+import { openLayerEngine } from './engine.ts';
+import { evaluateCandidates } from './evaluate.ts';
+import { perplexitiesOf } from './front.ts';
+import { targetsOf } from './matrices.ts';
+import { type BaselineName, frontDefaults, type PruneOptions } from './options.ts';
+import { sparsityText } from './pattern.ts';
+import { prunedWeights } from './points.ts';
+import { sizeNote } from './report.ts';
+import { sweepBaseline } from './sweeps.ts';
+import { writePruned } from './write.ts';
+
+export type PruneMethod = Exclude<BaselineName, 'alps-per-task'>;
+
+/** What one model is pruned by. */
+export interface SinglePruneOptions extends Omit<PruneOptions, 'alpha' | 'guard' | 'propagate'> {
+  readonly method: PruneMethod;
+  readonly calibration: string;
+  readonly test?: string;
+  readonly resume: boolean;
+  readonly force: boolean;
+}
+
+export interface PruneResult {
+  readonly path: string;
+  readonly method: PruneMethod;
+  /** The share of zeros of the pruned matrices. */
+  readonly sparsity: number;
+  /** Squared errors of the outputs of all layers as a share of the outputs. */
+  readonly layerError: number;
+  readonly perplexityBefore: number | null;
+  readonly perplexityAfter: number | null;
+  readonly skipped: readonly string[];
+  readonly seconds: number;
+}
+
+const testName = 'test';
+
+/**
+ * Prunes a model once, by one method, and writes it. Interrupted, it leaves finished blocks beside the output.
+ * @throws CriaError when options, data and model do not fit together.
+ */
+export async function pruneModel(
+  model: LoadedModel,
+  tokenizer: Tokenizer,
+  out: string,
+  options: SinglePruneOptions,
+  provenance: Provenance,
+  watch: Watch,
+): Promise<PruneResult> {
+  const begun = performance.now();
+  const { method, sparsity } = options;
+  refuseExisting(out, options.force);
+  const { blocks, skipped } = targetsOf(model.checkpoint, model.config, options);
+  const read = (data: string) => textWindows(data, tokenizer, options, model.progress, watch.signal);
+  const calibration = [{ name: 'calibration', windows: await read(options.calibration) }];
+  const tests = options.test === undefined ? [] : [{ name: testName, windows: await read(options.test) }];
+  const { resume: _, force: __, columns, ...said } = options;
+  const run = await openRunFolder(
+    besideOutput(out, 'prune'),
+    [method, 'rows'],
+    { ...said, columns: columns && [...columns], inputs: provenance.inputs },
+    options,
+  );
+  const engine = await openLayerEngine({ device: model.device, threads: model.threads, takesTurns: true });
+  const { progress } = model;
+  try {
+    const { store } = await sweepBaseline(
+      {
+        ...{ model, blocks, calibration, engine, folder: run.folder, watch: { progress, signal: watch.signal } },
+        options: { ...frontDefaults, ...options, guard: false },
+      },
+      method,
+    );
+    const weights = prunedWeights(blocks, store, (_target, { shared }) => shared);
+    const candidates = tests.length > 0 ? [{ name: 'base' }, { name: method, weights }] : [];
+    const rows = await evaluateCandidates(model, candidates, tests, join(run.folder, 'rows'), {
+      progress,
+      signal: watch.signal,
+    });
+    const perplexity = perplexitiesOf(rows);
+    const reports = blocks.flatMap((targets, layer) => (targets.length > 0 ? store.reports(layer) : []));
+    const total = (of: (report: MatrixReport) => number) => reports.reduce((sum, report) => sum + of(report), 0);
+    const result: PruneResult = {
+      path: out,
+      method,
+      sparsity: 1 - total(({ kept }) => kept) / total(({ size }) => size),
+      layerError: total(({ shared }) => shared[0] as number) / total(({ energy }) => energy[0] as number),
+      perplexityBefore: perplexity.get('base')?.[testName] ?? null,
+      perplexityAfter: perplexity.get(method)?.[testName] ?? null,
+      skipped,
+      seconds: (performance.now() - begun) / 1000,
+    };
+    await writePruned(out, model, weights, provenance, {}, watch, async (folder) => {
+      await writeTexts(folder, { 'layers.jsonl': jsonLines(reports), 'rows.jsonl': jsonLines(rows) });
+      await writePage(join(folder, 'report.html'), prunePage(result, reports, sparsityText(sparsity), sparsity.kind));
+    });
+    run.remove();
+    return result;
+  } finally {
+    await engine.dispose();
+  }
+}
+
+function prunePage(
+  result: PruneResult,
+  reports: readonly MatrixReport[],
+  target: string,
+  kind: 'unstructured' | 'n:m',
+): Page {
+  const { method, layerError, perplexityBefore: before, perplexityAfter: after } = result;
+  const tested =
+    before === null || after === null ? '' : ` Perplexity ${figure(before)} before and ${figure(after)} after.`;
+  const points = reports.map(({ shared, energy }, x) => ({ x, y: (shared[0] as number) / (energy[0] as number) }));
+  const errors: LineChart = {
+    kind: 'lines',
+    title: 'Squared error of the outputs, as a share of the outputs',
+    alt: 'Relative squared errors of all matrices in the order of the model.',
+    x: { label: 'matrix' },
+    y: { label: 'relative squared error' },
+    series: [{ name: method, points }],
+  };
+  return {
+    title: `Pruned to ${target} by ${method}`,
+    summary: `The squared errors of all layers are ${figure(layerError)} of their outputs.${tested}`,
+    sections: [
+      { title: 'Error by matrix', parts: [errors] },
+      { title: 'Size and speed', parts: [{ kind: 'prose', text: sizeNote(kind) }] },
+    ],
+  };
+}

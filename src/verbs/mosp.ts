@@ -1,0 +1,141 @@
+import { resolve } from 'node:path';
+import { byteSize, CriaError, duration, figure, refuseExisting } from '../base/index.ts';
+import {
+  argument,
+  choice,
+  defineVerb,
+  flag,
+  forceOption,
+  integer,
+  modelArgument,
+  modelPath,
+  number,
+  repeated,
+  text,
+} from '../options/index.ts';
+import { pruningOptions, sequenceOf, sparsitiesOf } from './shared/pruning-options.ts';
+import { refuseAround } from './shared/replace.ts';
+
+const named = { placeholder: 'name=file' };
+
+export const verb = defineVerb({
+  arguments: { model: modelArgument, out: argument('the folder to write') },
+  options: {
+    objective: repeated(text('calibration data that an objective stands for; repeatable', named)),
+    test: repeated(text('test text of an objective; repeatable', named)),
+    ...pruningOptions,
+    alpha: number('the share of every support that all objectives have in common', { default: 0.5, min: 0, max: 1 }),
+    points: integer('points of the front (default: 11 for two objectives, else a small grid)', { min: 1 }),
+    power: number('how much mixtures are drawn towards the shared weights', { default: 0.5, min: 0, max: 10 }),
+    propagate: choice(['primary', 'task', 'dense'], 'whose outputs the next block reads', 'primary'),
+    guard: flag("keep the shared support where an objective's own would be worse on it"),
+    polish: flag('refine mixtures on their own support'),
+    baselines: text('other methods to compare: magnitude, wanda, sparsegpt, alps, alps-per-task', {
+      placeholder: 'a,b',
+    }),
+    write: text('points and baselines to write as models: all, none, or ids (default: uniform and one objective)', {
+      placeholder: 'id,id',
+    }),
+    force: forceOption,
+  },
+  examples: [
+    'mosp org/name front --objective text=book.txt --objective maths=gsm8k.jsonl --sparsity 0.6',
+    'mosp model.gguf front --objective a=a.txt --objective b=b.txt --test a=a2.txt --test b=b2.txt --sparsity 2:4 --baselines sparsegpt,alps',
+  ],
+  async run({ args, options, progress, signal, print }) {
+    const { seed, threads, dryRun } = options;
+    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
+    const { baselineNames, estimateFront, mosp, objectiveFrom, planFront, sparsityFrom } = await import(
+      '../methods/mosp/index.ts'
+    );
+    const { columnsFrom } = await import('../data/index.ts');
+    const { loadModel } = await import('../model/index.ts');
+    const { openTokenizer } = await import('../tokenizer/index.ts');
+
+    const path = modelPath(args.model);
+    const sparsities = sparsitiesOf(options, sparsityFrom);
+    const objectives = options.objective.map((each) => objectiveFrom(each, '--objective'));
+    const tests = options.test.map((each) => objectiveFrom(each, '--test'));
+    const baselines = (options.baselines ?? '')
+      .split(',')
+      .filter(Boolean)
+      .map((name) => {
+        const known = baselineNames.find((each) => each === name);
+        if (known) return known;
+        throw new CriaError(`'${name}' is not a baseline`, {
+          where: '--baselines',
+          remedy: `give some of ${baselineNames.join(', ')}`,
+        });
+      });
+    const files = [...objectives, ...tests].map(({ data }) => data);
+    refuseExisting(args.out, options.force);
+    if (options.force) for (const read of [path, ...files]) refuseAround(args.out, read);
+    const model = loadModel(path, { threads, precision: 'f32', progress });
+    try {
+      const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
+      const { json: _, quiet: __, resume: ___, force: ____, dryRun: _____, threads: ______, ...said } = options;
+      const asked = {
+        ...options,
+        ...sparsities,
+        objectives,
+        tests,
+        baselines,
+        columns: options.columns === undefined ? undefined : columnsFrom(options.columns),
+        sequence: sequenceOf(options.sequence, model.config.context),
+      };
+      if (dryRun) {
+        const plan = await planFront(model, tokenizer, asked, { signal });
+        const estimate = await estimateFront(plan, model.config, asked, model);
+        print(
+          `${estimate.matrices} matrices, ${estimate.calibrationTokens} calibration tokens, ${estimate.models} models to evaluate: about ` +
+            `${duration(estimate.seconds)}, ${byteSize(estimate.memoryBytes)} beside the model, a bundle of ${byteSize(estimate.bundleBytes)}\n`,
+        );
+        return { ...estimate, points: plan.preferences.length, skipped: plan.targets.skipped, path: args.out };
+      }
+      const inputs = await inputHashes({ models: { [args.model]: path }, files }, { progress, signal });
+      const provenance = provenanceOf('mosp', args.model, said, seed, inputs);
+      const { pareto: front, seconds } = await mosp(model, tokenizer, args.out, asked, provenance, {
+        progress,
+        signal,
+      });
+      const { points, hypervolume, hypervolumeLog, gapClosed, skipped } = front;
+      print(`${resolve(args.out)}: ${points.length} points at ${front.sparsity.target}\n`);
+      for (const { id, metrics, dominated, path: written } of points) {
+        const measured = Object.entries(metrics).map(([name, perplexity]) => `${name} ${figure(perplexity)}`);
+        print(`  ${id}: ${[...measured, dominated ? 'dominated' : '', written ?? ''].filter(Boolean).join(', ')}\n`);
+      }
+      print(
+        'These are dense files with zeros: neither smaller nor faster by themselves (report.html says which runtime uses them).\n',
+      );
+      return {
+        points: points.map(({ id, weights, metrics, sparsity, dominated, layerObjective, path: written }) => {
+          return {
+            id,
+            weights,
+            perplexity: metrics,
+            sparsity,
+            dominated,
+            layerObjective,
+            ...(written !== null && { path: written }),
+          };
+        }),
+        hypervolume: hypervolume?.value ?? null,
+        hypervolumeLog: hypervolumeLog?.value ?? null,
+        hypervolumeInterval: hypervolume && {
+          low: hypervolume.low,
+          high: hypervolume.high,
+          referenceModel: hypervolume.referenceModel,
+        },
+        hypervolumeLogInterval: hypervolumeLog && { low: hypervolumeLog.low, high: hypervolumeLog.high },
+        gapClosed,
+        baselines: front.baselines,
+        base: { perplexity: front.basePerplexity },
+        skipped,
+        seconds,
+        path: args.out,
+      };
+    } finally {
+      model.close();
+    }
+  },
+});

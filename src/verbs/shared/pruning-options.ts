@@ -1,0 +1,51 @@
+import { CriaError } from '../../base/index.ts';
+import type { Sparsity } from '../../methods/mosp/index.ts';
+import { choice, columnsOption, flag, integer, type OptionValues, repeated, text } from '../../options/index.ts';
+
+/** What mosp and prune share. */
+export const pruningOptions = {
+  sparsity: text('share of weights to prune, or N:M', { placeholder: '0.5|2:4' }),
+  sparsityFor: repeated(text('another sparsity for some matrices; repeatable', { placeholder: 'pattern=x' })),
+  keep: repeated(text('a matrix that stays dense, by name or glob; repeatable', { placeholder: 'pattern' })),
+  reprune: flag('prune entries anew that are zero already (otherwise they stay zero)'),
+  columns: columnsOption,
+  samples: integer('calibration windows of a data file, at most', { default: 128, min: 1 }),
+  sequence: integer('tokens in a window (default: 2048, or the context of the model)', { min: 2 }),
+  capture: choice(
+    ['block', 'group'],
+    'read the inputs of a block once, or group after group of pruned matrices',
+    'block',
+  ),
+  dryRun: flag('print sizes and an estimate of time, and run nothing'),
+  resume: flag('continue an interrupted run'),
+};
+
+/** The sparsities that were asked for. @throws CriaError when there is none, or one is not a sparsity. */
+export function sparsitiesOf(
+  { sparsity, sparsityFor }: Pick<OptionValues<typeof pruningOptions>, 'sparsity' | 'sparsityFor'>,
+  read: (text: string) => Sparsity,
+): { sparsity: Sparsity; sparsityFor: readonly (readonly [string, Sparsity])[] } {
+  if (sparsity === undefined)
+    throw new CriaError('no sparsity is given', { remedy: 'give --sparsity 0.5 or --sparsity 2:4' });
+  return {
+    sparsity: read(sparsity),
+    sparsityFor: sparsityFor.map((each) => {
+      const at = each.lastIndexOf('=');
+      if (at > 0) return [each.slice(0, at), read(each.slice(at + 1))] as const;
+      throw new CriaError(`'${each}' does not name a sparsity`, {
+        where: '--sparsity-for',
+        remedy: 'write it as PATTERN=0.5',
+      });
+    }),
+  };
+}
+
+/** Tokens in a window. @throws CriaError when the model cannot read as many. */
+export function sequenceOf(asked: number | undefined, context: number): number {
+  const sequence = asked ?? Math.min(2048, context);
+  if (sequence <= context) return sequence;
+  throw new CriaError(`${sequence} tokens are more than the context of ${context}`, {
+    where: '--sequence',
+    remedy: `give ${context} or fewer`,
+  });
+}

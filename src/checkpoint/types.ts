@@ -53,8 +53,8 @@ export interface Checkpoint {
    * Written into `into` when it is given (its length must be the number of elements).
    */
   readFloat32(name: string, options?: { rows?: readonly [number, number]; into?: Float32Array }): Float32Array;
-  /** A tensor's stored bytes (rows in the Hugging Face order), `rows` [from, to) only. */
-  readBytes(name: string, options?: { rows?: readonly [number, number] }): Uint8Array;
+  /** A tensor's stored bytes (rows in the Hugging Face order), `rows` [from, to) only; they may lie in `room`, where it is large enough. */
+  readBytes(name: string, options?: { rows?: readonly [number, number]; room?: Uint8Array }): Uint8Array;
   /** The codes that a matrix of a quantized folder is held in; undefined where it is held in floats. */
   readCodes?(name: string): Codes | undefined;
   close(): void;

@@ -16,6 +16,11 @@ export interface CompileOptions {
    */
   readonly takesTurns?: boolean;
   /**
+   * It is one of a few programs that are run right after each other: its threads wait busily within a run, where there is
+   * always more to do, and sleep when it ends.
+   */
+  readonly isStage?: boolean;
+  /**
    * Values bound once: the runtime packs them for its kernels. It reads `data` while the session is made and may
    * keep reading it afterwards, so it is not to be changed. Inputs that are not named here are fed in every run.
    */
@@ -72,7 +77,12 @@ export async function compile(outputs: Outputs, options: CompileOptions = {}): P
       graphOptimizationLevel: 'all',
       enableMemPattern: false, // it keeps a second place for every intermediate result beside the arena's
       logSeverityLevel: 3,
-      extra: { session: { intra_op: { allow_spinning: options.takesTurns ? '0' : '1' } } },
+      extra: {
+        session: {
+          force_spinning_stop: options.isStage ? '1' : '0',
+          intra_op: { allow_spinning: options.takesTurns ? '0' : '1' },
+        },
+      },
       externalData,
     });
   } catch (error) {

@@ -47,7 +47,7 @@ export { type Forward, openForward } from './run/forward.ts';
 export type { ActivationGradients, Target } from './run/gradients.ts';
 export { openHead } from './run/head.ts';
 export { type IncrementalDecoder, openIncrementalDecoder } from './run/incremental.ts';
-export { activationBytes, cacheBytes, usualTokens } from './run/memory-estimate.ts';
+export { generationNeed, programBytes, scoringNeed, usualTokens } from './run/memory-estimate.ts';
 export { type OnnxModel, onnxModel } from './run/onnx.ts';
 export { fits, type LoadedModel, loadModel, type ModelOptions, type Plan } from './run/open.ts';
 export {

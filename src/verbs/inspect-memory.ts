@@ -1,4 +1,4 @@
-import type { Config, Plan, Precision } from '../model/index.ts';
+import type { Plan, Precision } from '../model/index.ts';
 
 /** What a verb takes of the memory when it runs. */
 interface Need {
@@ -6,8 +6,10 @@ interface Need {
   readonly weights: Precision;
   /** `whole` holds all weights, `by-layer` one block's and the head's. */
   readonly plan: Plan;
-  /** Weights, and keys and values (generate) or activations (score) of `context` tokens. */
+  /** The most that the process takes, for weights, the keys and values (generate) or activations (score) of `context` tokens, and the program. */
   readonly bytes: number;
+  /** What it takes once the model is open. */
+  readonly steady: number;
   /** Whether it is so much less than what is free that the loader would hold it. */
   readonly fits: boolean;
 }
@@ -31,34 +33,25 @@ export async function memoryOf(
   context: number | undefined,
 ): Promise<{ readonly memory: Memory; readonly longest: number }> {
   const { availableMemory } = await import('../engine/index.ts');
-  const { activationBytes, cacheBytes, fits, loadModel, precisions, usualTokens } = await import('../model/index.ts');
+  const { fits, generationNeed, loadModel, precisions, programBytes, scoringNeed, usualTokens } = await import(
+    '../model/index.ts'
+  );
   const model = loadModel(path, { adapters });
   const { config } = model;
   const tokens = context ?? usualTokens(config);
   const available = availableMemory();
-  const weights = (precision: Precision) => model.bound(precision).bytes;
-  const [cache, activations, block] = [
-    cacheBytes(config, tokens),
-    activationBytes(config, tokens),
-    await blockBytes(config),
-  ];
-  const need = (verb: Need['verb'], precision: Precision, plan: Plan, bytes: number): Need => {
-    return { verb, weights: precision, plan, bytes, fits: fits(bytes, available) };
+  const program = programBytes(config);
+  const need = (verb: Need['verb'], weights: Precision, plan: Plan): Need => {
+    const at = { config, bound: (precision = weights) => model.bound(precision) };
+    const { peak, steady } = (verb === 'generate' ? generationNeed : scoringNeed)(at, plan, tokens);
+    return { verb, weights, plan, bytes: program + peak, steady: program + steady, fits: fits(peak, available) };
   };
   const needs = [
-    ...precisions.map((precision) => need('generate', precision, 'whole', weights(precision) + cache)),
-    need('generate', 'f32', 'by-layer', block + cache),
-    need('score', 'f32', 'whole', weights('f32') + activations),
-    need('score', 'f32', 'by-layer', block + activations),
+    ...precisions.map((precision) => need('generate', precision, 'whole')),
+    need('generate', 'f32', 'by-layer'),
+    need('score', 'f32', 'whole'),
+    need('score', 'f32', 'by-layer'),
   ];
   model.close();
   return { memory: { context: tokens, available, needs }, longest: config.context };
-}
-
-/** Float32 bytes of the largest block and of the head. */
-async function blockBytes(config: Config): Promise<number> {
-  const { layerShapes } = await import('../model/index.ts');
-  let values = config.vocabulary * config.hiddenSize;
-  for (const shape of layerShapes(config).values()) values += shape.reduce((product, size) => product * size, 1);
-  return 4 * values;
 }

@@ -143,9 +143,10 @@ function grouped(tensors: readonly Listed[]): Listed[] {
 function memoryLines({ context, available, needs }: Memory): string[] {
   return [
     `memory for ${context} tokens, of ${byteSize(available)} that are free:`,
-    ...needs.map(({ verb, weights, plan, bytes, fits }) => {
+    ...needs.map(({ verb, weights, plan, bytes, steady, fits }) => {
       const how = `${verb} --weights ${weights}`.padEnd(24);
-      return `  ${how} ${byteSize(bytes).padStart(8)}  ${plan}${fits ? '' : ', does not fit'}`;
+      const [most, then] = [byteSize(bytes), byteSize(steady)].map((size) => size.padStart(8));
+      return `  ${how} ${most} at most, ${then} when open  ${plan}${fits ? '' : ', does not fit'}`;
     }),
   ];
 }

@@ -105,9 +105,9 @@ function checkpointOf(files: ReadonlyMap<string, RangeFile>, header: GgufHeader)
       const tensor = tensorNamed(tensors, name, path);
       return readFloat32(fileOf(tensor), tensor, options);
     },
-    readBytes(name, { rows } = {}) {
+    readBytes(name, options) {
       const tensor = tensorNamed(tensors, name, path);
-      return readBytes(fileOf(tensor), tensor, rows);
+      return readBytes(fileOf(tensor), tensor, options);
     },
     close() {
       for (const file of files.values()) file.close();
@@ -149,18 +149,29 @@ function readFloat32(
   return values;
 }
 
-function readBytes(file: RangeFile, tensor: RenamedTensor, rows: Rows | undefined): Uint8Array {
+function readBytes(
+  file: RangeFile,
+  tensor: RenamedTensor,
+  { rows, room }: { rows?: Rows; room?: Uint8Array } = {},
+): Uint8Array {
   if (tensor.shifted)
     return encodeStored(tensor.type, readFloat32(file, tensor, { rows }), placeOf(tensor.file, tensor.name));
-  return storedRows(file, tensor, ...checkedRows(tensor, rows));
+  return storedRows(file, tensor, ...checkedRows(tensor, rows), room);
 }
 
 /** The bytes of rows [from, to) of the Hugging Face order: whole heads are read and put in order. */
-function storedRows(file: RangeFile, tensor: RenamedTensor, from: number, to: number): Uint8Array {
+function storedRows(
+  file: RangeFile,
+  tensor: RenamedTensor,
+  from: number,
+  to: number,
+  room: Uint8Array = new Uint8Array(),
+): Uint8Array {
   const rowBytes = rowBytesOf(tensor);
   const head = tensor.headRows ?? 1;
   const first = Math.floor(from / head) * head;
-  const bytes = allocate(tensor, () => new Uint8Array((Math.ceil(to / head) * head - first) * rowBytes));
+  const size = (Math.ceil(to / head) * head - first) * rowBytes;
+  const bytes = size <= room.length ? room.subarray(0, size) : allocate(tensor, () => new Uint8Array(size));
   file.read(tensor.offset + first * rowBytes, bytes);
   if (head === 1) return bytes;
   return deinterleave(bytes, rowBytes, head).subarray((from - first) * rowBytes, (to - first) * rowBytes);

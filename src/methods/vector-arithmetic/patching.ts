@@ -65,7 +65,7 @@ export interface Patching {
  */
 export function openPatching(model: LoadedModel, count: number): Patching {
   const { config, device, threads } = model;
-  const weightsOf = openBlocks(model, model.planFor('f32', roomForEndings) === 'whole');
+  const weightsOf = openBlocks(model, model.planFor(model.bound('f32').bytes + roomForEndings) === 'whole');
   const head = openHead(model, 'f32');
   const rotation = rotations(config);
   const programs = new Map<string, Program>();

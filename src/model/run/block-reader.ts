@@ -33,7 +33,7 @@ const roomForActivations = 2 ** 28;
 /** Opens a model for reading block by block, in float32. */
 export function openBlockReader(model: LoadedModel): BlockReader {
   const { config, adaptation } = model;
-  const plan = model.planFor('f32', roomForActivations);
+  const plan = model.planFor(model.bound('f32').bytes + roomForActivations);
   const blocks = openBlockRunner(model, plan === 'whole');
   const feedsOf = textFeeds(config, adaptation.prefixTokens);
   const room = scratch();

@@ -12,7 +12,7 @@ import type { Activations, Backbone, ForwardOptions, RunOptions } from './backbo
 import { byLayerBackbone } from './by-layer.ts';
 import { type ActivationGradients, openGradients, type Target } from './gradients.ts';
 import { openHead } from './head.ts';
-import { activationBytes, usualTokens } from './memory-estimate.ts';
+import { scoringNeed, usualTokens } from './memory-estimate.ts';
 import type { LoadedModel, Plan } from './open.ts';
 import { checkTexts, type Texts, textFeeds } from './texts.ts';
 
@@ -40,7 +40,7 @@ export interface Forward {
 export async function openForward(model: LoadedModel, asked: ForwardOptions = {}): Promise<Forward> {
   checkPaths(model, asked);
   const wanted = asked.precision ?? (model.precision === 'auto' ? 'f32' : model.precision);
-  const plan = model.planFor(wanted, activationBytes(model.config, usualTokens(model.config)));
+  const plan = model.planFor(scoringNeed(model, 'whole', usualTokens(model.config), wanted).peak);
   const precision = plan === 'whole' ? wanted : 'f32'; // blocks are read and run in float32
   const backbone = await (plan === 'whole' ? wholeBackbone(model, precision, asked) : byLayerBackbone(model, asked));
   const head = openHead(model, precision);

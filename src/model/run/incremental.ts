@@ -1,15 +1,14 @@
 import { allFinite, CriaError, throwIfAborted } from '../../base/index.ts';
-import { compile, integers, type Value, type Values } from '../../engine/index.ts';
-import { input, slice, toEnd } from '../../tensor/index.ts';
-import { blocks } from '../architecture/decoder.ts';
-import { cachedPositions, prefixNames } from '../architecture/positions.ts';
+import type { Value } from '../../engine/index.ts';
+import { prefixNames } from '../architecture/positions.ts';
 import { promptIds, virtualTokens } from '../weights/adapters.ts';
 import { type Cache, emptyCache } from './cache.ts';
 import { maskFeeds, positionsIn } from './cache-feeds.ts';
 import { openForward } from './forward.ts';
 import { byLayerDecoderPlan } from './incremental-by-layer.ts';
-import { type DecoderPlan, inPlaceOn, layerCacheFeeds } from './incremental-plan.ts';
-import { cacheBytes, usualTokens } from './memory-estimate.ts';
+import { chunk } from './incremental-plan.ts';
+import { wholeDecoderPlan } from './incremental-whole.ts';
+import { generationNeed, usualTokens } from './memory-estimate.ts';
 import type { LoadedModel, Plan } from './open.ts';
 import { rotations } from './rope-feeds.ts';
 import { checkTexts, type Texts } from './texts.ts';
@@ -28,12 +27,10 @@ export interface IncrementalDecoder {
   dispose(): Promise<void>;
 }
 
-const chunk = 512; // positions read at once: scores of 9 heads over 8,192 positions then take 150 MB
-
 /** Opens a model for reading `batch` texts at once with a cache, under the plan that its memory allows. */
 export async function openIncrementalDecoder(model: LoadedModel, batch = 1): Promise<IncrementalDecoder> {
   const { config } = model;
-  const plan = model.planFor(model.precision, batch * cacheBytes(config, usualTokens(config)));
+  const plan = model.planFor(generationNeed(model, 'whole', usualTokens(config), batch).peak);
   const reader = plan === 'whole' ? await wholeDecoderPlan(model, batch) : byLayerDecoderPlan(model);
   const rotation = rotations(config);
   const start = virtualTokens(model.adaptation);
@@ -117,36 +114,6 @@ async function explain(model: LoadedModel, texts: Texts): Promise<never> {
     await forward.dispose();
   }
   throw new CriaError('the logits are not finite numbers', { where: model.path, kind: 'failure' });
-}
-
-async function wholeDecoderPlan(model: LoadedModel, batch: number): Promise<DecoderPlan> {
-  const { config, device, threads } = model;
-  const bound = model.bound();
-  const parts = model.decoder(bound.weights);
-  const positions = cachedPositions(config, batch, inPlaceOn(device));
-  const hidden = blocks(parts, config, parts.embed(input('ids', 'i64', [batch, 'seq'])), positions);
-  const logits = parts.logits(parts.norm(slice(hidden, 1, -1, toEnd)));
-  const program = await compile({ logits, ...positions.fresh }, { device, threads, weights: bound.value });
-  bound.release();
-  return {
-    async step(cache, ids, where) {
-      const count = (ids[0] as readonly number[]).length;
-      const { feeds, into } = cacheFeeds(model, cache, count);
-      const results = await program.run({ ...feeds, ...where, ids: integers(ids.flat(), [batch, count]) }, into);
-      return (results.logits as Value<'f32'>).data;
-    },
-    dispose: () => program.dispose(),
-  };
-}
-
-/** A cache as inputs, and the room behind it as the place of the results. */
-function cacheFeeds(model: LoadedModel, cache: Cache, count: number): { feeds: Values; into: Values } {
-  const feeds: Record<string, Value> = {};
-  const into: Record<string, Value> = {};
-  for (let layer = 0; layer < model.config.layers; layer++) {
-    layerCacheFeeds(model, cache, count, layer, layer, feeds, into);
-  }
-  return { feeds, into };
 }
 
 /** Rows of one length: where no text has been read the shorter ones are padded on the left. */

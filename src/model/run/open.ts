@@ -44,8 +44,8 @@ export interface LoadedModel {
   decoder(weights: Weights): Decoder;
   /** The weights at a precision: bound once each. */
   bound(precision?: Precision): BoundWeights;
-  /** The plan for a run that holds `extra` bytes besides the weights, said through `progress` when it is not `whole`. */
-  planFor(precision: Precision, extra: number): Plan;
+  /** The plan for a run that takes `need` bytes under the whole plan, said through `progress` when it is another. */
+  planFor(need: number): Plan;
   close(): void;
 }
 
@@ -123,9 +123,9 @@ function loaded(
       const own = decoder(config, weights);
       return options.wrap?.(own, config) ?? own;
     },
-    planFor(at, extra) {
+    planFor(need) {
       if (options.plan) return options.plan;
-      const [need, free] = [bound(at).bytes + extra, availableMemory()];
+      const free = availableMemory();
       if (fits(need, free)) return 'whole';
       if (!said) {
         progress.note(`The model needs ${gibibytes(need)} and ${gibibytes(free)} are free: running it layer by layer.`);

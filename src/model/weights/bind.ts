@@ -4,6 +4,7 @@ import type { Config } from '../architecture/config.ts';
 import { embeddingName, headName, linearShapes, weightShapes } from '../architecture/names.ts';
 import { type Adaptation, adaptedWeights } from './adapters.ts';
 import { exactPacking, isPrecise, type Precision, packingFor, packMatrices } from './packing.ts';
+import { newArrays, type Room } from './room.ts';
 import { blocksInRow, floatWeights, type Packing, packedNames, packedWeights, type Weights } from './weights.ts';
 
 /** A checkpoint's weights as a graph names them, and their values. */
@@ -13,10 +14,20 @@ export interface BoundWeights {
   readonly packed: boolean;
   /** The value of an input of the graph, or undefined when it is no weight. Float ones are read once and kept. */
   value(name: string): Value | undefined;
+  /** As `value`, with arrays of `room`; what was read is kept as long as the function is. */
+  valuesIn(room: Room): (name: string) => Value | undefined;
   /** Bytes that all values take. */
   readonly bytes: number;
+  /** Bytes of a checkpoint's weight. */
+  sizeOf(name: string): WeightSize;
   /** Forgets what has been read. */
   release(): void;
+}
+
+/** Bytes of a weight: as it is given to the runtime, and as the runtime holds it for its kernels. */
+export interface WeightSize {
+  readonly given: number;
+  readonly held: number;
 }
 
 /** Binds a checkpoint at a precision. */
@@ -27,7 +38,7 @@ export function bindWeights(checkpoint: Checkpoint, config: Config, precision: P
     if (Object.keys(linearShapes(config)).some((linear) => name.endsWith(`${linear}.weight`))) matrices.add(name);
   }
   const packings = new Map<string, Packing>();
-  let bytes = 0;
+  const sizes = new Map<string, WeightSize>();
   for (const [name, shape] of shapes) {
     const [out, inner] = shape as readonly [number, number];
     const isTable = name === embeddingName || name === headName(config);
@@ -35,32 +46,37 @@ export function bindWeights(checkpoint: Checkpoint, config: Config, precision: P
       ? packingFor(precision, exactPacking(checkpoint, name), inner, isTable)
       : undefined;
     if (packing) packings.set(name, { ...packing, wideActivations: isPrecise(config, name, packing) });
-    bytes += packing ? packedBytes(out, inner, packing) : shape.reduce((a, b) => a * b, 4);
+    const floats = shape.reduce((a, b) => a * b, 4);
+    sizes.set(name, packing ? packedSize(out, inner, packing) : { given: floats, held: floats });
   }
-  const kept = new Map<string, Value>();
-  const keep = (name: string, made: Value): Value => {
-    kept.set(name, made);
-    return made;
+  const sizeOf = (name: string) => sizes.get(name) as WeightSize;
+  const reader = (kept: Map<string, Value>, room: Room) => (name: string) => {
+    const known = kept.get(name);
+    if (known) return known;
+    const shape = shapes.get(name);
+    if (shape) {
+      const into = room.floats(shape.reduce((a, b) => a * b, 1));
+      kept.set(name, value('f32', shape, checkpoint.readFloat32(name, { into })));
+      return kept.get(name);
+    }
+    const [stack, part] = splitPackedName(name);
+    if (!part) return undefined;
+    const parts = stack.split('|').map((each) => ({ name: each, out: shapes.get(each)?.[0] as number }));
+    const first = (parts[0] as { name: string }).name;
+    const inner = shapes.get(first)?.[1] as number;
+    const values = packMatrices(checkpoint, parts, inner, packings.get(first) as Packing, stack, room);
+    for (const [each, packed] of Object.entries(values)) kept.set(each, packed);
+    return kept.get(name);
   };
+  const kept = new Map<string, Value>();
   return {
     weights: packings.size > 0 ? packedWeights((name) => packings.get(name)) : floatWeights,
     packed: packings.size > 0,
-    bytes,
+    bytes: [...sizes.values()].reduce((sum, { given }) => sum + given, 0),
+    sizeOf,
     release: () => kept.clear(),
-    value(name) {
-      const known = kept.get(name);
-      if (known) return known;
-      const shape = shapes.get(name);
-      if (shape) return keep(name, value('f32', shape, checkpoint.readFloat32(name)));
-      const [stack, part] = splitPackedName(name);
-      if (!part) return undefined;
-      const parts = stack.split('|').map((each) => ({ name: each, out: shapes.get(each)?.[0] as number }));
-      const first = (parts[0] as { name: string }).name;
-      const inner = shapes.get(first)?.[1] as number;
-      const values = packMatrices(checkpoint, parts, inner, packings.get(first) as Packing, stack);
-      for (const [each, packed] of Object.entries(values)) kept.set(each, packed);
-      return kept.get(name);
-    },
+    value: reader(kept, newArrays),
+    valuesIn: (room) => reader(new Map(), room),
   };
 }
 
@@ -73,6 +89,10 @@ export function adaptedBinding(base: BoundWeights, adaptation: Adaptation, confi
     weights: adaptedWeights(base.weights, adaptation, config),
     bytes: [...values.values()].reduce((bytes, { data }) => bytes + data.byteLength, base.bytes),
     value: (name) => values.get(name) ?? base.value(name),
+    valuesIn(room) {
+      const read = base.valuesIn(room);
+      return (name) => values.get(name) ?? read(name);
+    },
   };
 }
 
@@ -86,10 +106,13 @@ export function weightFeeds(program: Program, lookUp: (name: string) => Value | 
   return feeds;
 }
 
-function packedBytes(out: number, inner: number, packing: Packing): number {
+/** The runtime keeps scales and zeros as they were given, and with the codes each block's scale and what its zero adds. */
+function packedSize(out: number, inner: number, packing: Packing): WeightSize {
   const { bits, block, minimums } = packing;
   const blocks = blocksInRow(inner, packing);
-  return out * ((blocks * block * bits) / 8 + blocks * 4 + (minimums ? Math.ceil((blocks * bits) / 8) : 0));
+  const zeros = minimums ? Math.ceil((blocks * bits) / 8) : 0;
+  const given = out * ((blocks * block * bits) / 8 + blocks * 4 + zeros);
+  return { given, held: given + out * blocks * 8 };
 }
 
 /** 'a|b:codes' -> ['a|b', 'codes']. */

@@ -12,6 +12,7 @@ import type { Config } from '../architecture/config.ts';
 import { headName, layerPrefix } from '../architecture/names.ts';
 import { nonFinite } from './finite.ts';
 import { minimumsAsColumns, type RowsWithMinimums } from './minimums.ts';
+import { newArrays, type Room } from './room.ts';
 import { blocksInRow, type Packing, packedNames, stackedName } from './weights.ts';
 
 /** In which precision weights are held: as the file suggests, or as asked. */
@@ -75,13 +76,14 @@ export function packMatrices(
   inner: number,
   packing: Packing,
   name: string,
+  room: Room = newArrays,
 ): Record<string, Value> {
   const { bits, minimums } = packing;
   const total = parts.reduce((sum, part) => sum + part.out, 0);
   const wide = blocksInRow(inner, packing);
   const packed: RowsWithMinimums = {
-    codes: new Uint8Array((total * wide * packing.block * bits) / 8),
-    scales: new Float32Array(total * wide),
+    codes: room.bytes((total * wide * packing.block * bits) / 8),
+    scales: room.floats(total * wide),
     minimums: new Float32Array(minimums ? total * wide : 0),
   };
   let first = 0; // block of the row
@@ -91,31 +93,37 @@ export function packMatrices(
       first = unpackUniform(checkpoint, part.name, codes, packing, packed, first);
       continue;
     }
-    const form = formOf(checkpoint.tensors.get(part.name)?.type);
+    const stored = checkpoint.tensors.get(part.name);
+    const form = formOf(stored?.type);
     const isExact = form?.bits === bits && form.group === packing.block && form.minimums === minimums;
+    const atOnce = Math.min(part.out, rowsAtOnce);
+    const read = new Uint8Array(isExact && stored ? (atOnce * stored.bytes) / part.out : 0);
+    const floats = new Float32Array(isExact ? 0 : atOnce * inner);
     for (let from = 0; from < part.out; from += rowsAtOnce) {
       const rows = [from, Math.min(part.out, from + rowsAtOnce)] as const;
       const count = rows[1] - from;
       if (isExact) {
-        const bytes = checkpoint.readBytes(part.name, { rows });
+        const bytes = checkpoint.readBytes(part.name, { rows, room: read });
         const size = bytes.length / count;
-        for (let i = 0; i < count; i++, first += wide)
+        for (let i = 0; i < count; i++, first += wide) {
           form.unpack(bytes.subarray(i * size, (i + 1) * size), packed, first);
+        }
       } else {
-        const values = checkpoint.readFloat32(part.name, { rows });
+        const values = checkpoint.readFloat32(part.name, { rows, into: floats.subarray(0, count * inner) });
         const quantize = bits === 8 ? quantize8 : quantize4;
-        for (let i = 0; i < count; i++, first += wide)
+        for (let i = 0; i < count; i++, first += wide) {
           quantize(values.subarray(i * inner, (i + 1) * inner), packed, first);
+        }
       }
     }
   }
+  const zeros = minimums ? minimumsAsColumns(packed, total, inner, packing) : undefined;
   // seen here, because the kernels lose a NaN where they round activations
-  if (![packed.scales, packed.minimums].every(allFinite)) {
+  if (!allFinite(packed.scales)) {
     const names = parts.map((part) => part.name);
     throw nonFinite(checkpoint, stackedName(names), names);
   }
   const names = packedNames(name);
-  const zeros = minimums ? minimumsAsColumns(packed, total, inner, packing) : undefined;
   return {
     [names.codes]: value('u8', [total, wide, (packing.block * bits) / 8], packed.codes),
     [names.scales]: value('f32', [total, wide], packed.scales),

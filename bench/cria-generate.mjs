@@ -10,7 +10,7 @@
 import { parseArgs } from 'node:util';
 import { open } from 'cria';
 import { generate, newSession } from 'cria/generate';
-import { cacheBytes, openIncrementalDecoder } from 'cria/model';
+import { openIncrementalDecoder } from 'cria/model';
 import { arbitraryIds, generationFigures } from './measure.mjs';
 
 const { values, positionals } = parseArgs({
@@ -33,6 +33,8 @@ const cached = await openIncrementalDecoder(loaded);
 const endless = { ...tokenizer, special: { ...tokenizer.special, eos: [] } };
 const prompt = arbitraryIds(promptLength);
 
+const { layers, keyValueHeads, headSize } = loaded.config;
+const cacheBytes = (promptLength + tokens / 2) * layers * 2 * keyValueHeads * headSize * 4;
 const figures = await generationFigures(measure, { prompt: promptLength, tokens, repeats });
 
 console.log(
@@ -41,7 +43,7 @@ console.log(
     precision,
     threads,
     ...figures,
-    bytesPerToken: loaded.bound().bytes + cacheBytes(loaded.config, promptLength + tokens / 2),
+    bytesPerToken: loaded.bound().bytes + cacheBytes,
   }),
 );
 await cached.dispose();

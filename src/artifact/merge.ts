@@ -1,5 +1,12 @@
 import { CriaError, refuseExisting, silent, throwIfAborted, type Watch } from '../base/index.ts';
-import type { Adapter, Checkpoint, LoraModule, PlainType, StoredTensor } from '../checkpoint/index.ts';
+import {
+  type Adapter,
+  type Checkpoint,
+  type LoraModule,
+  type PlainType,
+  type StoredTensor,
+  withReplacements,
+} from '../checkpoint/index.ts';
 import { isFloat, mostFrequentFloat } from './dtypes.ts';
 import { writeModelFolder } from './folder.ts';
 import type { Provenance } from './provenance.ts';
@@ -25,17 +32,18 @@ const [embedding, head] = ['model.embed_tokens.weight', 'lm_head.weight'];
  * `densify`, or the output cannot be written.
  */
 export async function mergeAdapter(
-  checkpoint: Checkpoint,
-  adapter: Adapter,
+  base: Checkpoint,
+  given: Adapter,
   path: string,
   { force = false, densify = false, provenance, progress = silent, signal }: Merging,
 ): Promise<number> {
-  if (adapter.kind !== 'lora') {
-    throw new CriaError(`a ${adapter.kind} cannot be merged: it acts on texts, not on weights`, {
+  if (given.kind !== 'lora') {
+    throw new CriaError(`a ${given.kind} cannot be merged: it acts on texts, not on weights`, {
       remedy: 'give it with --adapter instead',
     });
   }
   refuseExisting(path, force);
+  const { checkpoint, adapter } = withReplacements(base, given);
   const { config, generation, tensors } = checkpoint;
   const float = mostFrequentFloat(checkpoint) ?? 'F16';
   const adaptsHead = adapter.modules.has('lm_head');

@@ -16,6 +16,7 @@ export function startingAdapter(model: LoadedModel, options: OptionsWithDefaults
       const remedy = `give --mode ${adapter.kind}, or another folder`;
       throw new CriaError(`holds a ${adapter.kind} adapter, and ${mode} is trained`, { where: init, remedy });
     }
+    refuseReplacements(adapter, init);
     if (typeof options.init === 'string') refuseOther(adapter, options); // one that was made is as was asked for
     return { ...adapter, base: model.path };
   }
@@ -23,6 +24,15 @@ export function startingAdapter(model: LoadedModel, options: OptionsWithDefaults
   if (mode === 'prompt') return initPrompt(model, virtualTokens, seed);
   if (mode === 'prefix') return initPrefix(model, virtualTokens, seed);
   return initLora(model, { ...options, rank, alpha }, seed);
+}
+
+/** @throws CriaError for an adapter of which training would lose a part. */
+function refuseReplacements(adapter: Adapter, where: string): void {
+  if (adapter.kind !== 'lora') return;
+  const isDora = [...adapter.modules.values()].some(({ magnitude }) => magnitude !== undefined);
+  if (!isDora && adapter.replaced === undefined) return;
+  const what = isDora ? 'DoRA' : 'LoRA with saved modules or biases';
+  throw new CriaError(`${what} is not trained on`, { where, remedy: 'merge it first (cria merge), then train' });
 }
 
 /** @throws CriaError when an option asks for another adapter than the one that training goes on with. */

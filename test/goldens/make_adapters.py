@@ -55,6 +55,13 @@ ADAPTERS = {
     "prefix": ("llama-gqa", PrefixTuningConfig(num_virtual_tokens=5), torch.float32),
     "prefix-mistral": ("mistral", PrefixTuningConfig(num_virtual_tokens=5), torch.float32),
     "prefix-gemma": ("gemma3", PrefixTuningConfig(num_virtual_tokens=5), torch.float32),
+    "lora-dora": ("llama-gqa", LoraConfig(r=4, lora_alpha=8, target_modules=ALL, use_dora=True), torch.float32),
+    "lora-saved": (
+        "llama-tied",
+        LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj"], modules_to_save=["lm_head", "mlp.down_proj"]),
+        torch.float32,
+    ),
+    "lora-biases": ("qwen2", LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj", "k_proj"], bias="lora_only"), torch.float32),
 }
 
 

@@ -9,6 +9,13 @@ export interface LoraAdapter {
   readonly modules: ReadonlyMap<string, LoraModule>;
   /** Scales are alpha / sqrt(rank) instead of alpha / rank. (Kalajdzievski 2023) */
   readonly rslora: boolean;
+  /** Tensors in place of the model's, by their names in it: PEFT's modules_to_save, and trained biases. */
+  readonly replaced?: ReadonlyMap<string, SavedTensor>;
+}
+
+export interface SavedTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
 }
 
 export interface LoraModule {
@@ -22,6 +29,8 @@ export interface LoraModule {
   readonly a: Float32Array;
   /** [out, rank]. */
   readonly b: Float32Array;
+  /** DoRA: the length of each row of the updated weight, [out]. (Liu et al. 2024) */
+  readonly magnitude?: Float32Array;
 }
 
 /** Rows that stand in front of the embeddings of every text. (Lester et al. 2021) */

@@ -82,7 +82,10 @@ export function describeLora({ config, where, weights }: AdapterFiles): LoraDesc
     const patterned = { rank: ownRank !== undefined, alpha: ownAlpha !== undefined };
     modules.set(path, { rank: rows, alpha: ownAlpha ?? alpha, inner, out, patterned, a, b });
   }
-  if (modules.size === 0) throw new CriaError('adapts no module', { where: weights.path });
+  if (modules.size === 0) {
+    const remedy = `its tensors are named ${others.slice(0, 2).map(quoted).join(', ') || '(there are none)'}`;
+    throw new CriaError('adapts no module', { where: weights.path, remedy });
+  }
   const rslora = config.use_rslora === true;
   return { kind: 'lora', base: baseOf(config), rank, alpha, rslora, modules, variants: variantsIn(config), others };
 }

@@ -106,9 +106,9 @@ const manyRules = Object.fromEntries(Array.from({ length: 10_001 }, (_, i) => [`
 const plain = lora({ [q]: module(2, 4) });
 
 test.each([
-  ['LoRA with use_dora is not supported', plain, { use_dora: true }],
-  ['LoRA with modules_to_save is not supported', plain, { modules_to_save: ['lm_head'] }],
-  ['LoRA with bias is not supported', plain, { bias: 'all' }],
+  ['has no lora_magnitude_vector of', plain, { use_dora: true }],
+  ['names lm_head in modules_to_save, but holds no tensor of it', plain, { modules_to_save: ['lm_head'] }],
+  ['LoRA with lora_bias is not supported', plain, { lora_bias: true }],
   ['LoRA with fan_in_fan_out is not supported', plain, { fan_in_fan_out: true }],
   ['LoRA that was started by "pissa" changes the base model', plain, { init_lora_weights: 'pissa' }],
   ['adapters of the type "IA3" are not supported', plain, { peft_type: 'IA3' }],

@@ -1,5 +1,11 @@
 import { gibibytes, type Progress, silent } from '../../base/index.ts';
-import { type Adapter, type Checkpoint, openCheckpoint, readAdapter } from '../../checkpoint/index.ts';
+import {
+  type Adapter,
+  type Checkpoint,
+  openCheckpoint,
+  readAdapter,
+  withReplacements,
+} from '../../checkpoint/index.ts';
 import { availableMemory, type Device, defaultThreads } from '../../engine/index.ts';
 import { type Config, configFrom } from '../architecture/config.ts';
 import { type Decoder, decoder } from '../architecture/decoder.ts';
@@ -61,15 +67,16 @@ export function fits(bytes: number, free: number): boolean {
  * @throws CriaError when weights, configuration and adapters do not belong together.
  */
 export function loadModel(source: string | Checkpoint, options: ModelOptions = {}): LoadedModel {
-  const checkpoint = typeof source === 'string' ? openCheckpoint(source) : source;
+  const opened = typeof source === 'string' ? openCheckpoint(source) : source;
   const close = () => {
-    if (typeof source === 'string') checkpoint.close();
+    if (typeof source === 'string') opened.close();
   };
   try {
+    checkWeights(opened, configFrom(opened.config, opened.path));
+    const { checkpoint, adapters } = applied(opened, options.adapters ?? []);
     const config = configFrom(checkpoint.config, checkpoint.path);
-    checkWeights(checkpoint, config);
     noteUnused(checkpoint, config, options.progress);
-    return loaded(checkpoint, config, options, close);
+    return loaded(checkpoint, config, { ...options, adapters }, close);
   } catch (error) {
     close();
     throw error;
@@ -97,7 +104,7 @@ function loaded(
 ): LoadedModel {
   const precision = options.precision ?? 'auto';
   const adaptation = adaptationOf(
-    options.adapters?.map((each) => suitable(each, config)) ?? [],
+    options.adapters?.filter((each) => typeof each !== 'string') ?? [],
     config,
     options.promptPlacement,
   );
@@ -138,6 +145,20 @@ function loaded(
       closeCheckpoint();
     },
   };
+}
+
+/** A checkpoint with the parts of adapters that replace weights, and what is left of the adapters. */
+function applied(checkpoint: Checkpoint, given: readonly (Adapter | string)[]) {
+  let changed = checkpoint;
+  const adapters = given.map((each) => {
+    const config = configFrom(changed.config, changed.path);
+    const adapter = suitable(each, config);
+    if (adapter.kind !== 'lora') return adapter;
+    const rest = withReplacements(changed, adapter);
+    changed = rest.checkpoint;
+    return rest.adapter;
+  });
+  return { checkpoint: changed, adapters };
 }
 
 /** An adapter that belongs to the model. @throws CriaError when it does not. */

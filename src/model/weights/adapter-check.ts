@@ -57,5 +57,10 @@ function whyForeign(adapter: Adapter, config: Config): string | undefined {
 function numbersIn(adapter: Adapter): readonly Float32Array[] {
   if (adapter.kind === 'prompt') return [adapter.embeddings];
   if (adapter.kind === 'prefix') return [...adapter.keys, ...adapter.values];
-  return [...adapter.modules.values()].flatMap(({ a, b }) => [a, b]);
+  const modules = [...adapter.modules.values()].flatMap(({ a, b, magnitude }) => [
+    a,
+    b,
+    ...(magnitude ? [magnitude] : []),
+  ]);
+  return [...modules, ...[...(adapter.replaced?.values() ?? [])].map(({ data }) => data)];
 }

@@ -54,7 +54,7 @@ export interface LayerEngine {
   dispose(): Promise<void>;
 }
 
-const settled = 1e-4; // of the first residual: ALPS, the authors' code
+const tolerance = 1e-4; // of the first residual: ALPS, the authors' code
 const keptInverseBytes = 256 * 2 ** 20;
 
 export async function openLayerEngine(options: CompileOptions = {}): Promise<LayerEngine> {
@@ -93,7 +93,7 @@ export async function openLayerEngine(options: CompileOptions = {}): Promise<Lay
       const { residual, squared } = await programs.gradient.run({ weights: fed(start), g: fed(g), ...fixed });
       const whole = totalOf(squared);
       let state: Record<string, Value | undefined> = { weights: fed(start), residual, direction: residual, squared };
-      for (let i = 0; i < iterations && totalOf(state.squared) > settled ** 2 * whole; i++) {
+      for (let i = 0; i < iterations && totalOf(state.squared) > tolerance ** 2 * whole; i++) {
         const { nextWeights, nextResidual, nextDirection, nextSquared } = await programs.descend.run({
           ...(state as Record<string, Value>),
           ...fixed,

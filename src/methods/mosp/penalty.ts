@@ -6,7 +6,7 @@ export interface Penalty {
 }
 
 export type PenaltyStep = Penalty & {
-  /** `restart`: begin again from the dense weights; `stop`: the support has settled. */
+  /** `restart`: begin again from the dense weights; `stop`: the support is stable. */
   readonly next: 'go on' | 'restart' | 'stop';
 };
 

@@ -5,13 +5,14 @@ import { type Progress, throwIfAborted } from '../base/index.ts';
 import { open } from '../index.ts';
 import { writePage } from '../report/index.ts';
 import type { Seen, Stop } from './stop.ts';
+import { culture } from './stops/culture.ts';
 import { eva } from './stops/eva.ts';
 import { lens } from './stops/lens.ts';
 import { skills } from './stops/skills.ts';
 import { training } from './stops/training.ts';
 
 /** Every stop, in the order of the tour. */
-const stops: readonly Stop[] = [skills, training, eva, lens];
+const stops: readonly Stop[] = [skills, training, eva, lens, culture];
 
 export interface TourOptions {
   readonly seed: number;

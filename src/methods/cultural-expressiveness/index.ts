@@ -6,7 +6,7 @@ export type { Hypothesis } from './hypotheses.ts';
 export { readWordLists } from './lexicon.ts';
 export { questionLanguages, type SystemQuality, sameQuestions, systemQuality } from './quality.ts';
 export { readDataset } from './read.ts';
-export { culturePage } from './report.ts';
+export { meansChart } from './report.ts';
 export { type CultureResult, findings, scoreCulture, weightsFrom } from './run.ts';
 export { paperWeights, type Score, type Weights } from './score.ts';
 export { readScores } from './scores-file.ts';

@@ -93,9 +93,10 @@ function limits(data: Dataset, { usability, encoder, withoutKeywords, quality, w
 /** Mean CE of every system as a figure: without SemSim where that is withheld. */
 export function meansChart({ systems, ...rest }: Findings & Partial<CultureResult>): BarChart {
   const withheld = rest.usability?.usable === false;
-  const bars = Object.entries(systems).flatMap(([label, { ce, low, high, ceWithoutSs }]) => {
-    if (withheld) return ceWithoutSs === null ? [] : [{ label, value: ceWithoutSs }];
-    return ce === null ? [] : [{ label, value: ce, low: low ?? ce, high: high ?? ce }];
+  const bars = Object.entries(systems).flatMap(([label, summary]) => {
+    const { ce, low, high, ceWithoutSs, lowWithoutSs, highWithoutSs } = summary;
+    const [value, from, to] = withheld ? [ceWithoutSs, lowWithoutSs, highWithoutSs] : [ce, low, high];
+    return value === null ? [] : [{ label, value, low: from ?? value, high: to ?? value }];
   });
   const known = (rest.baselines ?? []).flatMap(({ name, scores }) => {
     const value = meanOf(scores, (score) => (withheld ? score.ce_without_ss : score.ce));
@@ -104,7 +105,7 @@ export function meansChart({ systems, ...rest }: Findings & Partial<CultureResul
   const all = [...bars, ...known];
   return {
     kind: 'bars',
-    title: withheld ? 'Mean CE without semantic similarity' : 'Mean CE, with 95% intervals',
+    title: `Mean CE${withheld ? ' without semantic similarity' : ''}, with 95% intervals`,
     alt: all.map(({ label, value }) => `${label} ${figure(value)}`).join(', '),
     x: withheld ? 'CE without SemSim' : 'CE',
     bars: all,

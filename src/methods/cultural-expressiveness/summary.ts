@@ -1,4 +1,4 @@
-import { bcaMean, type Drawing, mean, ranks } from '../../statistics/index.ts';
+import { bcaMean, type Drawing, type Estimate, mean, ranks } from '../../statistics/index.ts';
 import type { Score, Weights } from './score.ts';
 
 /** The means of one system over its scored answers. */
@@ -12,6 +12,9 @@ export interface SystemSummary {
   readonly ss: number | null;
   readonly b: number | null;
   readonly ceWithoutSs: number | null;
+  /** 95% BCa interval of ceWithoutSs. */
+  readonly lowWithoutSs: number | null;
+  readonly highWithoutSs: number | null;
   readonly ceExt: number | null;
   /** Answers with a ce. */
   readonly n: number;
@@ -33,26 +36,25 @@ export function summaries(scores: readonly Score[], drawing: Drawing): Record<st
 
 /** Means over rows with a value; the interval is drawn within countries. */
 export function summaryOf(scores: readonly Score[], drawing: Drawing): SystemSummary {
-  const withCe = scores.filter(({ ce }) => ce !== null);
-  const strata = withCe.map(({ country }) => country?.[0] ?? '');
-  const interval =
-    withCe.length === 0
-      ? undefined
-      : bcaMean(
-          withCe.map(({ ce }) => ce as number),
-          { ...drawing, strata },
-        );
+  const [ce, withoutSs] = (['ce', 'ce_without_ss'] as const).map((part) => {
+    const rows = scores.filter((score) => score[part] !== null);
+    const strata = rows.map(({ country }) => country?.[0] ?? '');
+    const values = rows.map((score) => score[part] as number);
+    return { n: rows.length, ...(rows.length > 0 && bcaMean(values, { ...drawing, strata })) };
+  }) as [Partial<Estimate> & { n: number }, Partial<Estimate>];
   return {
-    ce: interval?.value ?? null,
-    low: interval?.low ?? null,
-    high: interval?.high ?? null,
+    ce: ce.value ?? null,
+    low: ce.low ?? null,
+    high: ce.high ?? null,
     kf: meanOf(scores, ({ kf }) => kf),
     ds: meanOf(scores, ({ ds }) => ds),
     ss: meanOf(scores, ({ ss }) => ss),
     b: meanOf(scores, ({ b }) => b),
-    ceWithoutSs: meanOf(scores, (score) => score.ce_without_ss),
+    ceWithoutSs: withoutSs.value ?? null,
+    lowWithoutSs: withoutSs.low ?? null,
+    highWithoutSs: withoutSs.high ?? null,
     ceExt: meanOf(scores, (score) => score.ce_ext),
-    n: withCe.length,
+    n: ce.n,
   };
 }
 

@@ -12,6 +12,7 @@ import { firstToken } from './sections/first-token.mjs';
 import { generation } from './sections/generation.mjs';
 import { goldens } from './sections/goldens.mjs';
 import { memoryLimit } from './sections/memory-limit.mjs';
+import { pruning } from './sections/pruning.mjs';
 import { sevenB } from './sections/seven-b.mjs';
 import { steadyMemory } from './sections/steady-memory.mjs';
 import { training } from './sections/training.mjs';
@@ -25,6 +26,7 @@ const sections = {
   'steady-memory': steadyMemory,
   cholesky,
   eva,
+  pruning,
   training,
 };
 

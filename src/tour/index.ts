@@ -8,11 +8,12 @@ import type { Seen, Stop } from './stop.ts';
 import { culture } from './stops/culture.ts';
 import { eva } from './stops/eva.ts';
 import { lens } from './stops/lens.ts';
+import { mosp } from './stops/mosp.ts';
 import { skills } from './stops/skills.ts';
 import { training } from './stops/training.ts';
 
 /** Every stop, in the order of the tour. */
-const stops: readonly Stop[] = [skills, training, eva, lens, culture];
+const stops: readonly Stop[] = [skills, training, eva, lens, culture, mosp];
 
 export interface TourOptions {
   readonly seed: number;

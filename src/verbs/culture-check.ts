@@ -16,7 +16,7 @@ export const verb = defineVerb({
       '../methods/cultural-expressiveness/index.ts'
     );
     const { questions, references } = options;
-    const data = await readDataset({ responses: args.data, questions, references });
+    const data = await readDataset({ responses: args.data, questions, references, unscored: true });
     const systems = systemQuality(data);
     const languages: Record<string, number> = {};
     for (const lang of questionLanguages(data).values()) {

@@ -369,6 +369,13 @@ test.skipIf(skip)(
   },
 );
 
+test('answers without references can be checked', async () => {
+  const answers = file('a.csv', 'question,a_response\n¿Qué?,nada\n¿Y eso?,nada\n¿Por qué?,nada\n');
+  const { systems, references } = await json('culture', 'check', answers);
+  expect(references).toBe(0);
+  expect(systems.a).toMatchObject({ items: 3, filled: 3, distinct: 1, flags: ['few-distinct'] });
+});
+
 test.skipIf(skip)(`the released answers are scored, whoever reads them${reason}`, async () => {
   const { systems, semSimUsable, baselines } = await score(published as string);
   expect(Object.keys(systems)).toHaveLength(6);

@@ -11,6 +11,8 @@ export interface Sources {
   readonly references?: string | undefined;
   /** The systems that are wanted; all without. */
   readonly systems?: readonly string[] | undefined;
+  /** Answers are only looked at: questions may lack references. */
+  readonly unscored?: boolean;
 }
 
 /** What one file holds: a table with a column a system holds all three. */
@@ -40,7 +42,7 @@ export async function readDataset(sources: Sources): Promise<Dataset> {
   );
   const known = new Map(questions.map((question) => [question.id, question]));
   const references = onQuestions(referred ?? answered, (part) => part.references, questions, known, sources.references);
-  if (references.length === 0) {
+  if (references.length === 0 && !sources.unscored) {
     throw new CriaError('there are no references', { remedy: 'give --references, rows of {qid, text}' });
   }
   const responses = onQuestions(answered, (part) => part.responses, questions, known, sources.responses);
@@ -50,7 +52,7 @@ export async function readDataset(sources: Sources): Promise<Dataset> {
   refuseTwice(own);
   const kept = new Set((answered ? own : agreed).map(({ qid }) => qid));
   const bare = questions.find(({ id }) => kept.has(id) && !agreed.some(({ qid }) => qid === id));
-  if (bare) {
+  if (bare && !sources.unscored) {
     const remedy = 'add an answer of a person, or leave the question out';
     throw new CriaError(`the question ${bare.id} has no reference`, { where: bare.text.slice(0, 80), remedy });
   }

@@ -6,6 +6,7 @@ import {
   generateBatch,
   generate as generateIn,
   newSession,
+  openSlots,
   type Session,
 } from './generate/index.ts';
 import {
@@ -21,7 +22,7 @@ import {
 } from './model/index.ts';
 import { type ChatMessage, openTokenizer, type Tokenizer } from './tokenizer/index.ts';
 
-const promptsAtOnce = 16; // their keys and values are held together
+const promptsAtOnce = 8;
 
 /** An opened language model: what most programs need of cria. */
 export interface Model {
@@ -70,11 +71,12 @@ export async function open(path: string, { template, ...options }: OpenOptions =
   const tokenizer = tokenizerOf(loaded, template);
   let forward: Promise<Forward> | undefined;
   let cached: Promise<IncrementalDecoder> | undefined;
+  let batched: Promise<IncrementalDecoder> | undefined;
 
   const idsOf = (text: string | readonly number[], continued = false) =>
     typeof text === 'string' ? tokenizer.encode(text, { continued }) : text;
   const openedCached = (): Promise<IncrementalDecoder> => {
-    cached ??= openIncrementalDecoder(loaded);
+    cached ??= batched ?? openIncrementalDecoder(loaded);
     return cached;
   };
   const openedForward = (): Promise<Forward> => {
@@ -95,23 +97,13 @@ export async function open(path: string, { template, ...options }: OpenOptions =
       );
     },
     async generateBatch(prompts, generateOptions = {}) {
-      const results: BatchResult[] = [];
-      let batch: { readonly size: number; readonly cached: IncrementalDecoder } | undefined;
-      try {
-        for (let from = 0; from < prompts.length; from += promptsAtOnce) {
-          const some = prompts.slice(from, from + promptsAtOnce).map((prompt) => idsOf(prompt, true));
-          if (batch?.size !== some.length) {
-            await batch?.cached.dispose();
-            batch = undefined; // a graph that cannot be compiled leaves nothing to dispose of twice
-            batch = { size: some.length, cached: await openIncrementalDecoder(loaded, some.length) };
-          }
-          const seed = (generateOptions.seed ?? 0) + from;
-          results.push(...(await generateBatch(loaded, tokenizer, batch.cached, some, { ...generateOptions, seed })));
-        }
-      } finally {
-        await batch?.cached.dispose();
-      }
-      return results;
+      batched ??= openIncrementalDecoder(loaded, { together: promptsAtOnce });
+      const slots = openSlots(loaded, tokenizer, await batched, { count: promptsAtOnce, keep: 0 });
+      return generateBatch(
+        slots,
+        prompts.map((prompt) => idsOf(prompt, true)),
+        generateOptions,
+      );
     },
     chat(system) {
       const messages: ChatMessage[] = system === undefined ? [] : [{ role: 'system', content: system }];
@@ -154,7 +146,8 @@ export async function open(path: string, { template, ...options }: OpenOptions =
       }
     },
     async close() {
-      for (const opened of [forward, cached]) await opened?.then((each) => each.dispose()).catch(() => undefined);
+      for (const opened of new Set([forward, cached, batched]))
+        await opened?.then((each) => each.dispose()).catch(() => undefined);
       loaded.close();
     },
   };

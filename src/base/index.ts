@@ -29,3 +29,4 @@ export {
   removeRunState,
   type Settings,
 } from './run-state.ts';
+export { serialized } from './serialized.ts';

@@ -1,6 +1,6 @@
 import { throwIfAborted } from '../base/index.ts';
 import { argmax } from '../generate/index.ts';
-import { type LoadedModel, openIncrementalDecoder } from '../model/index.ts';
+import { type LoadedModel, openIncrementalDecoder, type PieceResult } from '../model/index.ts';
 
 const warmUp = 4; // tokens before the clock starts: the first runs allocate
 
@@ -13,13 +13,17 @@ export async function decodeSpeed(
 ): Promise<number> {
   const decoder = await openIncrementalDecoder(model);
   try {
-    const cache = decoder.cache();
-    let next = argmax(await decoder.extend(cache, [prompt], signal));
+    const sequence = decoder.open();
+    const after = async (ids: readonly number[]) => {
+      const [result] = await decoder.extend([{ sequence, ids }], signal);
+      return argmax((result as PieceResult).logits);
+    };
+    let next = await after(prompt);
     let begun = 0;
     for (let i = 0; i < warmUp + tokens; i++) {
       throwIfAborted(signal);
       if (i === warmUp) begun = performance.now();
-      next = argmax(await decoder.extend(cache, [[next]], signal));
+      next = await after([next]);
     }
     return (tokens * 1000) / (performance.now() - begun);
   } finally {

@@ -1,56 +1,26 @@
-import { CriaError, commonLength, randomFrom } from '../base/index.ts';
-import { type Cache, type IncrementalDecoder, type LoadedModel, lengthMatters } from '../model/index.ts';
+import type { IncrementalDecoder, LoadedModel, Sequence } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
-import { type Sampling, sample, samplingFrom } from './sampling.ts';
-import { textOfIds } from './stop-matcher.ts';
+import { openConversation, type Slots } from './slots.ts';
+import type { FinishReason, Generated, GenerateOptions, Written } from './types.ts';
 
-/** Looks at what has been generated so far, after every token; `stop` ends the text there. */
-export type Observer = (partial: Partial) => undefined | 'stop' | Promise<undefined | 'stop'>;
-
-export interface Partial {
-  /** The text that is certain, without the prompt. */
-  readonly text: string;
-  readonly ids: readonly number[];
-}
-
-export interface GenerateOptions extends globalThis.Partial<Sampling> {
-  /** The most tokens to generate; as many as the context takes when it is not given. */
-  readonly maxTokens?: number;
-  /** Strings that end the text; they are not part of it. */
-  readonly stop?: readonly string[];
-  readonly seed?: number;
-  readonly observers?: readonly Observer[];
-  readonly signal?: AbortSignal;
-}
-
-/** Why a text ended: the model ended it, a stop string, its length, the observers, or the caller. */
-export type FinishReason = 'end' | 'stop' | 'length' | 'observer' | 'cancelled';
-
-export interface Generated {
-  readonly ids: readonly number[];
-  readonly text: string;
-  readonly promptTokens: number;
-  /** Prompt tokens that were still in the cache and were not read again. */
-  readonly cachedTokens: number;
-  readonly tokens: number;
-  readonly prefillSeconds: number;
-  readonly decodeSeconds: number;
-  readonly finishReason: FinishReason;
-}
-
-/** A model with what it has read: a conversation continues without reading its beginning again. It serves one text at a time. */
+/** A model with what it has read: a conversation continues without reading its beginning again. It writes one text at a time. */
 export interface Session {
   readonly model: LoadedModel;
-  readonly tokenizer: Tokenizer;
-  readonly cached: IncrementalDecoder;
-  readonly cache: Cache;
-  /** The tokens that the cache holds. */
-  readonly read: number[];
+  readonly slots: Slots;
+  /** The text that was read last. */
+  readonly read: Sequence;
 }
 
 /** A session that has read nothing. */
-export function newSession(model: LoadedModel, tokenizer: Tokenizer, cached: IncrementalDecoder): Session {
-  return { model, tokenizer, cached, cache: cached.cache(), read: [] };
+export function newSession(model: LoadedModel, tokenizer: Tokenizer, decoder: IncrementalDecoder): Session {
+  const { slots, prefixes } = openConversation(model, tokenizer, decoder);
+  return {
+    model,
+    slots,
+    get read() {
+      return prefixes.last;
+    },
+  };
 }
 
 /**
@@ -59,110 +29,57 @@ export function newSession(model: LoadedModel, tokenizer: Tokenizer, cached: Inc
  * @throws CriaError when an option is out of range or the prompt does not fit.
  */
 export async function* generate(
-  session: Session,
+  { slots }: Session,
   prompt: readonly number[],
   options: GenerateOptions = {},
 ): AsyncGenerator<string, Generated> {
-  const sampling = samplingFrom(options);
-  if (prompt.length === 0)
-    throw new CriaError('the prompt has no tokens', { where: session.model.path, remedy: 'give some text' });
-  const most = mostTokens(session.model, prompt.length, options.maxTokens);
-  const random = randomFrom(options.seed ?? 0);
-  const ends = new Set(session.tokenizer.special.eos);
-  const written = textOfIds(session.tokenizer, options.stop);
-  const ids: number[] = [];
-  let text = '';
-  let reason: FinishReason = 'length';
+  return yield* texts(slots.write(prompt, options));
+}
 
-  const started = performance.now();
-  const cachedTokens = rewind(session, prompt);
-  let logits = await extend(session, prompt.slice(cachedTokens), options.signal);
-  const prefilled = performance.now();
-  while (ids.length < most) {
-    if (!logits || options.signal?.aborted) {
-      reason = 'cancelled';
-      break;
-    }
-    const id = sample(logits, session.read, sampling, random);
-    ids.push(id);
-    if (ends.has(id)) {
-      reason = 'end';
-      break;
-    }
-    const { text: piece, stopped } = written.push(id);
-    text += piece;
-    if (piece) yield piece;
-    if (stopped) {
-      reason = 'stop';
-      break;
-    }
-    if (await observed(options.observers, { text, ids })) {
-      reason = 'observer';
-      break;
-    }
-    if (ids.length < most) logits = await extend(session, [id]);
-  }
-  const finished = performance.now();
-  if (reason !== 'stop') {
-    const rest = written.finish();
-    text += rest;
-    if (rest) yield rest;
-  }
-  return {
-    ids,
-    text,
-    promptTokens: prompt.length,
-    cachedTokens,
-    tokens: ids.length,
-    prefillSeconds: (prefilled - started) / 1000,
-    decodeSeconds: (finished - prefilled) / 1000,
-    finishReason: reason,
-  };
+export interface BatchResult {
+  readonly ids: readonly number[];
+  readonly text: string;
+  readonly finishReason: FinishReason;
 }
 
 /**
- * How many tokens may follow a prompt of a length.
- * @throws CriaError when the prompt does not fit or maxTokens is not a whole number.
+ * Continues several prompts, as many at once as there are slots. Each has a random stream of its own (seed + its place), so a
+ * text does not depend on its neighbours.
+ * @throws CriaError when an option is out of range or a prompt does not fit.
  */
-export function mostTokens({ config, path }: LoadedModel, length: number, maxTokens: number | undefined): number {
-  const room = config.context - length;
-  if (room < 0) {
-    const what = `a prompt of ${length} tokens does not fit into the context of ${config.context}`;
-    throw new CriaError(what, { where: path, remedy: 'shorten it' });
-  }
-  if (maxTokens === undefined) return room;
-  if (Number.isInteger(maxTokens) && maxTokens >= 0) return Math.min(maxTokens, room);
-  throw new CriaError(`maxTokens is ${maxTokens}`, { remedy: 'give a whole number' });
-}
-
-/** Forgets what the cache holds beyond its common beginning with `prompt`; returns how much of the prompt is left in it. */
-function rewind({ model, cache, read }: Session, prompt: readonly number[]): number {
-  const rotatedAnew = lengthMatters(model.config.rope, cache.start + Math.max(read.length, prompt.length));
-  const most = rotatedAnew ? 0 : prompt.length - 1;
-  const common = Math.min(commonLength(read, prompt), most);
-  cache.truncate(common);
-  read.length = common;
-  return common;
-}
-
-/** The logits after further tokens; nothing when it was cancelled, and then they are not read. */
-async function extend(
-  { cached, cache, read }: Session,
-  ids: readonly number[],
-  signal?: AbortSignal,
-): Promise<Float32Array | undefined> {
+export async function generateBatch(
+  slots: Slots,
+  prompts: readonly (readonly number[])[],
+  options: GenerateOptions = {},
+): Promise<BatchResult[]> {
+  const failed = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, failed.signal]) : failed.signal;
+  const whole = async (prompt: readonly number[], i: number): Promise<BatchResult> => {
+    const pieces = slots.write(prompt, { ...options, signal, seed: (options.seed ?? 0) + i });
+    for (;;) {
+      const next = await pieces.next();
+      if (!next.done) continue;
+      const { ids, text, finishReason } = next.value;
+      return { ids, text, finishReason };
+    }
+  };
+  const all = prompts.map(whole);
   try {
-    const logits = await cached.extend(cache, [ids], signal);
-    for (const id of ids) read.push(id);
-    return logits;
+    return await Promise.all(all);
   } catch (error) {
-    cache.truncate(read.length);
-    if (signal?.aborted) return undefined;
+    failed.abort(); // the others need not be written
+    await Promise.allSettled(all);
     throw error;
   }
 }
 
-async function observed(observers: readonly Observer[] | undefined, partial: Partial): Promise<boolean> {
-  for (const observer of observers ?? []) if ((await observer(partial)) === 'stop') return true;
-  return false;
+/** The texts of what is written, where there is some. */
+async function* texts(written: AsyncGenerator<Written, Generated>): AsyncGenerator<string, Generated> {
+  let next = await written.next();
+  try {
+    for (; !next.done; next = await written.next()) if (next.value.text) yield next.value.text;
+    return next.value;
+  } finally {
+    if (!next.done) await written.return(next.value as never);
+  }
 }

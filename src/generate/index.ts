@@ -1,12 +1,15 @@
-export { type BatchResult, generateBatch } from './batch.ts';
-export {
-  type FinishReason,
-  type Generated,
-  type GenerateOptions,
-  generate,
-  newSession,
-  type Observer,
-  type Partial,
-  type Session,
-} from './generate.ts';
+export { type BatchResult, generate, generateBatch, newSession, type Session } from './generate.ts';
+export { likeliest, logSumExp } from './logprobs.ts';
 export { argmax, greedy, type Sampling, sample } from './sampling.ts';
+export { openSlots, type SlotOptions, type Slots } from './slots.ts';
+export type {
+  Draft,
+  FinishReason,
+  Generated,
+  GenerateOptions,
+  Observer,
+  TokenLogprob,
+  Verdict,
+  Written,
+  WrittenToken,
+} from './types.ts';

@@ -135,6 +135,8 @@ test('what can be drawn is what sorting the whole vocabulary leaves', () => {
     topK: fc.nat(12),
     topP: fc.constantFrom(0.123, 0.456, 0.789, 0.987, 1),
     minP: fc.constantFrom(0, 0.0312, 0.4321),
+    presencePenalty: fc.constant(0),
+    frequencyPenalty: fc.constant(0),
   });
   // a grid with ties, and steps far from rounding
   const logits = fc.array(

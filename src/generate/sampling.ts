@@ -4,6 +4,10 @@ import { CriaError, type Random } from '../base/index.ts';
 export interface Sampling {
   /** Logits of tokens that stand in the text are divided by it where positive, multiplied where negative. (Keskar et al. 2019) */
   readonly repeatPenalty: number;
+  /** Subtracted from the logits of tokens that have been generated. */
+  readonly presencePenalty: number;
+  /** Subtracted from the logits of tokens as often as they have been generated. */
+  readonly frequencyPenalty: number;
   /** 0 takes the most likely token. */
   readonly temperature: number;
   /** Only the k most likely tokens; 0 is all. */
@@ -14,7 +18,15 @@ export interface Sampling {
   readonly minP: number;
 }
 
-export const greedy: Sampling = { repeatPenalty: 1, temperature: 0, topK: 0, topP: 1, minP: 0 };
+export const greedy: Sampling = {
+  repeatPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+};
 
 /**
  * The options that were given, and greedy where they were not.
@@ -25,7 +37,9 @@ export function samplingFrom(given: Partial<Sampling>): Sampling {
   const sampling = Object.fromEntries(entries) as Sampling;
   const wrong = (name: keyof Sampling, range: string) =>
     new CriaError(`${name} is ${sampling[name]}`, { remedy: `give ${range}` });
-  const { repeatPenalty, temperature, topK, topP, minP } = sampling;
+  const { repeatPenalty, presencePenalty, frequencyPenalty, temperature, topK, topP, minP } = sampling;
+  if (!Number.isFinite(presencePenalty)) throw wrong('presencePenalty', 'a number; 0 is none');
+  if (!Number.isFinite(frequencyPenalty)) throw wrong('frequencyPenalty', 'a number; 0 is none');
   if (!(repeatPenalty > 0 && Number.isFinite(repeatPenalty)))
     throw wrong('repeatPenalty', 'a number above 0; 1 is none');
   if (!(temperature >= 0 && Number.isFinite(temperature))) throw wrong('temperature', 'a number of 0 or more');
@@ -36,12 +50,24 @@ export function samplingFrom(given: Partial<Sampling>): Sampling {
 }
 
 /**
- * The next token after `history`, from its logits (which are changed when a penalty is set). -Infinity forbids a token.
+ * The next token after `history`, from its logits (which are changed when a penalty is set). `generated` counts the tokens
+ * of the text without its prompt. -Infinity forbids a token.
  * @throws CriaError when no token is the likeliest: a logit is NaN or Infinity, or all are -Infinity.
  */
-export function sample(logits: Float32Array, history: Iterable<number>, sampling: Sampling, random: Random): number {
-  const { repeatPenalty, temperature, topK, topP, minP } = sampling;
+export function sample(
+  logits: Float32Array,
+  history: Iterable<number>,
+  sampling: Sampling,
+  random: Random,
+  generated: ReadonlyMap<number, number> = new Map(),
+): number {
+  const { repeatPenalty, presencePenalty, frequencyPenalty, temperature, topK, topP, minP } = sampling;
   if (repeatPenalty !== 1) penalize(logits, history, repeatPenalty);
+  if (presencePenalty !== 0 || frequencyPenalty !== 0) {
+    for (const [id, count] of generated) {
+      logits[id] = (logits[id] as number) - presencePenalty - frequencyPenalty * count;
+    }
+  }
   const likeliest = argmax(logits);
   if (temperature === 0) return likeliest;
   let probabilities = probabilitiesAt(temperature, logits, logits[likeliest] as number);

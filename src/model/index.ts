@@ -42,11 +42,17 @@ export type { BlockActivations } from './run/block-runner.ts';
 export { type BlockRunner, openBlockRunner } from './run/block-runner.ts';
 export { type BlockSweep, openBlockSweep, type SweepOptions, type SweepRun } from './run/block-sweep.ts';
 export { embedRows } from './run/by-layer.ts';
-export { type Cache, emptyCache } from './run/cache.ts';
+export { emptySequence, type Sequence } from './run/cache.ts';
 export { type Forward, openForward } from './run/forward.ts';
 export type { ActivationGradients, Target } from './run/gradients.ts';
 export { openHead } from './run/head.ts';
-export { type IncrementalDecoder, openIncrementalDecoder } from './run/incremental.ts';
+export {
+  type DecoderOptions,
+  type IncrementalDecoder,
+  openIncrementalDecoder,
+  type Piece,
+  type PieceResult,
+} from './run/incremental.ts';
 export { generationNeed, programBytes, scoringNeed, usualTokens } from './run/memory-estimate.ts';
 export { type OnnxModel, onnxModel } from './run/onnx.ts';
 export { fits, type LoadedModel, loadModel, type ModelOptions, type Plan } from './run/open.ts';

@@ -1,19 +1,15 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { generate, generateBatch, newSession } from '../../src/generate/index.ts';
+import { generate, generateBatch, newSession, openSlots } from '../../src/generate/index.ts';
 import { type IncrementalDecoder, type LoadedModel, openIncrementalDecoder, type Plan } from '../../src/model/index.ts';
-import { distance, goldenNames, goldenPath, opened, readGolden } from '../model/goldens.ts';
+import { distance, goldenNames, goldenPath, logitsAfter, opened, readGolden } from '../model/goldens.ts';
 import { collected, letterTokenizer } from './stubs.ts';
 
 const plans: readonly Plan[] = ['whole', 'by-layer'];
 const tolerance = 1e-4; // absolute, on logits of up to 10
 
-async function cachedOf(
-  name: string,
-  plan: Plan,
-  batch = 1,
-): Promise<{ model: LoadedModel; cached: IncrementalDecoder }> {
+async function cachedOf(name: string, plan: Plan): Promise<{ model: LoadedModel; cached: IncrementalDecoder }> {
   const model = opened(goldenPath(name), { plan, precision: 'f32' });
-  const cached = await openIncrementalDecoder(model, batch);
+  const cached = await openIncrementalDecoder(model);
   onTestFinished(() => cached.dispose());
   return { model, cached };
 }
@@ -40,14 +36,14 @@ describe.each(goldenNames)('%s', (name) => {
       const { cached } = await cachedOf(name, plan);
       for (const { ids, logits } of dependsOnLength(name) ? golden.sequences.slice(2) : golden.sequences) {
         for (const size of [1, 7, 16, ids.length]) {
-          const cache = cached.cache();
+          const sequence = cached.open();
           for (let from = 0; from < ids.length; from += size) {
             const piece = ids.slice(from, from + size);
-            const measured = await cached.extend(cache, [piece]);
+            const measured = await logitsAfter(cached, sequence, piece);
             const expected = logits[from + piece.length - 1] as number[];
             expect(distance(measured, expected), `${size} at a time, from ${from}`).toBeLessThan(tolerance);
           }
-          expect(cache.length).toBe(ids.length);
+          expect(sequence.ids).toEqual(ids);
         }
       }
     });
@@ -70,13 +66,12 @@ describe.each(goldenNames)('%s', (name) => {
     });
 
     test('texts of unequal lengths in a batch are what each of them is alone', async () => {
-      const { model, cached } = await cachedOf(name, plan, 3);
-      const { cached: alone } = await cachedOf(name, plan);
+      const { model, cached } = await cachedOf(name, plan);
       for (const temperature of [0, 1.2]) {
         const options = { maxTokens: 8, temperature, seed: 5 };
-        const together = await generateBatch(model, letterTokenizer, cached, texts, options);
+        const together = await generateBatch(openSlots(model, letterTokenizer, cached, { count: 3 }), texts, options);
         for (const [i, ids] of texts.entries()) {
-          const session = newSession(model, letterTokenizer, alone);
+          const session = newSession(model, letterTokenizer, cached);
           const { result } = await collected(generate(session, ids, { ...options, seed: 5 + i }));
           expect(together[i], `text ${i}`).toEqual({
             ids: result.ids,

@@ -68,7 +68,7 @@ describe('a caller who cancels', () => {
     const observers = [({ ids }: { readonly ids: readonly number[] }) => void (ids.length === 3 && controller.abort())];
     const { result } = await collected(generate(session, prompt, { signal: controller.signal, observers }));
     expect(result).toMatchObject({ text: 'KLM', finishReason: 'cancelled' });
-    expect(session.cache.length).toBe(session.read.length);
+    expect(session.read.length).toBe(session.read.ids.length);
     expect((await collected(generate(session, prompt, { maxTokens: 5 }))).result.text).toBe('KLMNO');
   });
 
@@ -77,7 +77,7 @@ describe('a caller who cancels', () => {
     const { pieces, result } = await collected(generate(session, prompt, { signal: AbortSignal.abort() }));
     expect(result).toMatchObject({ ids: [], text: '', finishReason: 'cancelled' });
     expect(pieces).toEqual([]);
-    expect([session.read, session.cache.length]).toEqual([[], 0]);
+    expect([session.read.ids, session.read.length]).toEqual([[], 0]);
   });
 
   test('by not listening any more leaves a session that goes on', async () => {
@@ -129,7 +129,7 @@ describe('what is refused, in one sentence', () => {
     await expect(collected(generate(session, long))).rejects.toThrow(
       'a prompt of 65 tokens does not fit into the context of 64 (shorten it)',
     );
-    expect(session.read).toEqual([...prompt, 10]);
+    expect(session.read.ids).toEqual([...prompt, 10]);
   });
 
   test('a prompt without tokens, and options out of range', async () => {

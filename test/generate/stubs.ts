@@ -1,6 +1,6 @@
 import { throwIfAborted } from '../../src/base/index.ts';
 import { type Generated, newSession, type Session } from '../../src/generate/index.ts';
-import { emptyCache, type IncrementalDecoder } from '../../src/model/index.ts';
+import { emptySequence, type IncrementalDecoder, type Piece } from '../../src/model/index.ts';
 import type { Tokenizer } from '../../src/tokenizer/index.ts';
 import { goldenPath, opened } from '../model/goldens.ts';
 
@@ -36,16 +36,17 @@ export function scripted(
   let prompt = 0;
   const cached: IncrementalDecoder = {
     plan: 'whole',
-    cache: () => emptyCache(model.config, 1),
-    async extend(cache, [ids = []], signal) {
+    open: () => emptySequence(model.config),
+    async extend(pieces, signal) {
+      const [{ sequence, ids }] = pieces as readonly [Piece];
       throwIfAborted(signal);
       heard(ids);
-      cache.reserve(ids.length);
-      cache.advance([ids]);
-      if (ids.length > 1) prompt = cache.length;
+      sequence.reserve(ids.length);
+      sequence.advance(ids.length, ids);
+      if (ids.length > 1) prompt = sequence.ids.length;
       const logits = new Float32Array(model.config.vocabulary);
-      logits[script[cache.length - prompt] ?? 0] = 1;
-      return logits;
+      logits[script[sequence.ids.length - prompt] ?? 0] = 1;
+      return [{ logits, read: {} }];
     },
     dispose: async () => {},
   };

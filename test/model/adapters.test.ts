@@ -21,6 +21,7 @@ import {
   distance,
   forwardOf,
   goldenPath,
+  logitsAfter,
   logitsOf,
   opened,
   readAdapterGolden,
@@ -31,8 +32,8 @@ import { ggufOf } from './variants.ts';
 const plans: readonly Plan[] = ['whole', 'by-layer'];
 const tolerance = 1e-4; // absolute, on logits of up to 10; the golden values have six digits
 
-async function cachedOf(model: LoadedModel, batch = 1) {
-  const cached = await openIncrementalDecoder(model, batch);
+async function cachedOf(model: LoadedModel) {
+  const cached = await openIncrementalDecoder(model);
   onTestFinished(() => cached.dispose());
   return cached;
 }
@@ -61,33 +62,35 @@ describe.each(adapterNames)('%s', (name) => {
     test('with a cache the logits and the tokens that follow are those of PEFT', async () => {
       const model = opened(goldenPath(checkpoint), { plan, adapters });
       const cached = await cachedOf(model);
-      const cache = cached.cache();
+      const sequence = cached.open();
       const { ids, logits } = sequences[0] as AdapterGolden['sequences'][number];
-      let last = await cached.extend(cache, [ids]);
+      let last = await logitsAfter(cached, sequence, ids);
       expect(distance(last, logits.at(-1) as number[])).toBeLessThan(tolerance);
       const made: number[] = [];
       for (const _ of greedy) {
         made.push(largest(last));
-        last = await cached.extend(cache, [made.slice(-1)]);
+        last = await logitsAfter(cached, sequence, made.slice(-1));
       }
       expect(made).toEqual(greedy);
     });
 
     test('a cache of texts of unequal lengths holds what each of them has alone', async () => {
-      const cached = await cachedOf(opened(goldenPath(checkpoint), { plan, adapters }), texts.length);
-      const last = await cached.extend(cached.cache(), texts);
-      const wanted = sequences.flatMap(({ logits }) => logits.at(-1) as number[]);
-      expect(distance(last, wanted)).toBeLessThan(tolerance);
+      const cached = await cachedOf(opened(goldenPath(checkpoint), { plan, adapters }));
+
+      const last = await cached.extend(texts.map((ids) => ({ sequence: cached.open(), ids })));
+      for (const [i, { logits }] of sequences.entries()) {
+        expect(distance(last[i]?.logits ?? [], logits.at(-1) as number[])).toBeLessThan(tolerance);
+      }
     });
 
     test('a truncated cache goes on as if it had read nothing more', async () => {
       const cached = await cachedOf(opened(goldenPath(checkpoint), { plan, adapters }));
-      const cache = cached.cache();
+      const sequence = cached.open();
       const { ids, logits } = sequences[1] as AdapterGolden['sequences'][number];
-      await cached.extend(cache, [[...ids.slice(0, 4), 9, 8]]);
+      await logitsAfter(cached, sequence, [...ids.slice(0, 4), 9, 8]);
       for (const kept of [4, 0]) {
-        cache.truncate(kept);
-        const last = await cached.extend(cache, [ids.slice(kept)]);
+        sequence.truncate(kept);
+        const last = await logitsAfter(cached, sequence, ids.slice(kept));
         expect(distance(last, logits.at(-1) as number[])).toBeLessThan(tolerance);
       }
     });
@@ -122,7 +125,7 @@ async function logitsUnder(adapters: readonly Adapter[], plan: Plan, precision: 
   const model = opened(path.includes('/') ? path : goldenPath(path), { adapters, plan, precision });
   const whole = await logitsOf(await forwardOf(model), text);
   const cached = await cachedOf(model);
-  return { whole, last: await cached.extend(cached.cache(), [text]) };
+  return { whole, last: await logitsAfter(cached, cached.open(), text) };
 }
 
 describe.each(plans)('%s', (plan) => {
@@ -223,7 +226,7 @@ test('virtual tokens count in the context, and have to leave some of it', async 
   expect(model.config.context).toBe(59);
   const [forward, cached] = [await forwardOf(model), await cachedOf(model)];
   const long = Array<number>(60).fill(5);
-  for (const work of [() => forward.run([long]), () => cached.extend(cached.cache(), [long])]) {
+  for (const work of [() => forward.run([long]), () => logitsAfter(cached, cached.open(), long)]) {
     expect(await refusalOf(work)).toContain('60 tokens do not fit into the context of 59');
   }
   const many = Array<Adapter>(13).fill(prompt);
@@ -252,7 +255,7 @@ describe.each<Plan>(['whole', 'by-layer'])('a placed prompt under the plan %s', 
     expect(placed(free, ids, 1).slice(0, 2)).toEqual([1, free.config.vocabulary]);
     expect(placed(free, ids, 1).slice(-3)).toEqual([5, 9, 2]);
     const cached = await openIncrementalDecoder(free);
-    const logits = await cached.extend(cached.cache(), [placed(free, ids, 1)]);
+    const logits = await logitsAfter(cached, cached.open(), placed(free, ids, 1));
     const forward = await forwardOf(free);
     const { lastHidden } = await forward.run([placed(free, ids, 1)]);
     const expected = await forward.logits(lastHidden.data.subarray(-free.config.hiddenSize));

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { CriaError } from '../../src/base/index.ts';
 import { openForward, openIncrementalDecoder } from '../../src/model/index.ts';
 import { mul } from '../../src/tensor/index.ts';
-import { forwardOf, goldenPath, opened, readGolden } from './goldens.ts';
+import { forwardOf, goldenPath, logitsAfter, opened, readGolden } from './goldens.ts';
 import { withConfig, withTensors } from './variants.ts';
 
 const text = readGolden('llama').sequences[0]?.ids as readonly number[];
@@ -97,19 +97,20 @@ describe.each(['whole', 'by-layer'] as const)('under the plan %s', (plan) => {
     }
   });
 
-  test('what a cache was filled with before is part of the explanation', async () => {
+  test('a text that is refused is not part of the cache', async () => {
     const damaged = 'model.embed_tokens.weight';
     const folder = await withTensors('llama', (name, values) => {
       if (name === damaged) values.fill(Number.NaN, values.length - 64);
       return true;
     });
     const cached = await openIncrementalDecoder(opened(folder, { plan }));
-    const cache = cached.cache();
-    for (const ids of [[63], [5]]) {
-      expect(await refusal(() => cached.extend(cache, [ids]))).toContain(
-        `${damaged}: holds values that are not finite`,
-      );
-    }
+    const sequence = cached.open();
+    await logitsAfter(cached, sequence, [5]);
+    expect(await refusal(() => logitsAfter(cached, sequence, [6, 63]))).toContain(
+      `${damaged}: holds values that are not finite`,
+    );
+    expect([sequence.ids, sequence.length]).toEqual([[5], 1]);
+    expect((await logitsAfter(cached, sequence, [6])).every(Number.isFinite)).toBe(true);
     await cached.dispose();
   });
 

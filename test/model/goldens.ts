@@ -7,10 +7,13 @@ import {
   bindWeights,
   type Forward,
   type ForwardOptions,
+  type IncrementalDecoder,
   type LoadedModel,
   loadModel,
   type ModelOptions,
   openForward,
+  type PieceResult,
+  type Sequence,
 } from '../../src/model/index.ts';
 
 /** What transformers computed on a tiny checkpoint: see test/goldens/make_architectures.py. */
@@ -110,4 +113,14 @@ export function rowAt({ shape, data }: Value<'f32'>, position: number, text = 0)
   const [, seq, size] = shape as [number, number, number];
   const at = (text * seq + position) * size;
   return data.slice(at, at + size);
+}
+
+/** Reads further tokens of a sequence; returns the logits after the last one. */
+export async function logitsAfter(
+  decoder: IncrementalDecoder,
+  sequence: Sequence,
+  ids: readonly number[],
+): Promise<Float32Array> {
+  const [result] = await decoder.extend([{ sequence, ids }]);
+  return (result as PieceResult).logits;
 }

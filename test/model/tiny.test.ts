@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Model, open } from '../../src/index.ts';
 import { openIncrementalDecoder } from '../../src/model/index.ts';
 import { shippedModel } from '../shared.ts';
+import { logitsAfter } from './goldens.ts';
 
 interface Golden {
   readonly texts: readonly {
@@ -32,13 +33,13 @@ test.each(texts)('cria-tiny continues $prompt as transformers does', async ({ pr
   expect(tokenizer.encode(prompt)).toEqual(ids);
   const cached = await openIncrementalDecoder(loaded);
   try {
-    const cache = cached.cache();
+    const sequence = cached.open();
     const got: number[] = [];
-    let logits = await cached.extend(cache, [ids]);
+    let logits = await logitsAfter(cached, sequence, ids);
     for (const _ of written) {
       const likeliest = logits.indexOf(Math.max(...logits));
       got.push(likeliest);
-      if (got.length < written.length) logits = await cached.extend(cache, [[likeliest]]);
+      if (got.length < written.length) logits = await logitsAfter(cached, sequence, [likeliest]);
     }
     if (gap > certain) expect(got).toEqual(written);
     else expect(got[0]).toEqual(written[0]);

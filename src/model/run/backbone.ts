@@ -4,11 +4,15 @@ import type { Edits } from '../architecture/taps.ts';
 import type { Precision } from '../weights/packing.ts';
 import type { Texts } from './texts.ts';
 
-export interface ForwardOptions {
-  /** Activations to return, by path (see taps.ts). */
+/** Activations by path (see taps.ts). */
+export interface ActivationOptions {
+  /** Activations to return. */
   readonly read?: readonly string[];
-  /** Activations to replace, by path; edits see the virtual tokens of a prompt too. */
+  /** Activations to replace; edits see the virtual tokens of a prompt too. */
   readonly edits?: Edits;
+}
+
+export interface ForwardOptions extends ActivationOptions {
   /** Activations whose gradients `Forward.gradients` returns, by path. */
   readonly gradients?: readonly string[];
   /** How positions see each other, in place of the model's: a fake-quantized key/value cache wraps `attend`. */

@@ -1,9 +1,9 @@
+import { serialized } from '../../base/index.ts';
 import { type Program, scratch } from '../../engine/index.ts';
 import { promptIds } from '../weights/adapters.ts';
 import { type BlockActivations, openBlockRunner } from './block-runner.ts';
 import { embedRows } from './by-layer.ts';
 import type { LoadedModel, Plan } from './open.ts';
-import { serialized } from './serialized.ts';
 import { checkTexts, type Texts, textFeeds } from './texts.ts';
 
 export interface BlockReading {

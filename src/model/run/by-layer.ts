@@ -1,4 +1,4 @@
-import { allFinite } from '../../base/index.ts';
+import { allFinite, serialized } from '../../base/index.ts';
 import { compile, type Value, value } from '../../engine/index.ts';
 import { input } from '../../tensor/index.ts';
 import { embeddingName, finalNormName } from '../architecture/names.ts';
@@ -9,7 +9,6 @@ import { floatWeights } from '../weights/weights.ts';
 import type { Backbone, ForwardOptions, RunOptions } from './backbone.ts';
 import { openBlockRunner } from './block-runner.ts';
 import type { LoadedModel } from './open.ts';
-import { serialized } from './serialized.ts';
 import { type Texts, textFeeds } from './texts.ts';
 
 /**

@@ -142,8 +142,12 @@ function checkTargets(targets: readonly Target[], texts: Texts, { config, path }
 }
 
 /** @throws CriaError naming a path that no activation has. */
-function checkPaths({ config }: LoadedModel, { read = [], gradients = [], edits = {} }: ForwardOptions): void {
-  const known = new Set(activationPaths(config));
+export function checkPaths(
+  { config }: LoadedModel,
+  { read = [], gradients = [], edits = {} }: ForwardOptions,
+  isThere = (_path: string) => true,
+): void {
+  const known = new Set(activationPaths(config).filter(isThere));
   const missing = [...read, ...gradients, ...Object.keys(edits)].find(
     (path) => !known.has(path.replace(/^layers\.\*\./, 'layers.0.')),
   );

@@ -1,114 +1,204 @@
-import { allFinite, CriaError, throwIfAborted } from '../../base/index.ts';
-import type { Value } from '../../engine/index.ts';
+import { allFinite, CriaError, concatArrays, throwIfAborted } from '../../base/index.ts';
+import { type Value, value } from '../../engine/index.ts';
 import { prefixNames } from '../architecture/positions.ts';
 import { promptIds, virtualTokens } from '../weights/adapters.ts';
-import { type Cache, emptyCache } from './cache.ts';
-import { maskFeeds, positionsIn } from './cache-feeds.ts';
-import { openForward } from './forward.ts';
+import type { ActivationOptions } from './backbone.ts';
+import { cacheParts, emptySequence, type Sequence } from './cache.ts';
+import { maskFeeds } from './cache-feeds.ts';
+import { checkPaths, openForward } from './forward.ts';
 import { byLayerDecoderPlan } from './incremental-by-layer.ts';
-import { chunk } from './incremental-plan.ts';
+import { chunk, type DecoderPlan, type DecoderResult } from './incremental-plan.ts';
 import { wholeDecoderPlan } from './incremental-whole.ts';
 import { generationNeed, usualTokens } from './memory-estimate.ts';
 import type { LoadedModel, Plan } from './open.ts';
 import { rotations } from './rope-feeds.ts';
-import { checkTexts, type Texts } from './texts.ts';
+import { checkTexts } from './texts.ts';
+
+/** Further tokens of a sequence. */
+export interface Piece {
+  readonly sequence: Sequence;
+  readonly ids: readonly number[];
+  /** Of which tokens logits are returned: the last one where it is not given. */
+  readonly logits?: 'last' | 'all';
+}
+
+/** What reading a piece gives. */
+export interface PieceResult {
+  /** [rows, vocabulary]: one row, or one a token. */
+  readonly logits: Float32Array;
+  /** The activations that were asked for, [1, tokens, size]. */
+  readonly read: Readonly<Record<string, Value<'f32'>>>;
+}
 
 /** A model that reads texts piece by piece, keeping what it has read in a cache. */
 export interface IncrementalDecoder {
   readonly plan: Plan;
-  /** A cache for the texts that has read nothing: adapters fill its start when the first text is read. */
-  cache(): Cache;
+  /** A sequence of which nothing has been read. */
+  open(): Sequence;
   /**
-   * Reads further tokens of each text into the cache and returns the logits after the last ones, [batch, vocabulary].
-   * The rows may have unequal lengths only where the cache is empty: the shorter ones are padded on the left.
+   * Reads further tokens of sequences. Pieces of one token are read together, as many in one run as was asked for; longer
+   * ones one after the other. What fails or is aborted leaves every sequence as it was.
    * @throws CriaError when an id is not in the vocabulary or the context is full.
    */
-  extend(cache: Cache, texts: Texts, signal?: AbortSignal): Promise<Float32Array>;
+  extend(pieces: readonly Piece[], signal?: AbortSignal): Promise<readonly PieceResult[]>;
   dispose(): Promise<void>;
 }
 
-/** Opens a model for reading `batch` texts at once with a cache, under the plan that its memory allows. */
-export async function openIncrementalDecoder(model: LoadedModel, batch = 1): Promise<IncrementalDecoder> {
-  const { config } = model;
-  const plan = model.planFor(generationNeed(model, 'whole', usualTokens(config), batch).peak);
-  const reader = plan === 'whole' ? await wholeDecoderPlan(model, batch) : byLayerDecoderPlan(model);
+export interface DecoderOptions extends ActivationOptions {
+  /**
+   * How many sequences are read in one run: from 2 on other sessions are made that hold the weights again, where memory
+   * allows it. 1 by default.
+   */
+  readonly together?: number;
+}
+
+const chunkOfLogits = 128; // where each has logits: 128 rows of a vocabulary of 128,000 take 66 MB
+
+/** Opens a model for reading texts with a cache, under the plan that its memory allows. */
+export async function openIncrementalDecoder(
+  model: LoadedModel,
+  options: DecoderOptions = {},
+): Promise<IncrementalDecoder> {
+  const { config, adaptation } = model;
+  // the pattern of attention never stands in memory
+  checkPaths(model, options, (path) => !path.endsWith('attention.pattern'));
+  const { together = 1 } = options;
+  const plan = model.planFor(generationNeed(model, 'whole', usualTokens(config), together).peak);
+  const whole = plan === 'whole';
+  const reader = whole ? await wholeDecoderPlan(model, together, options) : byLayerDecoderPlan(model, options);
   const rotation = rotations(config);
-  const start = virtualTokens(model.adaptation);
+  const start = virtualTokens(adaptation);
   return {
     plan,
-    cache: () => emptyCache(config, batch, start),
+    open: () => emptySequence(config),
     dispose: reader.dispose,
-    async extend(cache, texts, signal) {
-      const isFresh = cache.length <= cache.start;
-      checkTexts(texts, model, isFresh ? 0 : cache.length - cache.start);
-      const rows = padded(cache, texts, isFresh);
-      const lengths = texts.map((ids, i) => {
-        return isFresh ? cache.start + ids.length : cache.length + ids.length - (cache.padding[i] as number);
-      });
-      if (isFresh && cache.start > 0) await begin(cache, lengths, signal);
-      if (isFresh) cache.pad(rows.map((row, i) => row.length - (texts[i] as readonly number[]).length));
-      const logits = await read(cache, rows, lengths, signal);
-      if (!allFinite(logits)) await explain(model, cache.texts);
-      return logits;
+    async extend(pieces, signal) {
+      for (const { sequence, ids } of pieces) checkTexts([ids], model, sequence.ids.length);
+      const before = pieces.map(({ sequence }) => sequence.ids.length);
+      try {
+        return await readAll(pieces, signal);
+      } catch (error) {
+        for (const [i, { sequence }] of pieces.entries()) sequence.truncate(before[i] as number);
+        throw error;
+      }
     },
   };
 
-  /** Reads rows of one length, a chunk at a time; `lengths` are those that the texts will have. */
-  async function read(cache: Cache, rows: Texts, lengths: readonly number[], signal?: AbortSignal) {
-    const total = (rows[0] as readonly number[]).length;
-    let logits: Float32Array = new Float32Array();
-    for (let from = 0; from < total; from += chunk) {
-      throwIfAborted(signal);
-      const count = Math.min(chunk, total - from);
-      const ids = rows.map((row) => row.slice(from, from + count));
-      cache.reserve(count);
-      const where = { ...rotation(positionsIn(cache, count), lengths), ...maskFeeds(config, cache, count) };
-      logits = await reader.step(cache, ids, where);
-      cache.advance(ids);
+  async function readAll(pieces: readonly Piece[], signal?: AbortSignal): Promise<PieceResult[]> {
+    const results = new Map<Piece, PieceResult>();
+    for (const piece of pieces) {
+      const length = start + piece.sequence.ids.length + piece.ids.length;
+      if (start > 0 && piece.sequence.length === 0) await begin(piece.sequence, length, signal);
+      if (piece.ids.length > 1) results.set(piece, await readInChunks(piece, length, signal));
     }
-    return logits;
+    const single = pieces.filter(({ ids }) => ids.length === 1);
+    const most = reader.together?.most ?? 1;
+    for (let from = 0; from < single.length; from += most) {
+      const some = single.slice(from, from + most);
+      const [only] = some as [Piece];
+      if (some.length > 1) for (const [piece, result] of await readTogether(some, signal)) results.set(piece, result);
+      else results.set(only, await run(only.sequence, only.ids, only.sequence.length + 1, [0], signal));
+    }
+    return pieces.map((piece) => results.get(piece) as PieceResult);
   }
 
-  /** Fills a cache with what stands in front of every text: the prefix, then what the prompt's tokens give. */
-  async function begin(cache: Cache, lengths: readonly number[], signal?: AbortSignal): Promise<void> {
-    cache.truncate(0);
-    cache.pad(lengths.map(() => 0));
-    fillPrefix(model, cache);
-    const prompt = promptIds(model);
-    if (prompt.length > 0)
-      await read(
-        cache,
-        lengths.map(() => prompt),
-        lengths,
-        signal,
+  /** Reads one token of each of several sequences in one run. */
+  async function readTogether(pieces: readonly Piece[], signal?: AbortSignal): Promise<[Piece, PieceResult][]> {
+    throwIfAborted(signal);
+    const tokens = pieces.map(({ sequence, ids }) => ({ sequence, id: ids[0] as number }));
+    for (const { sequence } of tokens) sequence.reserve(1);
+    const positions = tokens.map(({ sequence }) => [sequence.length]);
+    const where = rotation(
+      positions,
+      tokens.map(({ sequence }) => sequence.length + 1),
+      [1, tokens.length],
+    );
+    const { logits, read } = await (reader.together as Required<DecoderPlan>['together']).step(tokens, where);
+    for (const { sequence, id } of tokens) sequence.advance(1, [id]);
+    await checkLogits(logits, pieces);
+    return pieces.map((piece, i) => {
+      const own = Object.entries(read).map(([path, x]) => [path, rowOf(x, i)] as const);
+      const row = logits.subarray(i * config.vocabulary, (i + 1) * config.vocabulary);
+      return [piece, { logits: row, read: Object.fromEntries(own) }];
+    });
+  }
+
+  /** Reads a piece some tokens at a time; `length` is the length that the text will have. */
+  async function readInChunks(piece: Piece, length: number, signal?: AbortSignal): Promise<PieceResult> {
+    const { sequence, ids, logits = 'last' } = piece;
+    const most = logits === 'all' ? chunkOfLogits : chunk;
+    const results: DecoderResult[] = [];
+    for (let from = 0; from < ids.length; from += most) {
+      const some = ids.slice(from, from + most);
+      const wanted = logits === 'all' ? [...some.keys()] : [some.length - 1];
+      results.push(await run(sequence, some, length, wanted, signal));
+    }
+    const [last] = results.slice(-1) as [DecoderResult];
+    if (results.length === 1) return last;
+    const read = Object.keys(last.read).map((path) => [
+      path,
+      chained(results.map((each) => each.read[path] as Value<'f32'>)),
+    ]);
+    return {
+      logits: logits === 'all' ? concatArrays(results.map((each) => each.logits)) : last.logits,
+      read: Object.fromEntries(read),
+    };
+  }
+
+  /** Reads tokens in one run; without `isText` they stand in front of the text. */
+  async function run(
+    sequence: Sequence,
+    ids: readonly number[],
+    length: number,
+    wanted: readonly number[],
+    signal?: AbortSignal,
+    isText = true,
+  ): Promise<DecoderResult> {
+    throwIfAborted(signal);
+    sequence.reserve(ids.length);
+    const positions = Array.from(ids, (_, i) => sequence.length + i);
+    const where = { ...rotation([positions], [length]), ...maskFeeds(config, sequence.length, ids.length) };
+    const result = await reader.step({ sequence, ids, wanted, where });
+    sequence.advance(ids.length, isText ? ids : undefined);
+    await checkLogits(result.logits, [{ sequence }]);
+    return result;
+  }
+
+  async function checkLogits(logits: Float32Array, pieces: readonly Pick<Piece, 'sequence'>[]): Promise<void> {
+    if (!allFinite(logits))
+      await explain(
+        model,
+        pieces.map(({ sequence }) => sequence.ids).filter((text) => text.length > 0),
       );
   }
+
+  /** Fills a sequence with what stands in front of every text: the prefix, then what the prompt's tokens give. */
+  async function begin(sequence: Sequence, length: number, signal?: AbortSignal): Promise<void> {
+    fillPrefix(model, sequence);
+    const ids = promptIds(model);
+    if (ids.length > 0) await run(sequence, ids, length, [ids.length - 1], signal, false);
+  }
 }
 
-/** Writes the prefix of the adapters into an empty cache, the same for every text. */
-function fillPrefix({ config, adaptation }: LoadedModel, cache: Cache): void {
+/** Writes the prefix of the adapters into an empty sequence. */
+function fillPrefix({ config, adaptation }: LoadedModel, sequence: Sequence): void {
   const { prefixTokens, values } = adaptation;
   if (prefixTokens === 0) return;
-  const size = config.keyValueHeads * config.headSize;
-  cache.reserve(prefixTokens);
+  sequence.reserve(prefixTokens);
   for (let layer = 0; layer < config.layers; layer++) {
-    for (const part of ['key', 'value'] as const) {
+    for (const part of cacheParts) {
       const rows = (values.get(prefixNames(layer)[part]) as Value<'f32'>).data;
-      const { data } = cache.part(layer, part, 0, prefixTokens);
-      for (let at = 0; at < prefixTokens * cache.batch; at++) {
-        const from = Math.floor(at / cache.batch) * size;
-        data.set(rows.subarray(from, from + size), at * size);
-      }
+      sequence.part(layer, part, 0, prefixTokens).data.set(rows);
     }
   }
-  cache.advance(Array.from({ length: cache.batch }, () => Array<number>(prefixTokens).fill(0)));
+  sequence.advance(prefixTokens);
 }
 
-/** Reads whole texts once more, and throws the sentence that names the tensor or the block to which numbers that are not finite go back. */
-async function explain(model: LoadedModel, texts: Texts): Promise<never> {
+/** Reads whole texts once more, and throws an error that names the tensor or the block where NaN or infinity first appears. */
+async function explain(model: LoadedModel, texts: readonly (readonly number[])[]): Promise<never> {
   const forward = await openForward(model, { precision: 'f32' });
   try {
-    const { lastHidden } = await forward.run(texts);
+    const { lastHidden } = await forward.run(texts.length > 0 ? texts : [[0]]);
     await forward.logits(lastHidden.data);
   } finally {
     await forward.dispose();
@@ -116,14 +206,15 @@ async function explain(model: LoadedModel, texts: Texts): Promise<never> {
   throw new CriaError('the logits are not finite numbers', { where: model.path, kind: 'failure' });
 }
 
-/** Rows of one length: where no text has been read the shorter ones are padded on the left. */
-function padded(cache: Cache, texts: Texts, isFresh: boolean): Texts {
-  if (texts.length !== cache.batch) {
-    throw new CriaError(`${texts.length} texts for a cache of ${cache.batch}`, { kind: 'failure' });
-  }
-  const longest = Math.max(...texts.map((ids) => ids.length));
-  if (!isFresh && texts.some((ids) => ids.length !== longest)) {
-    throw new CriaError('texts of unequal lengths cannot continue a cache', { kind: 'failure' });
-  }
-  return texts.map((ids) => [...Array<number>(longest - ids.length).fill(ids[0] ?? 0), ...ids]);
+/** One position of an activation [1, seq, size]. */
+function rowOf(x: Value<'f32'>, row: number): Value<'f32'> {
+  const size = x.data.length / (x.shape[1] as number);
+  return value('f32', [1, 1, ...x.shape.slice(2)], x.data.slice(row * size, (row + 1) * size));
+}
+
+/** Activations of the same kind, one after the other. */
+function chained(pieces: readonly Value<'f32'>[]): Value<'f32'> {
+  const rows = pieces.reduce((sum, { shape }) => sum + (shape[1] as number), 0);
+  const [first] = pieces as readonly [Value<'f32'>];
+  return value('f32', [1, rows, ...first.shape.slice(2)], concatArrays(pieces.map(({ data }) => data)));
 }

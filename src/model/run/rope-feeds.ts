@@ -35,15 +35,17 @@ export function rotaryFeeds(config: Config): (positions: number, length?: number
 }
 
 /**
- * The positions [batch, count] of a run and the tables that they point into, for texts of the given lengths. Where the
- * rotation depends on the length of a text, texts of unequal lengths have a table each, one after the other.
+ * The positions of a run, [texts, count] or of another shape, and the tables that they point into, for texts of the given
+ * lengths. Where the rotation depends on the length of a text, texts of unequal lengths have a table each, one after the
+ * other.
  */
 export function rotations(
   config: Config,
-): (positions: readonly (readonly number[])[], lengths: readonly number[]) => Values {
+): (positions: readonly (readonly number[])[], lengths: readonly number[], shape?: readonly number[]) => Values {
   const common = rotaryFeeds(config);
-  return (positions, lengths) => {
-    const longest = Math.max(...lengths);
+  return (positions, lengths, shape = [positions.length, positions[0]?.length ?? 0]) => {
+    // the runtime's kernel asks for tables of at least as many rows as a row has positions
+    const longest = Math.max(...lengths, shape.at(-1) as number);
     const apart = new Set(lengths.map((length) => lengthGiving(config.rope, length))).size > 1;
     const tables = apart
       ? stacked(
@@ -52,7 +54,6 @@ export function rotations(
         )
       : common(longest);
     const shifted = positions.flatMap((row, text) => (apart ? row.map((p) => text * longest + p) : row));
-    const shape = [positions.length, positions[0]?.length ?? 0];
     return { ...tables, [positionInputs.positions]: integers(shifted, shape) };
   };
 }

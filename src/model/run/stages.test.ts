@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { goldenPath } from '../../../test/model/goldens.ts';
 import type { Config } from '../architecture/config.ts';
 import type { WeightSize } from '../weights/bind.ts';
-import { emptyCache } from './cache.ts';
-import { maskFeeds, positionsIn } from './cache-feeds.ts';
+import { emptySequence } from './cache.ts';
+import { maskFeeds } from './cache-feeds.ts';
 import { wholeDecoderPlan } from './incremental-whole.ts';
 import { loadModel } from './open.ts';
 import { rotations } from './rope-feeds.ts';
@@ -19,14 +19,17 @@ test.each(['f32', 'q8', 'q4'] as const)('two sessions give what one gives, bit f
   const { config } = model;
   const results: Float32Array[][] = [];
   for (const stages of [stagesOf(model).stages, inTwo]) {
-    const plan = await wholeDecoderPlan(model, 1, { stages, steady: 0, peak: 0 });
-    const cache = emptyCache(config, 1, 0);
+    const plan = await wholeDecoderPlan(model, 1, {}, { stages, steady: 0, peak: 0 });
+    const sequence = emptySequence(config);
     const logits: Float32Array[] = [];
     for (const ids of [[1, 2, 3, 4], [5], [6]]) {
-      cache.reserve(ids.length);
-      const positions = rotations(config)(positionsIn(cache, ids.length), [cache.length + ids.length]);
-      logits.push((await plan.step(cache, [ids], { ...positions, ...maskFeeds(config, cache, ids.length) })).slice());
-      cache.advance([ids]);
+      sequence.reserve(ids.length);
+      const { length } = sequence;
+      const positions = rotations(config)([ids.map((_, i) => length + i)], [length + ids.length]);
+      const where = { ...positions, ...maskFeeds(config, length, ids.length) };
+      const result = await plan.step({ sequence, ids, wanted: [ids.length - 1], where });
+      logits.push(result.logits.slice());
+      sequence.advance(ids.length, ids);
     }
     await plan.dispose();
     results.push(logits);

@@ -1,5 +1,5 @@
 import { CriaError, throwIfAborted } from '../../base/index.ts';
-import { generateBatch } from '../../generate/index.ts';
+import { generateBatch, openSlots } from '../../generate/index.ts';
 import { type LoadedModel, openIncrementalDecoder } from '../../model/index.ts';
 import type { ChatMessage, Tokenizer } from '../../tokenizer/index.ts';
 import { type Example, exampleIn } from '../../train/index.ts';
@@ -77,21 +77,22 @@ export async function answersOf(
     const { qid } = prompts[long] as Prompt;
     throw new CriaError(`the prompt of ${qid} does not fit into the context of ${model.config.context}`);
   }
-  for (let from = 0; from < prompts.length; from += atOnce) {
-    throwIfAborted(signal);
-    model.progress.step(what, from, prompts.length, 'answers');
-    const some = ids.slice(from, from + atOnce);
-    const decoder = await openIncrementalDecoder(model, some.length);
-    try {
-      const written = await generateBatch(model, tokenizer, decoder, some, { maxTokens, temperature: 0, signal });
+  const decoder = await openIncrementalDecoder(model, { together: atOnce });
+  try {
+    const slots = openSlots(model, tokenizer, decoder, { count: atOnce });
+    for (let from = 0; from < prompts.length; from += atOnce) {
+      throwIfAborted(signal);
+      model.progress.step(what, from, prompts.length, 'answers');
+      const some = ids.slice(from, from + atOnce);
+      const written = await generateBatch(slots, some, { maxTokens, temperature: 0, signal });
       throwIfAborted(signal);
       written.forEach(({ text, finishReason }, i) => {
         const { qid } = prompts[from + i] as Prompt;
         answers.push({ qid, text: text.trim(), truncated: finishReason === 'length' });
       });
-    } finally {
-      await decoder.dispose();
     }
+  } finally {
+    await decoder.dispose();
   }
   model.progress.step(what, prompts.length, prompts.length, 'answers');
   return answers;

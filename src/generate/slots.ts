@@ -153,19 +153,19 @@ function slotsOver(
     if (job.stopped()) return;
     if (job.draft.ids.length === 0) job.prefilled = performance.now();
     try {
-      const settled = job.draft.settle(job.draft.next(logits));
-      if (settled instanceof Promise) void wait(job, settled);
-      else if (settled) end(job, settled);
+      const decided = job.draft.settle(job.draft.next(logits));
+      if (decided instanceof Promise) void wait(job, decided);
+      else if (decided) end(job, decided);
     } catch (failure) {
       job.outcome = { failure };
     }
   }
 
   /** Lets an observer think. */
-  async function wait(job: Job, settled: Promise<FinishReason | undefined>): Promise<void> {
+  async function wait(job: Job, decided: Promise<FinishReason | undefined>): Promise<void> {
     job.thinking = true;
     try {
-      job.outcome = await settled;
+      job.outcome = await decided;
     } catch (failure) {
       job.outcome = { failure };
     }

@@ -8,6 +8,12 @@ test('the same seed gives the same numbers and another seed others', () => {
   expect(take(5, randomFrom(1))).not.toEqual(take(5, randomFrom(2)));
 });
 
+test('no two seeds of 53 bits give the same numbers, and small ones give what they gave', () => {
+  const seeds = [0, 5, 2 ** 32, 2 ** 32 + 5, 2 ** 33 + 5, 2 ** 52 + 5, Number.MAX_SAFE_INTEGER];
+  expect(new Set(seeds.map((seed) => take(4, randomFrom(seed)).join())).size).toBe(seeds.length);
+  expect(take(2, randomFrom(5))).toEqual([0.3089509217534214, 0.7596250667702407]);
+});
+
 test('uniform numbers fill sixteen equal bins as chance allows', () => {
   const bins = new Array<number>(16).fill(0);
   for (const x of take(160_000, randomFrom(3))) bins[Math.floor(x * 16)] = (bins[Math.floor(x * 16)] as number) + 1;

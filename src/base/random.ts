@@ -3,11 +3,12 @@ export type Random = () => number;
 
 /**
  * Uniform numbers in [0, 1) with 32 random bits each, by sfc32 (C. Doty-Humphrey, PractRand),
- * seeded with splitmix32 and warmed up by 12 rounds.
+ * seeded with splitmix32 and warmed up by 12 rounds. Seeds are whole numbers of up to 53 bits: what is above 32 of them
+ * begins the counter, so that no two seeds give the same stream.
  */
 export function randomFrom(seed: number): Random {
   const mix = splitmix32(seed);
-  let [a, b, c, counter] = [mix(), mix(), mix(), 1];
+  let [a, b, c, counter] = [mix(), mix(), mix(), (1 + Math.trunc(seed / 2 ** 32)) | 0];
   const next = (): number => {
     const sum = (a + b + counter) | 0;
     counter = (counter + 1) | 0;
@@ -54,7 +55,7 @@ export function fnv1a(text: string): number {
 }
 
 function splitmix32(seed: number): () => number {
-  let state = Math.trunc(seed) | 0;
+  let state = Math.trunc(seed) | 0; // the low 32 bits
   return () => {
     state = (state + 0x9e3779b9) | 0;
     let z = state ^ (state >>> 16);

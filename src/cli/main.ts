@@ -2,6 +2,7 @@
 import { messageOf, removeTemporaries } from '../base/index.ts';
 import { verbs } from '../verbs/index.ts';
 import { interruptSignal } from './interrupt.ts';
+import { runWithShortArguments } from './long-arguments.ts';
 import { run } from './run.ts';
 
 const tell = (sentence: string) => process.stderr.write(`cria: ${sentence}\n`);
@@ -25,5 +26,6 @@ process.exitCode = await run(process.argv.slice(2), verbs, {
   stdout: process.stdout,
   stderr: process.stderr,
   signal: interruptSignal(tell, () => leave(130)),
+  elsewhere: runWithShortArguments,
   debug: process.env.CRIA_DEBUG === '1',
 });

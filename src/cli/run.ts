@@ -10,6 +10,8 @@ export interface Surroundings {
   readonly stderr: Output;
   /** Aborted when the user asks to stop. */
   readonly signal: AbortSignal;
+  /** Runs a command line that is too long for this process in another; undefined for one that is not. */
+  readonly elsewhere?: (argv: readonly string[]) => Promise<number | undefined>;
   /** Print the stack of errors. */
   readonly debug: boolean;
 }
@@ -24,6 +26,8 @@ export async function run(
 ): Promise<number> {
   const { stdout, stderr, signal, debug } = surroundings;
   try {
+    const code = await surroundings.elsewhere?.(argv);
+    if (code !== undefined) return code;
     await perform(await parse(argv, entries, (text) => stdout.write(text)), surroundings);
     return signal.aborted ? exitCode.interrupted : exitCode.done;
   } catch (error) {

@@ -1,6 +1,7 @@
 import { CriaError, type Watch } from '../base/index.ts';
 import type { Forward } from '../model/index.ts';
 import { clusterMean, z95 } from '../statistics/index.ts';
+import type { Tokenizer } from '../tokenizer/index.ts';
 import { logLikelihoods, type Predicted } from './likelihoods.ts';
 
 export interface PerplexityOptions extends Watch {
@@ -8,6 +9,22 @@ export interface PerplexityOptions extends Watch {
   readonly context: number;
   /** Tokens from one window's start to the next's; `context` when it is not given: windows that do not overlap. */
   readonly stride?: number;
+  /** A token that stands in front of every window: it is context, and not predicted. */
+  readonly bos?: number;
+  /** The most tokens that the model takes: a window that has so many gets `bos` in place of its first. */
+  readonly positions?: number;
+}
+
+/** Whether windows begin with the beginning-of-text token: as the tokenizer asks, or as somebody says. */
+export type BosWish = 'auto' | 'always' | 'never';
+
+/** The token to put in front of windows, if any. @throws CriaError when it is asked for and the tokenizer has none. */
+export function bosOf({ encode, special }: Tokenizer, wish: BosWish, where: string): number | undefined {
+  const [asked] = encode('', { continued: true });
+  const bos = special.bos ?? asked;
+  if (wish === 'never' || (wish === 'auto' && (asked === undefined || asked !== bos))) return undefined;
+  if (bos !== undefined) return bos;
+  throw new CriaError('the tokenizer has no beginning-of-text token', { where, remedy: 'give --bos never' });
 }
 
 export interface Perplexity {
@@ -26,14 +43,15 @@ export interface Perplexity {
 
 /**
  * The perplexity of a text in windows: every token is predicted once, from the tokens before it in its window; the
- * first token of the text, and with windows that do not overlap the first of each, is not predicted. The interval
+ * first token of the text, and with windows that do not overlap the first of each, is not predicted, also where
+ * `bos` stands before it. The interval
  * is normal on the mean negative log-likelihood, with the standard error of windows as clusters.
  * @throws CriaError when the text has fewer than two tokens or the options do not fit together.
  */
 export async function perplexity(
   forward: Forward,
   ids: readonly number[],
-  { context, stride = context, ...watch }: PerplexityOptions,
+  { context, stride = context, bos, positions = Infinity, ...watch }: PerplexityOptions,
 ): Promise<Perplexity> {
   if (ids.length < 2) throw new CriaError('a text of fewer than two tokens has nothing to predict');
   if (context < 2) throw new CriaError(`windows of ${context} tokens predict nothing`, { remedy: 'give 2 or more' });
@@ -41,7 +59,7 @@ export async function perplexity(
     const remedy = `give 1 to ${context}`;
     throw new CriaError(`a stride of ${stride} does not fit windows of ${context} tokens`, { remedy });
   }
-  const windows = windowsOf(ids, context, stride);
+  const windows = windowsOf(ids, context, stride).map((window) => withBos(window, bos, positions));
   const begun = performance.now();
   const likelihoods = await logLikelihoods(forward, windows, watch);
   const seconds = (performance.now() - begun) / 1000;
@@ -56,6 +74,14 @@ export async function perplexity(
     predicted: clusters.reduce((sum, { count }) => sum + count, 0),
     tokensPerSecond: windows.reduce((sum, window) => sum + window.ids.length, 0) / seconds,
   };
+}
+
+/** A window behind a token that is not predicted: what is predicted stays the same. */
+function withBos(window: Predicted, bos: number | undefined, positions: number): Predicted {
+  const { ids, from } = window;
+  if (bos === undefined) return window;
+  if (ids.length < positions) return { ids: [bos, ...ids], from: from + 1 };
+  return { ids: [bos, ...ids.slice(1)], from };
 }
 
 /** Windows over a text, each predicting what no earlier one did. */

@@ -39,6 +39,8 @@ export interface Definition {
 /** What a GGUF header can say. */
 export interface GgufDefinition extends Definition {
   readonly normalizer: readonly TextStep[];
+  /** The normal form that the tokenizer's own files bring a text to first, though llama.cpp does not. */
+  readonly form?: 'NFC';
   readonly preTokenizer: readonly Split<'isolated'>[];
 }
 

@@ -55,6 +55,7 @@ export function readGguf(metadata: Metadata, where: string): GgufDefinition {
     ids: idsOf(tokens),
     alphabet: isBytes ? 'bytes' : 'characters',
     added: tokens.flatMap((content, id) => addedToken(id, content, types?.[id])),
+    ...(pre?.form && { form: pre.form }),
     normalizer: isBytes ? [] : sentencePieceNormalizer(addsSpace),
     preTokenizer: stepsOf(pre?.patterns ?? []),
     merging: isBytes ? ranked(metadata, pre?.wholeWordsFirst ?? false, where) : scored(metadata, tokens.length, where),

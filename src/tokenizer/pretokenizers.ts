@@ -42,6 +42,8 @@ interface NamedPreTokenizer {
   readonly patterns: readonly string[];
   /** The patterns of the models' own files, where llama.cpp comes only near them. */
   readonly original?: readonly string[];
+  /** The normal form to which the models' own files bring a text first, and llama.cpp does not. */
+  readonly form?: 'NFC';
   /** A piece that is a token is taken whole, whatever the merge rules say. */
   readonly wholeWordsFirst?: boolean;
   /** The begin token is put before texts unless the header says otherwise. */
@@ -88,13 +90,13 @@ const named: Readonly<Record<string, NamedPreTokenizer>> = {
   'smaug-bpe': tripleDigits,
   glm4: tripleDigits,
   'chatglm-bpe': tripleDigits,
-  qwen2,
-  'deepseek-r1-qwen': qwen2,
+  qwen2: { ...qwen2, form: 'NFC' },
+  'deepseek-r1-qwen': { ...qwen2, form: 'NFC' },
   stablelm2: qwen2,
   megrez: qwen2,
   hunyuan: qwen2,
   'grok-2': qwen2,
-  qwen35: { patterns: [modern('\\p{N}', '\\p{M}')] },
+  qwen35: { patterns: [modern('\\p{N}', '\\p{M}')], form: 'NFC' },
   'deepseek-llm': {
     patterns: [
       '[\\r\\n]',

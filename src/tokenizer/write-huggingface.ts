@@ -10,7 +10,10 @@ export function tokenizerJson(definition: GgufDefinition): string {
     truncation: null,
     padding: null,
     added_tokens: definition.added.map(addedTokenJson),
-    normalizer: sequence('normalizers', definition.normalizer.map(normalizerJson)),
+    normalizer: sequence('normalizers', [
+      ...(definition.form ? [{ type: definition.form }] : []),
+      ...definition.normalizer.map(normalizerJson),
+    ]),
     pre_tokenizer: sequence('pretokenizers', [
       ...definition.preTokenizer.map(splitJson),
       ...(isBytes ? [byteLevel(false)] : []),

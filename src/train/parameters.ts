@@ -85,5 +85,7 @@ export function fillNormal(into: Float32Array, deviation: number, random: Random
 
 /** A stream of its own for each named tensor, so that one more or less of them changes no other. */
 export function randomFor(seed: number, name: string): Random {
-  return randomFrom((seed * 0x9e3779b1) ^ fnv1a(name));
+  const low = Math.imul(seed, 0x9e3779b1) ^ fnv1a(name);
+  const high = Math.trunc(seed / 2 ** 32);
+  return randomFrom(high === 0 ? low : high * 2 ** 32 + (low >>> 0));
 }

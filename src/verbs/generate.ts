@@ -18,13 +18,14 @@ import { givenBy, templated } from './shared/prompts.ts';
 export const verb = defineVerb({
   arguments: {
     model: modelArgument,
-    prompt: optionalArgument('the text to continue; with --chat, what the user says'),
+    prompt: optionalArgument('the text to continue, - for standard input; with --chat, what the user says'),
   },
   options: {
     ...generationOptions,
     chat: flag("put the prompt into the model's chat template"),
     system: text('the system message of the chat; implies --chat'),
     template: templateOption,
+    file: text('a text file with the prompt', { placeholder: 'file' }),
     ids: text('a JSON file with the prompt as a list of token ids', { placeholder: 'file' }),
     batch: text('a file of prompts, continued together: a .json list, .jsonl rows {"prompt"}, or lines', {
       placeholder: 'file',
@@ -34,6 +35,7 @@ export const verb = defineVerb({
   },
   examples: [
     "generate model.gguf 'the llama eats' --max-tokens 20",
+    'generate model.gguf - < letter.txt',
     'generate model.gguf --batch prompts.jsonl --max-tokens 20 --json',
     "generate model.gguf 'What is the capital of Peru?' --chat --temperature 0.8 --seed 3",
   ],
@@ -75,12 +77,16 @@ export async function printed(
   print: (text: string) => void,
   progress: Progress,
 ): Promise<Generated> {
-  let next = await pieces.next();
-  while (!next.done) {
-    print(next.value);
+  let next: IteratorResult<string, Generated>;
+  try {
     next = await pieces.next();
+    while (!next.done) {
+      print(next.value);
+      next = await pieces.next();
+    }
+  } finally {
+    print('\n'); // before what else goes to the same terminal: figures, or what went wrong
   }
-  print('\n');
   const { promptTokens, cachedTokens, prefillSeconds, tokens, decodeSeconds } = next.value;
   const rate = (count: number, seconds: number) => `${(count / Math.max(seconds, 1e-9)).toFixed(1)} tokens/s`;
   const read = promptTokens - cachedTokens;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { call } from '../../test/command-line.ts';
-import { needs, shared } from '../../test/shared.ts';
+import { needs, shared, shippedModel } from '../../test/shared.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cria-perplexity-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -32,6 +32,42 @@ test.skipIf(skip)(`a text in one window has the perplexity of transformers' log-
   expect(told.nll).toBeCloseTo(nll, 3);
   expect(told).toMatchObject({ predicted: logprobs.length, tokens: logprobs.length + 1, context: 512 });
   expect(told.tokensPerSecond).toBeGreaterThan(0);
+});
+
+/** cria-tiny, whose tokenizer asks for a beginning-of-text token: what `score` says of the same windows behind it. */
+test.each([
+  ['auto', 20, true],
+  ['always', 20, true],
+  ['never', 20, false],
+  ['auto', 256, true],
+])(
+  '--bos %s with windows of %i tokens predicts what it did, behind that token or not',
+  async (bos, context, expected) => {
+    const text = file('The capital of France is Paris. The capital of Peru is Lima. '.repeat(24));
+    const argv = ['perplexity', shippedModel, '--text', text, '--tokens', '300', '--context', `${context}`];
+    const told = JSON.parse((await call([...argv, '--bos', bos, '--json'])).out);
+    const ids: number[] = JSON.parse(
+      (await call(['tokenize', shippedModel, '--file', text, '--no-special', '--json'])).out,
+    ).ids;
+    const windows = Array.from({ length: Math.ceil(300 / context) }, (_, i) =>
+      ids.slice(i * context, Math.min(300, (i + 1) * context)),
+    );
+    const behind = windows.map((window) => [1, ...(window.length < 256 ? window : window.slice(1))]);
+    const rows = join(folder, 'rows.jsonl');
+    const read = expected ? behind : windows;
+    writeFileSync(rows, read.map((each) => `${JSON.stringify({ ids: each })}\n`).join(''));
+    const scored = JSON.parse((await call(['score', shippedModel, '--file', rows, '--json'])).out);
+    const logprobs = scored.rows.flatMap((row: { logprobs: number[] }, i: number) =>
+      row.logprobs.slice((read[i] as number[]).length - (windows[i] as number[]).length),
+    );
+    expect(told).toMatchObject({ bos: expected, predicted: logprobs.length });
+    expect(told.nll).toBeCloseTo(-logprobs.reduce((sum: number, each: number) => sum + each, 0) / logprobs.length, 5);
+  },
+);
+
+test('a tokenizer that has no such token is told when it is asked for', async () => {
+  const argv = ['perplexity', shippedModel, '--text', file('a b c d'), '--bos'];
+  expect((await call([...argv, 'sometimes'])).err).toContain("'sometimes' is not one of auto, always, never");
 });
 
 const slow = process.env.CRIA_SLOW === '1';

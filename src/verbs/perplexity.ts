@@ -1,5 +1,14 @@
 import { CriaError, figure } from '../base/index.ts';
-import { adapterOption, defineVerb, integer, modelArgument, modelPath, text, weightsOption } from '../options/index.ts';
+import {
+  adapterOption,
+  choice,
+  defineVerb,
+  integer,
+  modelArgument,
+  modelPath,
+  text,
+  weightsOption,
+} from '../options/index.ts';
 
 const usualContext = 512; // llama.cpp's, and that of most tables of quantized models
 
@@ -10,6 +19,11 @@ export const verb = defineVerb({
     context: integer(`tokens in a window (default: ${usualContext}, or what the model takes)`, { min: 2 }),
     tokens: integer('how many of the first tokens of the file (default: all)', { min: 2 }),
     stride: integer('tokens from one window to the next (default: the context)', { min: 1 }),
+    bos: choice(
+      ['auto', 'always', 'never'],
+      'a beginning-of-text token before every window (auto: as the tokenizer asks)',
+      'auto',
+    ),
     weights: weightsOption,
     adapter: adapterOption,
   },
@@ -21,7 +35,7 @@ export const verb = defineVerb({
     const { threads, weights: precision, adapter: adapters } = options;
     if (options.text === undefined) throw new CriaError('there is no text', { remedy: 'give --text book.txt' });
     const { readText } = await import('../data/index.ts');
-    const { perplexity } = await import('../evaluate/index.ts');
+    const { bosOf, perplexity } = await import('../evaluate/index.ts');
     const { loadModel, openForward } = await import('../model/index.ts');
     const { openTokenizer } = await import('../tokenizer/index.ts');
 
@@ -38,14 +52,18 @@ export const verb = defineVerb({
       const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
       const ids = tokenizer.encode(readText(options.text), { special: false }).slice(0, options.tokens);
       if (ids.length < 2) throw new CriaError('has fewer than two tokens', { where: options.text });
+      const bos = bosOf(tokenizer, options.bos, '--bos');
       const forward = await openForward(model);
       try {
-        const result = await perplexity(forward, ids, { context, stride: options.stride, progress, signal });
+        const result = await perplexity(forward, ids, {
+          ...{ context, stride: options.stride, bos, positions: most },
+          ...{ progress, signal },
+        });
         const { low, high, predicted, tokensPerSecond } = result;
         const interval = low && high ? ` (95% ${figure(low)} to ${figure(high)})` : '';
-        const measured = `${predicted} tokens predicted, ${figure(tokensPerSecond)} tokens/s`;
+        const measured = `${predicted} tokens predicted${bos === undefined ? '' : ' behind a BOS'}, ${figure(tokensPerSecond)} tokens/s`;
         print(`perplexity ${figure(result.perplexity)}${interval}, nll ${figure(result.nll)}; ${measured}\n`);
-        return { ...result, context, tokens: ids.length };
+        return { ...result, context, tokens: ids.length, bos: bos !== undefined };
       } finally {
         await forward.dispose();
       }

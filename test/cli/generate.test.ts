@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { call } from '../command-line.ts';
 import { temporaryFolder } from '../hostile.ts';
 import { goldenPath } from '../model/goldens.ts';
-import { needs, shared } from '../shared.ts';
+import { needs, shared, shippedModel } from '../shared.ts';
 
 const main = resolve(import.meta.dirname, '../../dist/cli/main.js');
 const model = shared('models', 'smollm2-135m-instruct.Q4_1.gguf') as string;
@@ -30,8 +30,13 @@ describe('generate refuses, in one sentence,', () => {
   const tiny = goldenPath('llama');
 
   test.each<[string, readonly string[], string]>([
-    ['no prompt', [], 'there is no prompt (give PROMPT, --ids FILE or --batch FILE)'],
-    ['a prompt beside ids', ['x', '--ids', 'i.json'], 'PROMPT and --ids are given together (give one of PROMPT, --ids'],
+    ['no prompt', [], 'there is no prompt (give PROMPT, - for standard input, --file, --ids or --batch FILE)'],
+    ['a prompt beside a file', ['x', '--file', 'p.txt'], 'PROMPT and --file are given together'],
+    [
+      'a prompt beside ids',
+      ['x', '--ids', 'i.json'],
+      'PROMPT and --ids are given together (give one of PROMPT, --file',
+    ],
     ['a prompt beside prompts', ['x', '--batch', 'p.txt'], 'PROMPT and --batch are given together'],
     ['ids beside prompts', ['--ids', 'i.json', '--batch', 'p.txt'], '--ids and --batch are given together'],
     ['a negative temperature', ['x', '--temperature', '-1'], "'-1' is not a number of 0 or more"],
@@ -195,3 +200,35 @@ async function chat(said: string, ...options: string[]): Promise<{ code: number;
   const [code] = await once(child, 'close');
   return { code, out, err };
 }
+
+/** Runs the built command line; `input` is its standard input. */
+function built(argv: readonly string[], input = '') {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...argv], { input, encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+describe('a prompt', () => {
+  const prompt = 'The capital of France is';
+  const options = ['--max-tokens', '3', '--quiet'];
+  const expected = built(['generate', shippedModel, prompt, ...options]).stdout;
+
+  test('comes from a file or from standard input', () => {
+    expect(built(['generate', shippedModel, '-', ...options], prompt).stdout).toBe(expected);
+    expect(built(['generate', shippedModel, '--file', file('p.txt', prompt), ...options]).stdout).toBe(expected);
+  });
+
+  test('that is too long for an argument of ONNX Runtime is read all the same, and other long arguments are refused', () => {
+    const long = 'ab '.repeat(10_000);
+    const { status, stderr } = built(['generate', shippedModel, long, ...options]);
+    expect([status, stderr]).toEqual([2, expect.stringContaining('tokens does not fit into the context of 256')]);
+    const other = built(['generate', shippedModel, prompt, '--stop', long, ...options]);
+    expect([other.status, other.stderr]).toEqual([
+      2,
+      expect.stringMatching(/^cria: \d+ bytes of arguments are more than/),
+    ]);
+    const padded = `${'\n'.repeat(20_000)}${prompt}`; // whose tokens are few, if the template trims them
+    const trims = file('t.jinja', '{{ bos_token }}{{ messages[0].content | trim }}');
+    const chat = ['generate', shippedModel, padded, '--chat', '--template', trims, ...options];
+    expect(built(chat)).toEqual({ status: 0, stdout: expected, stderr: '' });
+  });
+});

@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import { CriaError } from '../../base/index.ts';
-import { linesOf, readJson, readRows, textIn } from '../../data/index.ts';
+import { linesOf, readJson, readRows, readText, textIn } from '../../data/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 
 /** The ids of a message to the model, in its chat template. */
@@ -16,19 +16,42 @@ export type Given = { readonly text: string } | { readonly ids: readonly number[
 /** What the arguments of generate name. @throws CriaError when they name nothing or several things, or a file is not sound. */
 export async function givenBy(
   prompt: string | undefined,
-  { ids, batch }: { readonly ids: string | undefined; readonly batch: string | undefined },
+  { file, ids, batch }: { readonly [Name in 'file' | 'ids' | 'batch']: string | undefined },
 ): Promise<Given> {
-  const given = Object.entries({ PROMPT: prompt, '--ids': ids, '--batch': batch }).filter(
+  const given = Object.entries({ PROMPT: prompt, '--file': file, '--ids': ids, '--batch': batch }).filter(
     ([, value]) => value !== undefined,
   );
   if (given.length > 1) {
     const names = given.map(([name]) => name).join(' and ');
-    throw new CriaError(`${names} are given together`, { remedy: 'give one of PROMPT, --ids FILE and --batch FILE' });
+    const remedy = 'give one of PROMPT, --file FILE, --ids FILE and --batch FILE';
+    throw new CriaError(`${names} are given together`, { remedy });
   }
   if (batch !== undefined) return { batch: await promptsIn(batch) };
   if (ids !== undefined) return { ids: idsIn(ids) };
+  if (file !== undefined) return { text: readText(file) };
+  if (prompt === '-') return { text: await standardInput() };
   if (prompt !== undefined) return { text: prompt };
-  throw new CriaError('there is no prompt', { remedy: 'give PROMPT, --ids FILE or --batch FILE' });
+  throw new CriaError('there is no prompt', {
+    remedy: 'give PROMPT, - for standard input, --file, --ids or --batch FILE',
+  });
+}
+
+const longestInput = 256 * 2 ** 20; // bytes, as of a file
+
+/** All of standard input. @throws CriaError when it is too long or not UTF-8. */
+async function standardInput(): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of process.stdin) {
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes > longestInput) throw new CriaError(`has more than ${longestInput} bytes`, { where: 'standard input' });
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(pieces));
+  } catch (cause) {
+    throw new CriaError('is not text in UTF-8', { where: 'standard input', cause });
+  }
 }
 
 function idsIn(path: string): number[] {

@@ -9,10 +9,8 @@ export interface PerplexityOptions extends Watch {
   readonly context: number;
   /** Tokens from one window's start to the next's; `context` when it is not given: windows that do not overlap. */
   readonly stride?: number;
-  /** A token that stands in front of every window: it is context, and not predicted. */
+  /** The token that every window begins with, in place of its first, which is not predicted. (As llama.cpp does) */
   readonly bos?: number;
-  /** The most tokens that the model takes: a window that has so many gets `bos` in place of its first. */
-  readonly positions?: number;
 }
 
 /** Whether windows begin with the beginning-of-text token: as the tokenizer asks, or as somebody says. */
@@ -43,15 +41,15 @@ export interface Perplexity {
 
 /**
  * The perplexity of a text in windows: every token is predicted once, from the tokens before it in its window; the
- * first token of the text, and with windows that do not overlap the first of each, is not predicted, also where
- * `bos` stands before it. The interval
+ * first token of the text, and with windows that do not overlap the first of each, is not predicted, with `bos`
+ * or without. The interval
  * is normal on the mean negative log-likelihood, with the standard error of windows as clusters.
  * @throws CriaError when the text has fewer than two tokens or the options do not fit together.
  */
 export async function perplexity(
   forward: Forward,
   ids: readonly number[],
-  { context, stride = context, bos, positions = Infinity, ...watch }: PerplexityOptions,
+  { context, stride = context, bos, ...watch }: PerplexityOptions,
 ): Promise<Perplexity> {
   if (ids.length < 2) throw new CriaError('a text of fewer than two tokens has nothing to predict');
   if (context < 2) throw new CriaError(`windows of ${context} tokens predict nothing`, { remedy: 'give 2 or more' });
@@ -59,7 +57,7 @@ export async function perplexity(
     const remedy = `give 1 to ${context}`;
     throw new CriaError(`a stride of ${stride} does not fit windows of ${context} tokens`, { remedy });
   }
-  const windows = windowsOf(ids, context, stride).map((window) => withBos(window, bos, positions));
+  const windows = windowsOf(ids, context, stride).map((window) => withBos(window, bos));
   const begun = performance.now();
   const likelihoods = await logLikelihoods(forward, windows, watch);
   const seconds = (performance.now() - begun) / 1000;
@@ -76,12 +74,9 @@ export async function perplexity(
   };
 }
 
-/** A window behind a token that is not predicted: what is predicted stays the same. */
-function withBos(window: Predicted, bos: number | undefined, positions: number): Predicted {
-  const { ids, from } = window;
-  if (bos === undefined) return window;
-  if (ids.length < positions) return { ids: [bos, ...ids], from: from + 1 };
-  return { ids: [bos, ...ids.slice(1)], from };
+/** A window that begins with a token which is not predicted: what is predicted stays the same. */
+function withBos({ ids, from }: Predicted, bos: number | undefined): Predicted {
+  return { ids: bos === undefined ? ids : [bos, ...ids.slice(1)], from };
 }
 
 /** Windows over a text, each predicting what no earlier one did. */

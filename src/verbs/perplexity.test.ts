@@ -34,14 +34,14 @@ test.skipIf(skip)(`a text in one window has the perplexity of transformers' log-
   expect(told.tokensPerSecond).toBeGreaterThan(0);
 });
 
-/** cria-tiny, whose tokenizer asks for a beginning-of-text token: what `score` says of the same windows behind it. */
+/** cria-tiny, whose tokenizer asks for a beginning-of-text token: what `score` says of the same windows. */
 test.each([
   ['auto', 20, true],
   ['always', 20, true],
   ['never', 20, false],
   ['auto', 256, true],
 ])(
-  '--bos %s with windows of %i tokens predicts what it did, behind that token or not',
+  '--bos %s with windows of %i tokens predicts the same tokens, begun with that token or not',
   async (bos, context, expected) => {
     const text = file('The capital of France is Paris. The capital of Peru is Lima. '.repeat(24));
     const argv = ['perplexity', shippedModel, '--text', text, '--tokens', '300', '--context', `${context}`];
@@ -52,14 +52,12 @@ test.each([
     const windows = Array.from({ length: Math.ceil(300 / context) }, (_, i) =>
       ids.slice(i * context, Math.min(300, (i + 1) * context)),
     );
-    const behind = windows.map((window) => [1, ...(window.length < 256 ? window : window.slice(1))]);
+    const begun = windows.map((window) => [1, ...window.slice(1)]);
     const rows = join(folder, 'rows.jsonl');
-    const read = expected ? behind : windows;
+    const read = expected ? begun : windows;
     writeFileSync(rows, read.map((each) => `${JSON.stringify({ ids: each })}\n`).join(''));
     const scored = JSON.parse((await call(['score', shippedModel, '--file', rows, '--json'])).out);
-    const logprobs = scored.rows.flatMap((row: { logprobs: number[] }, i: number) =>
-      row.logprobs.slice((read[i] as number[]).length - (windows[i] as number[]).length),
-    );
+    const logprobs = scored.rows.flatMap((row: { logprobs: number[] }) => row.logprobs);
     expect(told).toMatchObject({ bos: expected, predicted: logprobs.length });
     expect(told.nll).toBeCloseTo(-logprobs.reduce((sum: number, each: number) => sum + each, 0) / logprobs.length, 5);
   },

@@ -21,7 +21,7 @@ export const verb = defineVerb({
     stride: integer('tokens from one window to the next (default: the context)', { min: 1 }),
     bos: choice(
       ['auto', 'always', 'never'],
-      'a beginning-of-text token before every window (auto: as the tokenizer asks)',
+      'begin every window with the beginning-of-text token (auto: as the tokenizer asks)',
       'auto',
     ),
     weights: weightsOption,
@@ -56,12 +56,15 @@ export const verb = defineVerb({
       const forward = await openForward(model);
       try {
         const result = await perplexity(forward, ids, {
-          ...{ context, stride: options.stride, bos, positions: most },
-          ...{ progress, signal },
+          context,
+          stride: options.stride,
+          bos,
+          progress,
+          signal,
         });
         const { low, high, predicted, tokensPerSecond } = result;
         const interval = low && high ? ` (95% ${figure(low)} to ${figure(high)})` : '';
-        const measured = `${predicted} tokens predicted${bos === undefined ? '' : ' behind a BOS'}, ${figure(tokensPerSecond)} tokens/s`;
+        const measured = `${predicted} tokens predicted${bos === undefined ? '' : ' in windows that begin with BOS'}, ${figure(tokensPerSecond)} tokens/s`;
         print(`perplexity ${figure(result.perplexity)}${interval}, nll ${figure(result.nll)}; ${measured}\n`);
         return { ...result, context, tokens: ids.length, bos: bos !== undefined };
       } finally {

@@ -51,7 +51,10 @@ export async function mergeAdapter(
   if (adaptsHead && !tensors.has(head)) sources.push({ tensor: tensors.get(embedding) as StoredTensor, name: head });
   const updates = new Map([...adapter.modules].map(([module, update]) => [`${module}.weight`, update]));
   checkModules(updates, new Map(sources.map(({ tensor, name }) => [name, tensor])));
-  if (!densify) for (const { tensor, name } of sources) if (updates.has(name)) refusePruned(checkpoint, tensor, signal);
+  if (!densify) {
+    const updated = sources.filter(({ name }) => updates.has(name)).map(({ tensor }) => tensor);
+    refusePruned(checkpoint, updated, 'give --densify, or serve the adapter with --adapter', signal);
+  }
 
   const total = sources.reduce((sum, { tensor }) => sum + tensor.bytes, 0);
   let done = 0;
@@ -93,20 +96,28 @@ function checkModules(updates: ReadonlyMap<string, LoraModule>, sources: Readonl
 
 const prunedFrom = 0.01; // of a matrix: in dense ones a few entries round to zero
 
-/** @throws CriaError when so many entries of a matrix of floats are zero that it has been pruned. */
-function refusePruned(checkpoint: Checkpoint, tensor: StoredTensor, signal: AbortSignal | undefined): void {
-  if (!isFloat(tensor.type)) return; // blocks round much to zero
-  let zeros = 0;
-  const count = (values: Float32Array) => {
-    for (const x of values) if (x === 0) zeros++;
-  };
-  for (const _ of bytesAs(checkpoint, tensor, tensor.type, signal, count));
-  const share = zeros / tensor.shape.reduce((product, size) => product * size, 1);
-  if (share < prunedFrom) return;
-  throw new CriaError(`${Math.round(100 * share)}% of its entries are zero, which merging would fill`, {
-    where: tensor.name,
-    remedy: 'give --densify, or serve the adapter with --adapter',
-  });
+/**
+ * Called before LoRA is folded into matrices. @throws CriaError when so many entries of one of floats are zero that it has
+ * been pruned.
+ */
+export function refusePruned(
+  checkpoint: Checkpoint,
+  matrices: Iterable<StoredTensor>,
+  remedy: string,
+  signal?: AbortSignal,
+): void {
+  for (const tensor of matrices) {
+    if (!isFloat(tensor.type)) continue; // blocks round much to zero
+    let zeros = 0;
+    const count = (values: Float32Array) => {
+      for (const x of values) if (x === 0) zeros++;
+    };
+    for (const _ of bytesAs(checkpoint, tensor, tensor.type, signal, count));
+    const share = zeros / tensor.shape.reduce((product, size) => product * size, 1);
+    if (share < prunedFrom) continue;
+    const what = `${Math.round(100 * share)}% of its entries are zero, which merging would fill`;
+    throw new CriaError(what, { where: tensor.name, remedy });
+  }
 }
 
 /** Adds scale * B A to rows of a weight that begin at row `from`. */

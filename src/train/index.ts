@@ -1,5 +1,5 @@
 export { adamw, type Optimizer, type Update } from './adamw.ts';
-export type { Batching, BatchSampler } from './batch-sampler.ts';
+export { type Batching, type BatchSampler, cachedDistillationSampler, predictionSampler } from './batch-sampler.ts';
 export { type Batch, batchOrder, type Packing, packed, packings } from './batches.ts';
 export { byLayerForwardBackward } from './by-layer.ts';
 export { type Example, exampleIn, type Pair, readExamples, readPairs } from './examples.ts';
@@ -12,7 +12,8 @@ export {
   targetsOf,
 } from './init-adapters.ts';
 export { writeInitialModel } from './init-model.ts';
-export { crossEntropy, distillation, type Loss, preference } from './losses.ts';
+export { cachedDistillation, crossEntropy, distillation, type Loss, preference } from './losses.ts';
+export { type TrainingPlan, trainingPlan } from './memory-estimate.ts';
 export {
   type MicroBatch,
   predictionMicroBatch,
@@ -25,6 +26,8 @@ export {
   parameterBuffer,
   randomFor,
 } from './parameters.ts';
+export { openForwardBackward } from './plans.ts';
+export { rowsIn } from './reference.ts';
 export { type TrainOptions, trainDefaults } from './resolved-options.ts';
 export { type TrainResult, trainModel } from './run.ts';
 export { rateFactor, type Schedule, schedules } from './schedule.ts';

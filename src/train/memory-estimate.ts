@@ -14,7 +14,7 @@ export type TrainingPlan = 'whole' | 'by-layer' | 'by-layer, weights from disk';
 export function trainingPlan(
   model: LoadedModel,
   trainable: Trainable,
-  options: ResolvedOptions,
+  options: Pick<ResolvedOptions, 'batch' | 'accumulate' | 'sequence' | 'loss' | 'mode'>,
   others: number,
 ): TrainingPlan {
   const { config } = model;

@@ -3,12 +3,11 @@ import { encodeStored, type PlainType } from '../checkpoint/index.ts';
 import { type LoadedModel, promptIds } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { adamw } from './adamw.ts';
-import { byLayerForwardBackward } from './by-layer.ts';
 import type { ForwardBackward } from './forward-backward.ts';
 import { keepingZeros } from './keep-zeros.ts';
-import type { Loss } from './losses.ts';
 import { type TrainingPlan, trainingPlan } from './memory-estimate.ts';
 import { type ParameterBuffer, parameterBuffer } from './parameters.ts';
+import { openForwardBackward } from './plans.ts';
 import {
   type OptionsWithDefaults,
   refuseConflicts,
@@ -21,9 +20,8 @@ import { startingAdapter } from './start.ts';
 import { beginState, leaveState, removeState, savedSettings, saveState, startFolder, stateFolder } from './state.ts';
 import { heldOut, openTrainingTask } from './task.ts';
 import { type Trained, train } from './train.ts';
-import { type Trainable, trainableAdapter, trainableModel, trainedAdapter } from './trainable.ts';
+import { trainableAdapter, trainableModel, trainedAdapter } from './trainable.ts';
 import { contentOf } from './training-data.ts';
-import { wholeForwardBackward } from './whole.ts';
 
 export interface TrainResult extends Trained {
   readonly path: string;
@@ -95,7 +93,7 @@ async function teach(
   try {
     if (init !== startFolder(out)) beginState(out, options.resume);
     const sampler = await task.sampler(steps, stateFolder(out)); // before compiling: a teacher may be gone by then
-    const program = await compiledFor(model, trainable, buffer, task.loss, plan);
+    const program = await openForwardBackward(model, trainable, buffer, task.loss, plan);
     compiled = options.keepZeros ? keepingZeros(program, buffer) : program;
     const optimizer = adamw(buffer, [options.adamBeta1, options.adamBeta2]);
     const settings = settingsOf(model, options, {
@@ -133,17 +131,6 @@ async function teach(
   } finally {
     await Promise.all([compiled?.dispose(), task.close()]);
   }
-}
-
-function compiledFor(
-  model: LoadedModel,
-  trainable: Trainable,
-  buffer: ParameterBuffer,
-  loss: Loss,
-  plan: TrainingPlan,
-): Promise<ForwardBackward> {
-  if (plan === 'whole') return wholeForwardBackward(model, trainable, buffer, loss);
-  return byLayerForwardBackward(model, trainable, buffer, loss, plan === 'by-layer');
 }
 
 /** The trained weights in the type that the model's file has, float32 where that is no float type. */

@@ -47,6 +47,11 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import('./prune.ts'),
   },
   {
+    name: 'e3-prune',
+    summary: 'a shallower model: layers dropped by a learned mask, then recovered',
+    load: () => import('./e3-prune.ts'),
+  },
+  {
     name: 'adapter check',
     summary: 'check the ranks and scales of an adapter in PEFT, vLLM and llama.cpp',
     load: () => import('./adapter-check.ts'),

@@ -1,0 +1,84 @@
+import { resolve } from 'node:path';
+import { CriaError, figure, refuseExisting } from '../base/index.ts';
+import { e3Options } from '../methods/e3-pruner/options.ts';
+import {
+  argument,
+  columnsOption,
+  defineVerb,
+  flag,
+  forceOption,
+  integer,
+  modelArgument,
+  modelPath,
+  text,
+} from '../options/index.ts';
+import { sequenceOptions } from '../train/options.ts';
+import { refuseAround, refuseGgufName } from './shared/replace.ts';
+
+export const verb = defineVerb({
+  arguments: { model: modelArgument, out: argument('the folder to write') },
+  options: {
+    data: text('what is searched on and recovered with: .jsonl, .json, .csv, .parquet or .txt', {
+      placeholder: 'file',
+    }),
+    columns: columnsOption,
+    packing: sequenceOptions.packing,
+    sequence: integer('tokens in a sequence (default: 256, or the context of the model)', { min: 2 }),
+    ...e3Options,
+    dryRun: flag('print what would be done, and do nothing'),
+    resume: flag('continue an interrupted run'),
+    force: forceOption,
+  },
+  examples: [
+    'e3-prune org/name smaller --data book.txt --drop 7 --test valid.txt',
+    'e3-prune cria-tiny smaller --data rows.jsonl --keep 6 --recovery full --baselines shortgpt,sleb',
+  ],
+  async run({ args, options, progress, signal, print }) {
+    const { json: _, quiet: __, dryRun, resume, force, ...said } = options;
+    const { data, threads, seed, columns, test, task } = options;
+    if (data === undefined) throw new CriaError('there is no data to search on', { remedy: 'give --data book.txt' });
+    refuseGgufName(args.out, 'a folder name, and convert it afterwards');
+    const path = modelPath(args.model);
+    for (const read of [path, data, test, task]) if (force && read) refuseAround(args.out, read);
+    refuseExisting(args.out, force);
+    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
+    const { columnsFrom } = await import('../data/index.ts');
+    const { costOf, e3Prune, summaryOf } = await import('../methods/e3-pruner/index.ts');
+    const { loadModel } = await import('../model/index.ts');
+    const { openTokenizer } = await import('../tokenizer/index.ts');
+
+    const model = loadModel(path, { threads, precision: 'f32', progress });
+    try {
+      const how = {
+        ...options,
+        data,
+        resume,
+        force,
+        columns: columns === undefined ? undefined : columnsFrom(columns),
+        sequence: options.sequence ?? Math.min(256, model.config.context),
+      };
+      if (dryRun) {
+        const cost = costOf(model.config, how);
+        print(`drops ${cost.drop} of ${cost.layers} layers; reads ${cost.blockPasses} million token-blocks\n`);
+        return { ...cost, path: args.out };
+      }
+      const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
+      const inputs = await inputHashes(
+        { models: { [args.model]: path }, files: [data, test, task] },
+        { progress, signal },
+      );
+      const provenance = provenanceOf('e3-prune', args.model, said, seed, inputs);
+      const result = await e3Prune(model, tokenizer, args.out, how, provenance, signal);
+      const summary = summaryOf(result, seed);
+      const { speedup, seconds, tokens } = result;
+      print(
+        `${resolve(args.out)}: layers ${summary.dropped.join(', ')} dropped; perplexity ${figure(summary.perplexityBefore)}, ` +
+          `${figure(summary.perplexitySearched)} without them, ${figure(summary.perplexityAfter)} as written; ` +
+          `decoding ${figure(speedup.decode)} times as fast (at most ${figure(speedup.ceiling.decode)})\n`,
+      );
+      return { ...summary, speedup, tokens, seconds, path: args.out };
+    } finally {
+      model.close();
+    }
+  },
+});

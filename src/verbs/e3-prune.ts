@@ -58,7 +58,7 @@ export const verb = defineVerb({
         sequence: options.sequence ?? Math.min(256, model.config.context),
       };
       if (dryRun) {
-        const cost = costOf(model.config, how);
+        const cost = costOf(model, how);
         print(`drops ${cost.drop} of ${cost.layers} layers; reads ${cost.blockPasses} million token-blocks\n`);
         return { ...cost, path: args.out };
       }

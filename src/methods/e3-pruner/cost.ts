@@ -1,4 +1,4 @@
-import { activationBytes, type Config, usualTokens, weightShapes } from '../../model/index.ts';
+import { type Config, type LoadedModel, scoringNeed, usualTokens, weightShapes } from '../../model/index.ts';
 import { maskNames } from './masks.ts';
 import type { E3Options } from './options.ts';
 import { baselinesOf, targetOf } from './target.ts';
@@ -18,7 +18,8 @@ export interface Cost {
 const calibrationTokens = 4096;
 
 /** The cost of a run. @throws CriaError when the options do not leave a model. */
-export function costOf(config: Config, options: E3Options): Cost {
+export function costOf(model: LoadedModel, options: E3Options): Cost {
+  const { config } = model;
   const { layers, drop } = targetOf(config, options);
   const kept = layers - drop;
   const masks = 1 + maskNames(baselinesOf(options)).length;
@@ -34,7 +35,7 @@ export function costOf(config: Config, options: E3Options): Cost {
     layers,
     drop,
     bytes: 2 * elements({ ...config, layers: kept }),
-    memory: 4 * elements(config) + activationBytes(config, usualTokens(config)),
+    memory: scoringNeed(model, 'whole', usualTokens(config)).peak,
     blockPasses: Math.round((search + importance + sleb + recovery + evaluation) / 1e6),
   };
 }

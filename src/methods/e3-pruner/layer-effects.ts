@@ -1,11 +1,11 @@
 import { throwIfAborted, type Watch } from '../../base/index.ts';
 import { compile, type Value, type Values, value } from '../../engine/index.ts';
 import {
-  activationBytes,
   type BlockRunner,
   embedRows,
   type LoadedModel,
   openBlockRunner,
+  scoringNeed,
   textFeeds,
   usualTokens,
   weightFeeds,
@@ -41,7 +41,7 @@ const rowsName = 'rows of hidden';
  */
 export async function openLayerEffects(model: LoadedModel): Promise<LayerEffects> {
   const { config, device, threads } = model;
-  const plan = model.planFor('f32', activationBytes(config, usualTokens(config)));
+  const plan = model.planFor(scoringNeed(model, 'whole', usualTokens(config)).peak);
   const runner = openBlockRunner(model, plan === 'whole');
   const bound = model.bound('f32');
   const parts = model.decoder(bound.weights);

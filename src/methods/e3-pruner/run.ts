@@ -45,7 +45,7 @@ export async function e3Prune(
   if (4 * target.drop > target.layers) {
     progress.note(`More than a quarter of the layers goes: test long answers before the model is used (--task).`);
   }
-  const { seconds, time } = stopwatch();
+  const { seconds, time } = timer();
   const masks = await findMasks(model, target, data, options, work, watch, time);
   const { found } = masks;
   const curve =
@@ -208,7 +208,7 @@ async function settingsOf(model: LoadedModel, options: E3Options, provenance: Pr
 }
 
 /** Adds up the seconds of named parts. */
-function stopwatch(): { readonly seconds: Readonly<Record<string, number>>; readonly time: Time } {
+function timer(): { readonly seconds: Readonly<Record<string, number>>; readonly time: Time } {
   const seconds: Record<string, number> = {};
   return {
     seconds,

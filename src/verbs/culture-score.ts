@@ -1,6 +1,6 @@
 import { CriaError, figure, refuseExisting } from '../base/index.ts';
 import type { CultureResult } from '../methods/cultural-expressiveness/index.ts';
-import { argument, defineVerb, forceOption, integer, repeated, text } from '../options/index.ts';
+import { argument, defineVerb, flag, forceOption, integer, repeated, text } from '../options/index.ts';
 import { encoderOptions, vectorFile, withEncoder } from './shared/culture-encoder.ts';
 import { refuseAround } from './shared/replace.ts';
 
@@ -19,6 +19,7 @@ export const verb = defineVerb({
     }),
     weights: text('weights of keywords, sentiment and similarity', { default: '.3,.3,.4', placeholder: 'a,b,c' }),
     resamples: integer('resamples of each interval', { default: 10_000, min: 100, max: 1_000_000 }),
+    dryRun: flag('print what would be scored, and do nothing'),
     force: forceOption,
   },
   examples: [
@@ -26,7 +27,7 @@ export const verb = defineVerb({
     'culture score --questions q.jsonl --references r.jsonl --responses a.jsonl scores --embeddings http://127.0.0.1:8080',
   ],
   async run({ args, options, progress, signal, print }) {
-    const { json: _, quiet: __, threads, force, seed, ...said } = options;
+    const { json: _, quiet: __, threads, force, dryRun, seed, ...said } = options;
     const { responses, questions, references, system, lexicon, resamples } = said;
     if (responses === undefined) {
       throw new CriaError('there are no answers', { where: '--responses', remedy: 'give a table or rows of them' });
@@ -43,6 +44,17 @@ export const verb = defineVerb({
       { files: [...files.filter((path) => path !== lexicon), ...lists.files] },
       { progress, signal },
     );
+    if (dryRun) {
+      const counts = {
+        questions: data.questions.length,
+        references: data.references.length,
+        answers: data.responses.length,
+      };
+      print(
+        `${counts.answers} answers of ${data.systems.join(', ')} to ${counts.questions} questions, against ${counts.references} references\n`,
+      );
+      return { path: args.out, ...counts, systems: data.systems };
+    }
     const result = await withEncoder(said, { threads, progress }, (encoder) =>
       method.scoreCulture(data, { lists, encoder, weights, drawing: { seed, resamples }, progress, signal }),
     );

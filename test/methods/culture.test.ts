@@ -369,6 +369,12 @@ test.skipIf(skip)(
   },
 );
 
+test('a dry run of score writes nothing', async () => {
+  const { answers, path } = await score(file('a.csv', table({ good, bad })), '--dry-run');
+  expect(answers).toBe(20);
+  expect(existsSync(path)).toBe(false);
+});
+
 test('answers without references can be checked', async () => {
   const answers = file('a.csv', 'question,a_response\n¿Qué?,nada\n¿Y eso?,nada\n¿Por qué?,nada\n');
   const { systems, references } = await json('culture', 'check', answers);

@@ -70,7 +70,7 @@ function table({ head, rows }) {
 export const howToRun = (names) => `## How to run it
 
 \`\`\`
-npm run bench -- [--peers-llama DIR] [--peers-python PATH] [--seven-b make|DIR] [--threads 2] [--only NAME,…] [--quick] [--out FILE]
+npm run bench -- [--peers-llama DIR] [--peers-python PATH] [--seven-b make|DIR] [--files FILE,…] [--threads 2] [--only NAME,…] [--quick] [--out FILE]
 \`\`\`
 
 The measurement data (\`models/\`, \`goldens/\`, \`data/\`) is looked for where \`CRIA_SHARED\` says, else in \`../shared\` beside
@@ -82,6 +82,7 @@ the checkout. Nothing else should run meanwhile.
 | \`--peers-python PATH\` | a Python with torch, transformers and gguf |
 | \`--seven-b make\` | writes a checkpoint of 13.5 GB to the system's temporary folder, and deletes it |
 | \`--seven-b DIR\` | one that \`node bench/write-7b.mjs DIR\` wrote before |
+| \`--files FILE,…\` | GGUF files that the section \`opening\` opens beside SmolLM2 |
 | \`--only NAME,…\` | some sections: ${names.join(', ')} |
 | \`--quick\` | shorter runs |
 | \`--out FILE\` | where the page is written: \`docs/benchmarks.md\`, or nowhere for a run that is partial or quick |

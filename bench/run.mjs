@@ -12,6 +12,7 @@ import { firstToken } from './sections/first-token.mjs';
 import { generation } from './sections/generation.mjs';
 import { goldens } from './sections/goldens.mjs';
 import { memoryLimit } from './sections/memory-limit.mjs';
+import { opening } from './sections/opening.mjs';
 import { pruning } from './sections/pruning.mjs';
 import { sevenB } from './sections/seven-b.mjs';
 import { steadyMemory } from './sections/steady-memory.mjs';
@@ -22,6 +23,7 @@ const sections = {
   generation,
   'memory-limit': memoryLimit,
   'first-token': firstToken,
+  opening,
   'seven-b': sevenB,
   'steady-memory': steadyMemory,
   cholesky,
@@ -34,6 +36,7 @@ const values = asked();
 const options = {
   peers: { llama: values['peers-llama'], python: values['peers-python'] },
   sevenB: values['seven-b'],
+  files: values.files?.split(',') ?? [],
   threads: Number(values.threads),
   quick: values.quick,
 };
@@ -73,6 +76,7 @@ function asked() {
         'peers-llama': { type: 'string' },
         'peers-python': { type: 'string' },
         'seven-b': { type: 'string' },
+        files: { type: 'string' },
         threads: { type: 'string', default: '2' },
         only: { type: 'string' },
         quick: { type: 'boolean', default: false },

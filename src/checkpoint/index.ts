@@ -37,7 +37,7 @@ function folderOfWeights(path: string): string {
   throw new CriaError('is a file of weights without config.json beside it', { where: path, remedy });
 }
 
-export { nearestHalf } from './blocks/half.ts';
+export { nearestHalf, readHalf } from './blocks/half.ts';
 export { type IntegerForm, integerForms } from './blocks/integers.ts';
 export { decodeStored, encodeStored, packingOf, typeForRows } from './blocks/stored.ts';
 export { packAwq } from './containers/awq.ts';

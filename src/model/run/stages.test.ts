@@ -71,8 +71,8 @@ test('a small model is one session, and a large one takes little more at its ope
   expect(staged(10, 1e6, 0).stages).toHaveLength(1);
   for (const packed of [1, 1.3]) {
     const { stages, steady, peak } = staged(100, 50e6, 200e6, packed);
-    expect(stages.length).toBeLessThanOrEqual(5);
+    expect(stages.length).toBeLessThanOrEqual(15);
     expect(steady).toBeGreaterThanOrEqual(5200e6 * packed);
-    expect(peak / steady).toBeLessThan(1.45);
+    expect(peak / steady).toBeLessThan(1.25);
   }
 });

@@ -23,6 +23,7 @@ export interface Staging {
 
 const aim = 1.4; // opening may take so much of what running takes, where single blocks allow it
 const beside = 100 * 2 ** 20; // the process
+const spare = 2 ** 30; // nor more than this beside it: the sessions of a large model are worth their switches
 
 /**
  * As few stages as keep the memory of opening near that of running. They are made from the last to the first, because the
@@ -37,7 +38,7 @@ export function stagesOf({ config, bound }: Pick<LoadedModel, 'config' | 'bound'
   );
   const head = sumOf([sizeOf(finalNormName), sizeOf(headName(config))]);
   const { held: all } = sumOf([...layers, head]);
-  const most = aim * (beside + all) - beside;
+  const most = Math.min(aim * (beside + all) - beside, all + spare);
   const made: { stage: Stage; size: WeightSize; before: number }[] = [];
   let [to, size, before] = [config.layers, head, 0];
   const finish = (from: number) => {

@@ -25,7 +25,7 @@ export function minimumsAsColumns(
   const zeroBytes = Math.ceil((wide * bits) / 8);
   const rowBytes = (wide * block * bits) / 8;
   const zeros = new Uint8Array(rows * zeroBytes);
-  const left = new Float64Array(own);
+  const left = new Float32Array(own);
   const columns = new Uint8Array((wide - own) * block).fill(none); // one each, as the zeros of the row
   const zero = new Uint8Array((zeroBytes * 8) / bits).fill(none);
   const store = bits === 4 ? packNibbles : copyBytes;
@@ -37,16 +37,14 @@ export function minimumsAsColumns(
       const minimum = minimums[first + b] as number;
       const whole = scale === 0 ? none : Math.min(most, Math.max(0, Math.round(-minimum / scale)));
       zero[b] = whole;
-      const rest = minimum + whole * scale;
-      left[b] = rest;
-      largest = Math.max(largest, Math.abs(rest));
+      left[b] = minimum + whole * scale;
+      largest = Math.max(largest, Math.abs(left[b] as number));
     }
     store(zero, zeros, row * zeroBytes);
     const unit = largest / (bits === 4 ? 16 * 7 + 7 : 127); // of the last digit: the largest is 7, 7
-    const inverse = unit === 0 ? 0 : 1 / unit;
     scales.fill(unit * block * 16 ** (minimumDigits(bits) - 1), first + own, first + wide); // they meet means, not sums
     for (let b = 0; b < own; b++) {
-      const code = Math.round((left[b] as number) * inverse) + none;
+      const code = (unit === 0 ? 0 : Math.round((left[b] as number) / unit)) + none;
       columns[b] = bits === 4 ? (code >> 4) + none : code;
       if (bits === 4) columns[own + b] = code & 15;
     }

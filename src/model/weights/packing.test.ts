@@ -195,6 +195,24 @@ function beyond(checkpoint: Checkpoint, packing: Packing, name: keyof typeof out
   });
 }
 
+test.each([
+  ['8 bits', bits8],
+  ['4 bits', bits4WithMinimums],
+] as const)('a value that is not a number is found where it is rounded to %s, wherever it stands', (_, packing) => {
+  for (const place of [0, 5, 31]) {
+    const checkpoint = stored('F32');
+    const withNaN: Checkpoint = {
+      ...checkpoint,
+      readFloat32(name, options) {
+        const values = checkpoint.readFloat32(name, options);
+        values[96 + place] = Number.NaN;
+        return values;
+      },
+    };
+    expect(() => pack(withNaN, packing, ['a'])).toThrow('not finite');
+  }
+});
+
 describe.each([...exact, ...almostExact, ...rounded])(title, (type, packing) => {
   const checkpoint = stored(type);
   const rows = 5;

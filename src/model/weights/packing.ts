@@ -4,6 +4,7 @@ import {
   type Checkpoint,
   type IntegerForm,
   integerForms,
+  readHalf,
   type StoredType,
   type UniformCodes,
 } from '../../checkpoint/index.ts';
@@ -97,16 +98,17 @@ export function packMatrices(
     const form = formOf(stored?.type);
     const isExact = form?.bits === bits && form.group === packing.block && form.minimums === minimums;
     const atOnce = Math.min(part.out, rowsAtOnce);
-    const read = new Uint8Array(isExact && stored ? (atOnce * stored.bytes) / part.out : 0);
-    const floats = new Float32Array(isExact ? 0 : atOnce * inner);
+    const unpack = isExact ? form.unpack : stored?.type === 'Q4_1' && bits === 8 && !minimums ? widenQ41 : undefined;
+    const read = new Uint8Array(unpack && stored ? (atOnce * stored.bytes) / part.out : 0);
+    const floats = new Float32Array(unpack ? 0 : atOnce * inner);
     for (let from = 0; from < part.out; from += rowsAtOnce) {
       const rows = [from, Math.min(part.out, from + rowsAtOnce)] as const;
       const count = rows[1] - from;
-      if (isExact) {
+      if (unpack) {
         const bytes = checkpoint.readBytes(part.name, { rows, room: read });
         const size = bytes.length / count;
         for (let i = 0; i < count; i++, first += wide) {
-          form.unpack(bytes.subarray(i * size, (i + 1) * size), packed, first);
+          unpack(bytes.subarray(i * size, (i + 1) * size), packed, first);
         }
       } else {
         const values = checkpoint.readFloat32(part.name, { rows, into: floats.subarray(0, count * inner) });
@@ -172,11 +174,34 @@ function formOf(type: StoredType | undefined): IntegerForm | undefined {
   return type !== undefined && type in integerForms ? integerForms[type as BlockType] : undefined;
 }
 
+const levels = new Uint8Array(16);
+
+/** Q4_1 at 8 bits: each of a block's 16 levels is rounded once. */
+function widenQ41(bytes: Uint8Array, { codes, scales }: RowsWithMinimums, first: number): void {
+  for (let b = first, at = 0; at < bytes.length; b++, at += 20) {
+    const step = readHalf(bytes, at);
+    const minimum = readHalf(bytes, at + 2);
+    const scale = Math.max(Math.abs(minimum), Math.abs(minimum + 15 * step)) / 127;
+    scales[b] = scale;
+    const inverse = scale === 0 ? 0 : 1 / scale;
+    for (let q = 0; q < 16; q++) levels[q] = Math.round((minimum + q * step) * inverse) + 128;
+    const to = b * block;
+    for (let i = 0; i < 16; i++) {
+      const pair = bytes[at + 4 + i] as number;
+      codes[to + i] = levels[pair & 15] as number;
+      codes[to + 16 + i] = levels[pair >> 4] as number;
+    }
+  }
+}
+
 /** Rounds each block to 255 levels, symmetric about 0. */
 function quantize8(values: Float32Array, { codes, scales }: RowsWithMinimums, first: number): void {
   for (let b = 0, at = 0; at < values.length; b++, at += block) {
     let largest = 0;
-    for (let i = at; i < at + block; i++) largest = Math.max(largest, Math.abs(values[i] as number));
+    for (let i = at; i < at + block; i++) {
+      const size = Math.abs(values[i] as number);
+      if (size > largest || Number.isNaN(size)) largest = size; // NaN stays: nothing is larger
+    }
     scales[first + b] = largest / 127;
     const inverse = largest === 0 ? 0 : 127 / largest;
     const to = (first + b) * block;
@@ -187,17 +212,21 @@ function quantize8(values: Float32Array, { codes, scales }: RowsWithMinimums, fi
 /** Rounds each block to 16 levels between its extremes. */
 function quantize4(values: Float32Array, { codes, scales, minimums }: RowsWithMinimums, first: number): void {
   for (let b = 0, at = 0; at < values.length; b++, at += block) {
-    let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    for (let i = at; i < at + block; i++) {
-      low = Math.min(low, values[i] as number);
-      high = Math.max(high, values[i] as number);
+    let low = values[at] as number;
+    let high = low;
+    for (let i = at + 1; i < at + block; i++) {
+      const value = values[i] as number;
+      if (value < low || Number.isNaN(value)) low = value;
+      if (value > high) high = value;
     }
     const step = (high - low) / 15;
     const inverse = step === 0 ? 0 : 1 / step;
-    const code = (i: number) => Math.round(((values[at + i] as number) - low) * inverse);
     scales[first + b] = step;
     minimums[first + b] = low;
-    const to = (first + b) * 16;
-    for (let i = 0; i < 16; i++) codes[to + i] = code(2 * i) | (code(2 * i + 1) << 4);
+    for (let i = at, to = (first + b) * 16; i < at + block; i += 2, to++) {
+      const one = (((values[i] as number) - low) * inverse + 0.5) | 0;
+      const next = (((values[i + 1] as number) - low) * inverse + 0.5) | 0;
+      codes[to] = one | (next << 4);
+    }
   }
 }

@@ -242,7 +242,7 @@ const changing: Readonly<Record<string, readonly string[]>> = {
 
 /** Public attributes of Python's types that are not supported here. */
 const others: Readonly<Record<string, readonly string[]>> = {
-  str: ['encode', 'expandtabs', 'isdigit', 'maketrans', 'swapcase', 'translate'],
+  str: ['encode', 'expandtabs', 'maketrans', 'swapcase', 'translate'],
   Markup: ['encode', 'escape', 'expandtabs', 'maketrans', 'striptags', 'swapcase', 'translate', 'unescape'],
   list: ['copy'],
   dict: ['fromkeys'],

@@ -5,14 +5,8 @@ export {
   speedOf,
   weightBytes,
 } from './compare/compare-models.ts';
-export {
-  type ComparedModel,
-  comparisonPage,
-  comparisonRows,
-  type ReferenceModel,
-  verdict,
-} from './compare/page.ts';
-export { type Format, formats, type QuantizeOptions } from './run/options.ts';
+export { type ComparedModel, comparisonRows, type ReferenceModel, verdict } from './compare/rows.ts';
+export { type Format, formats, type QuantizeOptions, quantizeDefaults } from './run/options.ts';
 export { type Plan, planOf, sizesOf, type Target } from './run/plan.ts';
 export { type QuantizeResult, quantizeModel } from './run/quantize-model.ts';
 export { bitsPerWeight, type TensorResult } from './run/result.ts';
@@ -22,6 +16,8 @@ export {
   type MixedProductOptions,
   mixedProduct,
   nf4,
+  openGptq,
+  openOutputErrors,
   type Quantized,
   type Quantizer,
   quantize,

@@ -37,11 +37,10 @@ export const verb = defineVerb({
     const { text: file, context, tokens, kl, speed, seed, threads, weights: precision, out } = options;
     if (file === undefined) throw new CriaError('there is no text', { remedy: 'give --text book.txt' });
     const { inputHashes, json, provenanceOf, writeTexts } = await import('../artifact/index.ts');
-    const { comparisonPage, comparisonRows, openReference, speedOf, verdict, weightBytes } = await import(
-      '../quantize/index.ts'
-    );
+    const { comparisonRows, openReference, speedOf, verdict, weightBytes } = await import('../quantize/index.ts');
     const { loadModel } = await import('../model/index.ts');
     const { writePage } = await import('../report/index.ts');
+    const { comparisonPage } = await import('./shared/comparison-page.ts');
     if (out !== undefined) refuseExisting(out, options.force);
 
     const load = (model: string) => loadModel(modelPath(model), { threads, precision, progress });

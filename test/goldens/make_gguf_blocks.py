@@ -45,13 +45,14 @@ def hard_rows(rng: np.random.Generator) -> np.ndarray:
     return rows
 
 
-def quantize(ggml: ctypes.CDLL, name: str, rows: np.ndarray) -> np.ndarray:
+def quantize(ggml: ctypes.CDLL, name: str, rows: np.ndarray, importance: np.ndarray | None = None) -> np.ndarray:
     kind = gguf.GGMLQuantizationType[name]
     elements, size = gguf.GGML_QUANT_SIZES[kind]
     out = np.zeros(rows.size // elements * size, dtype=np.uint8)
     written = ggml.ggml_quantize_chunk(
         ctypes.c_int(kind), rows.ctypes.data_as(ctypes.c_void_p), out.ctypes.data_as(ctypes.c_void_p),
-        ctypes.c_int64(0), ctypes.c_int64(rows.shape[0]), ctypes.c_int64(rows.shape[1]), None,
+        ctypes.c_int64(0), ctypes.c_int64(rows.shape[0]), ctypes.c_int64(rows.shape[1]),
+        None if importance is None else importance.ctypes.data_as(ctypes.c_void_p),
     )  # fmt: skip
     assert written == len(out)
     return out
@@ -68,8 +69,15 @@ def main(library: str, out: str) -> None:
         golden["dequantize"][name] = {"bytes": blocks.tobytes().hex(), "values": values.tobytes().hex()}
     rows = hard_rows(rng)
     golden["quantize"] = {"values": rows.astype("<f4").tobytes().hex(), "bytes": {}}
-    for name in ["Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q6_K"]:
+    for name in ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q6_K"]:
         golden["quantize"]["bytes"][name] = quantize(ggml, name, rows).tobytes().hex()
+    wide = hard_rows(rng).reshape(4, 512)  # rows of two blocks: each has its part of the importance
+    importance = np.exp(rng.normal(0, 2, 512)).astype(np.float32)
+    golden["weighted"] = {
+        "values": wide.astype("<f4").tobytes().hex(),
+        "importance": importance.astype("<f4").tobytes().hex(),
+        "bytes": {"Q4_K": quantize(ggml, "Q4_K", wide, importance).tobytes().hex()},
+    }
     with open(out, "w") as file:
         json.dump(golden, file, indent=1)
         file.write("\n")

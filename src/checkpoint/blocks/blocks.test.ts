@@ -9,6 +9,7 @@ import { blocks } from './table.ts';
 interface Golden {
   dequantize: Record<BlockType, { bytes: string; values: string }>;
   quantize: { values: string; bytes: Partial<Record<BlockType, string>> };
+  weighted: { values: string; importance: string; bytes: { Q4_K: string } };
 }
 const golden = JSON.parse(readFileSync('test/goldens/gguf-blocks.json', 'utf8')) as Golden;
 
@@ -23,6 +24,11 @@ test.each(Object.keys(golden.quantize.bytes) as BlockType[])(
     expect(quantized(type, floats(golden.quantize.values))).toEqual(fromHex(golden.quantize.bytes[type] as string));
   },
 );
+
+test('Q4_K under the importance of its columns has the bytes that ggml writes', () => {
+  const { values, importance, bytes } = golden.weighted;
+  expect(encodeStored('Q4_K', floats(values), '', floats(importance))).toEqual(fromHex(bytes.Q4_K));
+});
 
 const peer = shared('goldens', 'gguf-quants.json');
 const { skip, reason } = needs(peer, 'goldens/gguf-quants.json');

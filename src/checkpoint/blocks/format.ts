@@ -9,15 +9,24 @@ export interface BlockFormat {
   readonly bytes: number;
   /** Whole blocks to weights; `into` holds `elements` values for each block. */
   dequantize(bytes: Uint8Array, into: Float32Array): void;
-  /** Weights to whole blocks, by ggml's reference rounding; absent where cria only reads the format. */
-  quantize?(values: Float32Array, into: Uint8Array): void;
+  /**
+   * Weights to whole blocks, by ggml's reference rounding; absent where cria only reads the format. `importance`, one a
+   * column of a row, weights what a format that searches its scales errs; others ignore it.
+   */
+  quantize?(values: Float32Array, into: Uint8Array, importance?: Float32Array): void;
 }
 
 /** Decodes the block at byte `at` into the weights from `to` on. */
 export type DecodeBlock = (bytes: Uint8Array, at: number, into: Float32Array, to: number) => void;
 
 /** Encodes the weights from `from` on into the block at byte `at`, every byte of which it sets. */
-export type EncodeBlock = (values: Float32Array, from: number, into: Uint8Array, at: number) => void;
+export type EncodeBlock = (
+  values: Float32Array,
+  from: number,
+  into: Uint8Array,
+  at: number,
+  importance?: Float32Array,
+) => void;
 
 /** A format from what it does to one block. */
 export function blockFormat(elements: number, bytes: number, decode: DecodeBlock, encode?: EncodeBlock): BlockFormat {
@@ -32,9 +41,13 @@ export function blockFormat(elements: number, bytes: number, decode: DecodeBlock
   if (!encode) return format;
   return {
     ...format,
-    quantize(values, into) {
+    quantize(values, into, importance) {
       const blocks = blocksIn(into.length, values.length);
-      for (let block = 0; block < blocks; block++) encode(values, block * elements, into, block * bytes);
+      for (let block = 0; block < blocks; block++) {
+        const column = importance && (block * elements) % importance.length;
+        const own = column === undefined ? undefined : importance?.subarray(column, column + elements);
+        encode(values, block * elements, into, block * bytes, own);
+      }
     },
   };
 

@@ -25,11 +25,17 @@ export function decodeStored(type: StoredType, bytes: Uint8Array, into: Float32A
 }
 
 /**
- * Float32 values as bytes of `type`: rounded to the nearest, or by ggml's reference quantizer.
+ * Float32 values as bytes of `type`: rounded to the nearest, or by ggml's reference quantizer; with the `importance` of the
+ * columns of a row by the weighted one, where the type has one.
  * @throws CriaError, about `where`, when cria does not write the type, the values are not whole blocks, or the type
  * does not hold one of them.
  */
-export function encodeStored(type: StoredType, values: Float32Array, where?: string): Uint8Array {
+export function encodeStored(
+  type: StoredType,
+  values: Float32Array,
+  where?: string,
+  importance?: Float32Array,
+): Uint8Array {
   if (!allFinite(values)) throw new CriaError('holds values that are not finite numbers', { where });
   if (isPlainType(type)) {
     if (!isFloatType(type)) throw new CriaError(`weights cannot be stored as ${type}`, { where, remedy: remedy() });
@@ -48,7 +54,7 @@ export function encodeStored(type: StoredType, values: Float32Array, where?: str
     });
   }
   const into = new Uint8Array((values.length / elements) * bytes);
-  quantize(values, into);
+  quantize(values, into, importance);
   return into;
 }
 

@@ -42,3 +42,22 @@ export interface QuantizeOptions {
   readonly resume: boolean;
   readonly force: boolean;
 }
+
+/** What holds where nothing else is asked for. */
+export const quantizeDefaults: QuantizeOptions = {
+  scheme: 'rtn',
+  asymmetric: false,
+  actOrder: false,
+  staticGroups: false,
+  damp: 0.01, // Frantar et al. 2022, section 4
+  samples: 128,
+  nested: false,
+  keep: [],
+  schemeFor: [],
+  simulate: false,
+  requantize: false,
+  fallback: true,
+  seed: 0,
+  resume: false,
+  force: false,
+};

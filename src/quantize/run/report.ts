@@ -1,6 +1,6 @@
 import { figure } from '../../base/index.ts';
 import type { HeatMaps, Page, Section, Table } from '../../report/index.ts';
-import { verdict } from '../compare/page.ts';
+import { verdict } from '../compare/rows.ts';
 import { bitsPerWeight, type TensorResult } from './result.ts';
 import type { Measured, Writing, Written } from './write.ts';
 

@@ -16,7 +16,7 @@ import type { ComparedWindow, Comparison } from '../../evaluate/index.ts';
 import { type LoadedModel, loadModel } from '../../model/index.ts';
 import { writePage } from '../../report/index.ts';
 import { openReference } from '../compare/compare-models.ts';
-import { comparisonRows } from '../compare/page.ts';
+import { comparisonRows } from '../compare/rows.ts';
 import type { Quantizer } from '../schemes/index.ts';
 import type { QuantizeOptions } from './options.ts';
 import { linearMaps, type Plan } from './plan.ts';

@@ -1,21 +1,7 @@
 import { figure } from '../../base/index.ts';
-import type { ComparedWindow, Comparison, KlKind } from '../../evaluate/index.ts';
+import type { KlKind } from '../../evaluate/index.ts';
+import { type ComparedModel, type ReferenceModel, verdict } from '../../quantize/index.ts';
 import type { Page, Table } from '../../report/index.ts';
-
-/** A model beside the reference. */
-export interface ComparedModel extends Omit<Comparison, 'referencePerplexity'> {
-  readonly model: string;
-  readonly bytes: number;
-  readonly decodeTokensPerSecond: number | undefined;
-  readonly windows: readonly ComparedWindow[];
-}
-
-export interface ReferenceModel {
-  readonly model: string;
-  readonly bytes: number;
-  readonly perplexity: number;
-  readonly decodeTokensPerSecond: number | undefined;
-}
 
 const klNames: Readonly<Record<KlKind, string>> = {
   exact: 'KL to the reference, nats',
@@ -70,13 +56,6 @@ export function comparisonPage(
   };
 }
 
-/** What an interval allows to say of a difference. */
-export function verdict(deltaNll: number, low: number | undefined, high: number | undefined): string {
-  if (low === undefined || high === undefined) return `differs by ${figure(deltaNll)} nats (one window: no interval)`;
-  if (low <= 0 && high >= 0) return 'shows no detectable change';
-  return `is ${figure(Math.abs(deltaNll))} nats ${deltaNll > 0 ? 'worse' : 'better'} (95% ${figure(low)} to ${figure(high)})`;
-}
-
 function table(reference: ReferenceModel, models: readonly ComparedModel[], kl: KlKind): Table {
   const megabytes = (bytes: number) => bytes / 1e6;
   return {
@@ -114,11 +93,4 @@ function table(reference: ReferenceModel, models: readonly ComparedModel[], kl: 
       ),
     ],
   };
-}
-
-/** Rows from which every figure can be computed again: a line a model and window. */
-export function comparisonRows(models: readonly Pick<ComparedModel, 'model' | 'windows'>[]): string {
-  return models
-    .flatMap(({ model, windows }) => windows.map((window) => `${JSON.stringify({ model, ...window })}\n`))
-    .join('');
 }

@@ -111,6 +111,11 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'a log of simulated questions with the optimum that it allows',
     load: () => import('./route-simulate.ts'),
   },
+  {
+    name: 'route log',
+    summary: 'questions run through a base and a guide, to train and calibrate on',
+    load: () => import('./route-log.ts'),
+  },
   { name: 'route train', summary: 'a routing policy from logged questions', load: () => import('./route-train.ts') },
   {
     name: 'route calibrate',

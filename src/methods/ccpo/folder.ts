@@ -14,7 +14,14 @@ interface Writing {
 }
 
 /** One object a line. */
-export const jsonLines = (rows: readonly object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+const jsonLines = (rows: readonly object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+
+/** Writes a log. */
+export async function writeLog(path: string, rows: readonly object[], { provenance, force }: Writing): Promise<void> {
+  await writeFolderAtomically(path, force, (folder) =>
+    writeTexts(folder, { 'trajectories.jsonl': jsonLines(rows), 'cria.json': json(provenance) }),
+  );
+}
 
 /** Writes a policy whole or not at all: policy.json, cria.json and, where there is one, the page of its making. */
 export async function writePolicyFolder(

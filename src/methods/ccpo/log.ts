@@ -25,7 +25,7 @@ export interface Agents {
 }
 
 /** Runs the rounds of one question; stops where `goesOn` says so after a round. */
-export async function runRounds(
+async function runRounds(
   question: LabelledQuestion,
   { base, guide }: Agents,
   horizon: number,
@@ -43,10 +43,10 @@ export async function runRounds(
 }
 
 /** The tokens of a question, estimated where no model counts them: four characters each. */
-export const questionTokens = ({ question }: { readonly question: string }): number => question.length / 4;
+const questionTokens = ({ question }: { readonly question: string }): number => question.length / 4;
 
 /** A row of a log. (CCPO specification, section 2) */
-export function trajectoryRow(
+function trajectoryRow(
   question: LabelledQuestion,
   rounds: readonly Round[],
   { horizon, promptHash }: { readonly horizon: number; readonly promptHash: string },

@@ -10,9 +10,16 @@ const choices = 4;
 
 const random = randomFrom(1);
 const below = (count) => Math.floor(random() * count);
-const shuffled = (list) => list.map((item) => [random(), item]).sort(([a], [b]) => a - b).map(([, item]) => item);
+const shuffled = (list) =>
+  list
+    .map((item) => [random(), item])
+    .sort(([a], [b]) => a - b)
+    .map(([, item]) => item);
 const rows = skills.flatMap((skill) => {
-  const questions = readFileSync(join(world, 'tasks', `${skill}.jsonl`), 'utf8').trim().split('\n').map(JSON.parse);
+  const questions = readFileSync(join(world, 'tasks', `${skill}.jsonl`), 'utf8')
+    .trim()
+    .split('\n')
+    .map(JSON.parse);
   const answers = [...new Set(questions.map(({ completion }) => completion.trim()))];
   return questions.map(({ prompt, completion }) => {
     const chosen = new Set([completion.trim()]);
@@ -20,4 +27,9 @@ const rows = skills.flatMap((skill) => {
     return { prompt, choices: shuffled([...chosen]), answer: completion.trim() };
   });
 });
-writeFileSync(out, shuffled(rows).map((row) => `${JSON.stringify(row)}\n`).join(''));
+writeFileSync(
+  out,
+  shuffled(rows)
+    .map((row) => `${JSON.stringify(row)}\n`)
+    .join(''),
+);

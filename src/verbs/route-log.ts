@@ -24,7 +24,7 @@ export const verb = defineVerb({
     refuseExisting(args.out, force);
     if (force) for (const read of [file, task]) refuseAround(args.out, read);
     const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
-    const { logQuestions, openAgents, questionsToLog, writeLog } = await import('../methods/ccpo/index.ts');
+    const { logQuestions, openAgents, questionsToLog, writeLog } = await import('../router/index.ts');
     const { asked, examples } = await questionsToLog(task, file, { horizon, limit, seed });
     const inputs = await inputHashes({ files: [file, task] }, { progress, signal });
     const agents = await openAgents(file, { examples, seed, threads, progress });

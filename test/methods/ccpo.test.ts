@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { frontier, leastCost } from '../../src/methods/ccpo/optimum.ts';
-import { historiesOf, presets } from '../../src/methods/ccpo/presets.ts';
+import { frontier, leastCost } from '../../src/router/optimum.ts';
+import { historiesOf, presets } from '../../src/router/presets.ts';
 import { call } from '../command-line.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cria-route-'));

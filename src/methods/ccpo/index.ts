@@ -1,13 +1,12 @@
+export { type AnswerType, isRight, normalised } from './answers.ts';
 export { type Audit, auditDecisions } from './audit.ts';
 export { refuseLevel } from './calibration.ts';
+export { drawIndex } from './draw.ts';
 export { type Evaluation, evaluatePolicy } from './evaluate.ts';
 export { type Explanation, explainPolicy, explainQuestion, type QuestionPath } from './explain.ts';
-export { writeEvaluationFolder, writeLog, writePolicyFolder, writeSimulation } from './folder.ts';
-export { logQuestions } from './log.ts';
-export { openAgents, questionsToLog } from './open-agents.ts';
+export { jsonLines, writeEvaluationFolder, writePolicyFolder } from './folder.ts';
 export { evaluationPage, trainingPage } from './page.ts';
 export { calibratePolicy, type PolicyOptions, trainPolicy } from './policy.ts';
 export { type PolicyFile, readPolicy } from './policy-file.ts';
-export { type Preset, presets } from './presets.ts';
 export { type Readiness, readiness } from './readiness.ts';
 export { type Log, readLog } from './trajectories.ts';

@@ -1,5 +1,5 @@
-import { type Random, randomFrom } from '../../base/index.ts';
-import { drawIndex } from './draw.ts';
+import { type Random, randomFrom } from '../base/index.ts';
+import { drawIndex } from '../methods/ccpo/index.ts';
 import { firstRight, type Preset, stagesOf } from './presets.ts';
 
 /** A row of a log (specification, section 2), as the simulator writes it. */

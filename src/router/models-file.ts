@@ -1,5 +1,5 @@
-import { CriaError, messageOf } from '../../base/index.ts';
-import { readText } from '../../data/index.ts';
+import { CriaError, messageOf } from '../base/index.ts';
+import { readText } from '../data/index.ts';
 
 /** A model of a models file: an OpenAI-compatible address, or a MODEL that cria runs itself. */
 export interface RoutedModel {

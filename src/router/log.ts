@@ -10,10 +10,10 @@ import {
   silent,
   throwIfAborted,
   type Watch,
-} from '../../base/index.ts';
-import { linesOf } from '../../data/index.ts';
+} from '../base/index.ts';
+import { linesOf } from '../data/index.ts';
+import { isRight } from '../methods/ccpo/index.ts';
 import type { Agent } from './agents.ts';
-import { isRight } from './answers.ts';
 import { featureNames, observationOf, type Round } from './features.ts';
 import type { LabelledQuestion } from './questions.ts';
 import type { TrajectoryRow } from './simulate.ts';

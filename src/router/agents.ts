@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { TokenLogprob } from '../../endpoint/index.ts';
-import { type Endpoint, openEndpoint } from '../../endpoint/index.ts';
+import type { TokenLogprob } from '../endpoint/index.ts';
+import { type Endpoint, openEndpoint } from '../endpoint/index.ts';
 import type { GuideReply, Reply, Round } from './features.ts';
 import type { RoutedModel } from './models-file.ts';
 

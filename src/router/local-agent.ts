@@ -1,7 +1,7 @@
-import { CriaError } from '../../base/index.ts';
-import { answered, logLikelihoods } from '../../evaluate/index.ts';
-import { type LoadedModel, openForward } from '../../model/index.ts';
-import { openTokenizer } from '../../tokenizer/index.ts';
+import { CriaError } from '../base/index.ts';
+import { answered, logLikelihoods } from '../evaluate/index.ts';
+import { type LoadedModel, openForward } from '../model/index.ts';
+import { openTokenizer } from '../tokenizer/index.ts';
 import type { Agent, AgentQuestion } from './agents.ts';
 import type { GuideReply, Reply } from './features.ts';
 import type { RoutedModel } from './models-file.ts';

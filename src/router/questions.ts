@@ -1,8 +1,8 @@
-import { CriaError, permutation, randomFrom } from '../../base/index.ts';
-import { readRows } from '../../data/index.ts';
-import { gap, readTask } from '../../evaluate/index.ts';
+import { CriaError, permutation, randomFrom } from '../base/index.ts';
+import { readRows } from '../data/index.ts';
+import { gap, readTask } from '../evaluate/index.ts';
+import type { AnswerType } from '../methods/ccpo/index.ts';
 import type { AgentQuestion } from './agents.ts';
-import type { AnswerType } from './answers.ts';
 
 /** A labelled question to log. */
 export interface LabelledQuestion extends AgentQuestion {

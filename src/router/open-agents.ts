@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Progress } from '../../base/index.ts';
-import { loadModel } from '../../model/index.ts';
-import { modelPath } from '../../options/index.ts';
+import type { Progress } from '../base/index.ts';
+import { loadModel } from '../model/index.ts';
+import { modelPath } from '../options/index.ts';
 import { type Agent, endpointAgent, endpointPromptHash } from './agents.ts';
 import { examplesPerRound, openLocalAgent } from './local-agent.ts';
 import type { Agents } from './log.ts';

@@ -1,4 +1,4 @@
-import { normalised } from './answers.ts';
+import { normalised } from '../methods/ccpo/index.ts';
 
 /** What one call of a model gave. */
 export interface Reply {

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { call } from '../../../test/command-line.ts';
+import { call } from '../../test/command-line.ts';
+import { isRight, normalised } from '../methods/ccpo/index.ts';
 import { finalAnswer } from './agents.ts';
-import { isRight, normalised } from './answers.ts';
 import { featureNames, observationOf } from './features.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cria-agents-'));

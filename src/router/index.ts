@@ -1,0 +1,4 @@
+export { writeLog, writeSimulation } from './folder.ts';
+export { logQuestions } from './log.ts';
+export { openAgents, questionsToLog } from './open-agents.ts';
+export { type Preset, presets } from './presets.ts';

@@ -3,9 +3,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { call } from '../../test/command-line.ts';
+import { run } from '../cli/run.ts';
 import { isRight, normalised } from '../methods/ccpo/index.ts';
+import { verbs } from '../verbs/index.ts';
 import { finalAnswer } from './agents.ts';
 import { featureNames, observationOf } from './features.ts';
 
@@ -163,6 +165,68 @@ describe('a log of endpoints', () => {
       const policy = JSON.parse(readFileSync(join(at('policy'), 'policy.json'), 'utf8'));
       expect([policy.T, policy.ladder]).toEqual(more.length > 0 ? [2, true] : [1, undefined]);
     }
+  });
+
+  test('trains a policy that serves: headers, the set, decisions, and the guide in the shadow', async () => {
+    const twelve = Array.from({ length: 60 }, (_, i) => ({
+      qid: `s${i}`,
+      question: i % 2 ? '3+3' : '2+2',
+      gold: [i % 2 ? '6' : '4'],
+      split: ['train', 'calib', 'test'][i % 3],
+    }));
+    const path = file('many.jsonl', twelve.map((row) => JSON.stringify(row)).join('\n'));
+    const steps = [
+      ['log', at('many'), '--models', models(), '--questions', path, '--rounds', '2'],
+      ['train', at('many'), at('many-policy'), '--steps', '3'],
+      ['calibrate', at('many-policy'), at('many'), at('served')],
+    ];
+    for (const argv of steps) expect((await call(['route', ...argv, '--quiet', '--force'])).err).toBe('');
+    for (const shadow of [[], ['--shadow']]) {
+      const stop = new AbortController();
+      let out = '';
+      const stdout = { write: (text: string) => (out += text) };
+      const argv = [
+        'route',
+        'serve',
+        at('served'),
+        '--models',
+        models(),
+        '--port',
+        '0',
+        '--decisions',
+        at('decisions.jsonl'),
+        ...shadow,
+      ];
+      const serving = run(argv, verbs, { stdout, stderr: { write: () => '' }, signal: stop.signal, debug: false });
+      await vi.waitFor(() => expect(out).toContain('listening on '), { timeout: 10_000 });
+      const base = out.trim().replace('listening on ', '');
+      const post = (body: object) =>
+        fetch(`${base}/v1/chat/completions`, { method: 'POST', body: JSON.stringify(body) });
+      const answer = await post({ model: 'ccpo', messages: [{ role: 'user', content: '3+3' }] });
+      const { choices, ccpo } = (await answer.json()) as {
+        choices: { message: { content: string } }[];
+        ccpo: { set: string[]; guarantee: string };
+      };
+      expect(ccpo.guarantee).toBe('batch');
+      expect(answer.headers.get('x-cria-guarantee')).toBe('batch');
+      expect(Number(answer.headers.get('x-cria-cost'))).toBeGreaterThan(0);
+      if (shadow.length > 0)
+        expect([choices[0]?.message.content, answer.headers.get('x-cria-route')]).toEqual(['6', 'guide']);
+      else expect(choices.map(({ message }) => message.content)).toEqual(ccpo.set);
+      expect((await post({ messages: [] })).status).toBe(400);
+      expect((await post({ messages: [{ role: 'user', content: 'x' }], stream: true })).status).toBe(400);
+      expect((await fetch(`${base}/nothing`)).status).toBe(404);
+      stop.abort(new Error('stopped'));
+      await serving;
+    }
+    const [decision] = linesIn(at('decisions.jsonl'));
+    expect(decision).toMatchObject({
+      audited: false,
+      sets: expect.any(Array),
+      pi: expect.any(Array),
+      obs: expect.any(Array),
+    });
+    expect(JSON.stringify(decision)).not.toContain('3+3');
   });
 
   test('that was interrupted goes on, and asks nothing twice', async () => {

@@ -25,7 +25,7 @@ export interface Agents {
 }
 
 /** Runs the rounds of one question; stops where `goesOn` says so after a round. */
-async function runRounds(
+export async function runRounds(
   question: LabelledQuestion,
   { base, guide }: Agents,
   horizon: number,
@@ -43,7 +43,7 @@ async function runRounds(
 }
 
 /** The tokens of a question, estimated where no model counts them: four characters each. */
-const questionTokens = ({ question }: { readonly question: string }): number => question.length / 4;
+export const questionTokens = ({ question }: { readonly question: string }): number => question.length / 4;
 
 /** A row of a log. (CCPO specification, section 2) */
 function trajectoryRow(

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { Progress } from '../base/index.ts';
+import { CriaError, type Progress } from '../base/index.ts';
+import { hashOf, modelsKey, type PolicyFile, serviceOf } from '../methods/ccpo/index.ts';
 import { loadModel } from '../model/index.ts';
 import { modelPath } from '../options/index.ts';
 import { type Agent, endpointAgent, endpointPromptHash } from './agents.ts';
+import { featureNames } from './features.ts';
 import { examplesPerRound, openLocalAgent } from './local-agent.ts';
 import type { Agents } from './log.ts';
 import { type RoutedModel, readModels } from './models-file.ts';
@@ -70,4 +72,24 @@ export async function questionsToLog(
   const questions = anyLocal ? withDrawnChoices(read, seed) : read;
   const { asked, examples } = withExamples(questions, (horizon - 1) * examplesPerRound, seed);
   return { asked: asked.slice(0, limit), examples };
+}
+
+/** What a policy promises for the models that serve it: nothing when it was calibrated on others. */
+export function servedGuarantee(
+  policy: PolicyFile,
+  { models, promptHash }: Pick<OpenedAgents, 'models' | 'promptHash'>,
+) {
+  const [base, guide] = models;
+  return serviceOf(policy, { modelsHash: hashOf([modelsKey(base.id, guide.id)]), promptHash: hashOf([promptHash]) })
+    .guarantee;
+}
+
+/** @throws CriaError for a policy that live questions cannot be given to. */
+export function refuseUnservable(policy: PolicyFile): void {
+  const names = featureNames(policy.T);
+  if (policy.ladder)
+    throw new CriaError('decides after every call', { where: 'policy', remedy: 'train it without --ladder' });
+  if (policy.features.length === names.length) return;
+  const what = `reads ${policy.features.length} numbers and live questions have ${names.length}`;
+  throw new CriaError(what, { where: 'policy', remedy: 'train it on a log of cria route log' });
 }

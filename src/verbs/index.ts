@@ -129,6 +129,11 @@ export const verbs: readonly VerbEntry[] = [
   },
   { name: 'route explain', summary: 'what a policy sends where, and why', load: () => import('./route-explain.ts') },
   {
+    name: 'route serve',
+    summary: 'live questions through a policy, in the protocol of OpenAI',
+    load: () => import('./route-serve.ts'),
+  },
+  {
     name: 'route audit',
     summary: 'what audited decisions say of the coverage, with a drift alarm',
     load: () => import('./route-audit.ts'),

@@ -175,7 +175,7 @@ function roundIn(given: unknown, where: string, round: number, key: Reading): Re
   const toolCost = isFields(tool) && tool.cost !== undefined ? costOf(tool.cost, 'tool', where) : 0;
   const guideCost = costOf(other.cost, 'guide', where);
   const signals: RoundSignals = { judge: judgeOf(other.judge), uncertainty: uncertaintyOf(other.ans_logprobs) };
-  const rest = { small: { leaf: leaves[0], cost: baseCost }, models: JSON.stringify([own.model, other.model]) };
+  const rest = { small: { leaf: leaves[0], cost: baseCost }, models: modelsKey(own.model, other.model) };
   const last = { round, obs: numbersIn(obs, 'obs', where), leaves };
   if (!key.ladder) return { ...rest, stages: [{ ...last, cost: baseCost + guideCost + toolCost }], signals: [signals] };
   const mean = own.mean_logprob;
@@ -253,8 +253,11 @@ function namesIn({ values }: Row): readonly string[] {
     : [];
 }
 
+/** Tells a pair of models from others. */
+export const modelsKey = (base: unknown, guide: unknown): string => JSON.stringify([base, guide]);
+
 /** A hash of the distinct texts, in any order. */
-const hashOf = (texts: readonly string[]): string =>
+export const hashOf = (texts: readonly string[]): string =>
   createHash('sha256')
     .update([...new Set(texts)].sort().join('\n'))
     .digest('hex')

@@ -9,11 +9,12 @@ import { culture } from './stops/culture.ts';
 import { eva } from './stops/eva.ts';
 import { lens } from './stops/lens.ts';
 import { mosp } from './stops/mosp.ts';
+import { route } from './stops/route.ts';
 import { skills } from './stops/skills.ts';
 import { training } from './stops/training.ts';
 
 /** Every stop, in the order of the tour. */
-const stops: readonly Stop[] = [skills, training, eva, lens, culture, mosp];
+const stops: readonly Stop[] = [skills, training, eva, lens, culture, mosp, route];
 
 export interface TourOptions {
   readonly seed: number;

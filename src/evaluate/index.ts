@@ -1,4 +1,12 @@
-export { type Accuracy, choiceAccuracy, matchAccuracy, type Outcome, type Reader, tokenAccuracy } from './accuracy.ts';
+export {
+  type Accuracy,
+  answered,
+  choiceAccuracy,
+  matchAccuracy,
+  type Outcome,
+  type Reader,
+  tokenAccuracy,
+} from './accuracy.ts';
 export {
   type ComparedWindow,
   type Comparison,

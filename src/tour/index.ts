@@ -11,11 +11,12 @@ import { lens } from './stops/lens.ts';
 import { mosp } from './stops/mosp.ts';
 import { pruning } from './stops/pruning.ts';
 import { quantize } from './stops/quantize.ts';
+import { route } from './stops/route.ts';
 import { skills } from './stops/skills.ts';
 import { training } from './stops/training.ts';
 
 /** Every stop, in the order of the tour. */
-const stops: readonly Stop[] = [skills, training, eva, lens, quantize, pruning, mosp, culture];
+const stops: readonly Stop[] = [skills, training, eva, lens, quantize, pruning, mosp, route, culture];
 
 export interface TourOptions {
   readonly seed: number;

@@ -116,6 +116,11 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'a log of simulated questions with the optimum that it allows',
     load: () => import('./route-simulate.ts'),
   },
+  {
+    name: 'route log',
+    summary: 'questions run through a base and a guide, to train and calibrate on',
+    load: () => import('./route-log.ts'),
+  },
   { name: 'route train', summary: 'a routing policy from logged questions', load: () => import('./route-train.ts') },
   {
     name: 'route calibrate',
@@ -128,6 +133,11 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import('./route-evaluate.ts'),
   },
   { name: 'route explain', summary: 'what a policy sends where, and why', load: () => import('./route-explain.ts') },
+  {
+    name: 'route serve',
+    summary: 'live questions through a policy, in the protocol of OpenAI',
+    load: () => import('./route-serve.ts'),
+  },
   {
     name: 'route audit',
     summary: 'what audited decisions say of the coverage, with a drift alarm',

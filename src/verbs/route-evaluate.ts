@@ -20,7 +20,7 @@ export const verb = defineVerb({
       '../methods/ccpo/index.ts'
     );
     const policy = readPolicy(args.policy);
-    const log = await readLog(args.log, policy.split_seed ?? seed, { signal });
+    const log = await readLog(args.log, { seed: policy.split_seed ?? seed, ladder: policy.ladder, signal });
     const evaluation = evaluatePolicy(policy, log, { splits, seed }, { progress, signal });
     const { guarantee, cost, coverage } = evaluation;
     if (guarantee === 'void')

@@ -12,7 +12,7 @@ export const verb = defineVerb({
     const { qid, seed } = options;
     const { explainPolicy, explainQuestion, readLog, readPolicy } = await import('../methods/ccpo/index.ts');
     const policy = readPolicy(args.policy);
-    const log = await readLog(args.log, policy.split_seed ?? seed, { signal });
+    const log = await readLog(args.log, { seed: policy.split_seed ?? seed, ladder: policy.ladder, signal });
     if (qid !== undefined) {
       const path = explainQuestion(policy, log, qid);
       if (!path) throw new CriaError(`the log has no question ${qid}`, { where: '--qid' });

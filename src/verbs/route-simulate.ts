@@ -18,7 +18,7 @@ export const verb = defineVerb({
     const { questions, preset: name, permute, seed, force } = options;
     refuseExisting(args.out, force);
     const { provenanceOf } = await import('../artifact/index.ts');
-    const { presets, writeSimulation } = await import('../methods/ccpo/index.ts');
+    const { presets, writeSimulation } = await import('../router/index.ts');
     const preset = Object.hasOwn(presets, name) ? presets[name] : undefined;
     if (!preset) {
       throw new CriaError(`'${name}' is not a preset`, {

@@ -6,7 +6,18 @@ const engine = [...base, 'tensor', 'engine'];
 const belowModel = [...engine, 'linalg', 'data', 'checkpoint', 'tokenizer', 'artifact'];
 const belowQuantize = [...belowModel, 'statistics', 'options', 'model'];
 const belowMethods = [...belowQuantize, 'generate', 'evaluate', 'quantize', 'train', 'report', 'endpoint'];
-const belowVerbs = [...belowMethods, 'methods', 'methods/*', 'world', 'recipe', 'sweep', 'serve', 'tour', 'api'];
+const belowVerbs = [
+  ...belowMethods,
+  'methods',
+  'methods/*',
+  'world',
+  'recipe',
+  'router',
+  'sweep',
+  'serve',
+  'tour',
+  'api',
+];
 const without = (...rooms: readonly string[]) => belowVerbs.filter((room) => !rooms.includes(room));
 
 /** What each room may import: arrows go down only. `methods/*` is each method, `api` is src/index.ts. */
@@ -31,6 +42,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   report: base,
   'methods/*': belowMethods,
   methods: [...belowMethods, 'methods/*'],
+  router: [...belowMethods, 'methods/*'],
   recipe: without('world', 'serve', 'sweep', 'tour', 'api', 'recipe'),
   sweep: without('world', 'serve', 'sweep', 'tour', 'api'),
   api: [...belowMethods, 'world'],

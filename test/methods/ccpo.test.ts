@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { frontier, leastCost } from '../../src/router/optimum.ts';
+import { historiesOf, presets } from '../../src/router/presets.ts';
 import { call } from '../command-line.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cria-route-'));
@@ -174,6 +176,37 @@ function criticalByHand(
   }
   return critical;
 }
+
+/** Cost over the least cost at the realised coverage, the mean spend of what is observed drawn as in the test rows. */
+async function overOptimum(preset: string, ...training: string[]) {
+  await done('simulate', at('other-log'), '--preset', preset, '--questions', '8000', '--seed', '3', '--force');
+  await done('train', at('other-log'), at('other-policy'), '--alpha', '0.1', '--force', ...training);
+  await done('calibrate', at('other-policy'), at('other-log'), at('other-certified'), '--force');
+  const told = await done('evaluate', at('other-certified'), at('other-log'));
+  return told.cost / leastCost(frontier(historiesOf(presets[preset] as (typeof presets)[string])), told.coverage.value);
+}
+
+test('critics and trust region come within 5% of the optimum of two rounds', { timeout: 60_000 }, async () => {
+  const ratio = await overOptimum(
+    'easy-hard',
+    '--estimator',
+    'vtrace',
+    '--steps',
+    '200',
+    '--batch',
+    '64',
+    '--hidden',
+    '16,16',
+  );
+  expect(ratio).toBeGreaterThan(0.95);
+  expect(ratio).toBeLessThan(1.05);
+});
+
+test('on a ladder of calls the cost comes within 8% of the optimum', { timeout: 60_000 }, async () => {
+  const ratio = await overOptimum('ladder', '--ladder', ...quick);
+  expect(ratio).toBeGreaterThan(0.92);
+  expect(ratio).toBeLessThan(1.08); // 1,600 test rows, and a short training
+});
 
 describe('a log of somebody else', () => {
   const round = (more: object = {}): Round => ({

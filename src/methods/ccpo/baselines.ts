@@ -197,9 +197,14 @@ const smallOutcome = ({ episode, small }: LoggedQuestion): Counted => ({
 
 /** One answer of round 1. */
 function single({ episode }: LoggedQuestion, action: number): Counted {
-  const [first] = episode.nodes;
-  const leaf = first?.leaves[action];
-  return { covered: !episode.solvable || leaf?.right === true, cost: first?.cost ?? 0, rounds: 1, setSize: 1 };
+  const at = episode.nodes.findIndex(({ leaves }) => leaves[action]);
+  const cost = episode.nodes.slice(0, at + 1).reduce((sum, node) => sum + node.cost, 0);
+  return {
+    covered: !episode.solvable || episode.nodes[at]?.leaves[action]?.right === true,
+    cost,
+    rounds: 1,
+    setSize: 1,
+  };
 }
 
 /** Actions drawn by their probabilities, until one is an answer. */

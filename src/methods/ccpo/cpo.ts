@@ -6,7 +6,7 @@ import { policyOf, type Scaling, scalingOf, throughSoftmax } from './policy-netw
 import { batchesOf } from './training.ts';
 
 const hidden = [32, 32];
-const [steps, batch, learningRate, dualRate, dualStart] = [1500, 32, 2e-3, 0.1, 1];
+const [steps, batch, learningRate, dualRate, dualStart] = [800, 32, 2e-3, 0.1, 1];
 
 /**
  * The baseline without conformal sets: a random policy that gives one answer, trained on the exact gradient of its

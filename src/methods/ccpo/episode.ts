@@ -48,6 +48,8 @@ export const fullCost = ({ nodes }: Episode): number => nodes.reduce((sum, { cos
 
 /** What a node is made of, before its place in the tree is known. */
 export interface Stage {
+  /** Its place in the chain where it is not given. */
+  readonly round?: number;
   readonly obs: readonly number[];
   readonly cost: number;
   readonly leaves: readonly (Leaf | undefined)[];
@@ -59,7 +61,7 @@ export function chain(qid: string, stages: readonly Stage[]): Episode {
     const children = [...stage.leaves.map(() => -1), i + 1 < stages.length ? i + 1 : -1];
     return {
       ...stage,
-      round: i + 1,
+      round: stage.round ?? i + 1,
       parent: i - 1,
       edge: stage.leaves.length,
       leaves: [...stage.leaves, undefined],

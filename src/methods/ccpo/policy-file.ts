@@ -13,6 +13,8 @@ export interface PolicyFile {
   readonly alpha: number;
   /** Decisions on the longest way. */
   readonly T: number;
+  /** Every call is a decision of its own; absent: every round is. */
+  readonly ladder?: boolean;
   readonly actions: readonly string[];
   readonly features: readonly { readonly name: string; readonly mean: number; readonly std: number }[];
   readonly mlp: { readonly sizes: readonly number[]; readonly act: 'tanh'; readonly weights_b64_f32le: string };

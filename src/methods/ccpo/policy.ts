@@ -6,6 +6,7 @@ import { encodedWeights, type PolicyFile, refuseOtherShape } from './policy-file
 import { criticalThreshold, type EmptyRule } from './sets.ts';
 import type { TrainingStep } from './training.ts';
 import { type Log, questionsOf } from './trajectories.ts';
+import { trainVtrace } from './vtrace-training.ts';
 
 /** What `route train` is told. */
 export interface PolicyOptions {
@@ -14,16 +15,19 @@ export interface PolicyOptions {
   readonly lambda: number;
   readonly emptyRule: EmptyRule;
   readonly steps: number | undefined;
-  readonly batch: number;
+  readonly batch: number | undefined;
+  /** Sizes of the hidden layers; empty for the defaults. */
   readonly hidden: readonly number[];
   readonly seed: number;
 }
 
-export const policyDefaults = {
-  exactSteps: 2000,
-  batch: 32,
-  hidden: [64, 64, 64] as readonly number[],
-};
+/** What is not given, by estimator. */
+const policyDefaults = {
+  exact: { steps: 2000, batch: 32, hidden: [64, 64, 64] },
+  vtrace: { steps: 400, batch: 128, hidden: [32, 32] },
+} as const;
+
+const trainers = { exact: trainExact, vtrace: trainVtrace };
 
 /** Trains a policy on the training rows of a log. It has no certificate yet. */
 export async function trainPolicy(
@@ -31,16 +35,22 @@ export async function trainPolicy(
   options: PolicyOptions,
   watch: Watch = {},
 ): Promise<{ policy: PolicyFile; history: readonly TrainingStep[] }> {
-  const { alpha, estimator, lambda, emptyRule: rule, batch, hidden, seed } = options;
+  const { alpha, estimator, lambda, emptyRule: rule, seed } = options;
   refuseLevel(alpha);
   const episodes = questionsOf(log, 'train').map(({ episode }) => episode);
-  const steps = options.steps ?? policyDefaults.exactSteps;
-  const settings = { alpha, lambda, rule, steps, batch, hidden, seed };
-  const { network, scaling, kappa, eps, history } = await trainExact(episodes, settings, watch);
+  const { steps, batch, hidden } = policyDefaults[estimator];
+  const settings = {
+    ...{ alpha, lambda, rule, seed },
+    steps: options.steps ?? steps,
+    batch: options.batch ?? batch,
+    hidden: options.hidden.length > 0 ? options.hidden : hidden,
+  };
+  const { network, scaling, kappa, eps, history } = await trainers[estimator](episodes, settings, watch);
   const policy: PolicyFile = {
     format: 'ccpo-policy/1',
     alpha,
     T: log.horizon,
+    ...(log.ladder && { ladder: true }),
     actions: log.actions,
     features: log.features.map((name, i) => ({
       name,

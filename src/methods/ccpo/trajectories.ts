@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { CriaError, type Watch } from '../../base/index.ts';
+import { CriaError } from '../../base/index.ts';
 import { type Row, readRows } from '../../data/index.ts';
 import { type AnswerType, isRight, normalised } from './answers.ts';
 import { chain, type Episode, type Leaf, type Stage } from './episode.ts';
@@ -31,7 +31,9 @@ export interface Log {
   readonly actions: readonly string[];
   /** Names of the numbers of an observation. */
   readonly features: readonly string[];
-  /** Decisions on the longest way: rounds, or models and rounds. */
+  /** Whether every call is a decision of its own: the base answers, then the guide, then the next round. */
+  readonly ladder: boolean;
+  /** Decisions on the longest way: rounds, or calls on a ladder. */
   readonly horizon: number;
   readonly questions: readonly LoggedQuestion[];
   /** Rows that an endpoint cut short: they are left out. */
@@ -45,12 +47,19 @@ const mostRows = 1_000_000;
 const mostNumbers = 4096; // of an observation
 const mostRounds = 64;
 
+export interface ReadOptions {
+  /** Divides rows without a split: three fifths for training, one for calibration, one for testing. */
+  readonly seed: number;
+  /** Splits every round into its calls, which needs `obs_base`: what is seen when only the base has answered. */
+  readonly ladder?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * Reads a log: `trajectories.jsonl` or the folder that holds it. Rows without a split are divided by the seed: three
- * fifths for training, one for calibration, one for testing.
+ * Reads a log: `trajectories.jsonl` or the folder that holds it.
  * @throws CriaError, naming the row, when it does not hold what training and calibration need.
  */
-export async function readLog(path: string, seed: number, { signal }: Watch = {}): Promise<Log> {
+export async function readLog(path: string, { seed, ladder = false, signal }: ReadOptions): Promise<Log> {
   const isFolder = existsSync(path) && statSync(path).isDirectory();
   const file = isFolder ? join(path, 'trajectories.jsonl') : path;
   const parsed: Parsed[] = [];
@@ -63,7 +72,7 @@ export async function readLog(path: string, seed: number, { signal }: Watch = {}
       truncated++;
       continue;
     }
-    const question = parsedRow(row, seed);
+    const question = parsedRow(row, seed, ladder);
     refuseUnlike(question, parsed[0], row.where);
     if (seen.has(question.episode.qid))
       throw new CriaError(`repeats the qid ${question.episode.qid}`, { where: row.where });
@@ -80,6 +89,7 @@ export async function readLog(path: string, seed: number, { signal }: Watch = {}
   const size = first.episode.nodes[0]?.obs.length ?? 0;
   return {
     actions: first.actions,
+    ladder,
     features: features?.length === size ? features : Array.from({ length: size }, (_, i) => `obs[${i}]`),
     horizon: first.episode.nodes.length,
     questions: parsed,
@@ -102,7 +112,7 @@ interface Parsed extends LoggedQuestion {
   readonly prompt: string;
 }
 
-function parsedRow(row: Row, seed: number): Parsed {
+function parsedRow(row: Row, seed: number, ladder: boolean): Parsed {
   const { values, where } = row;
   const { qid } = values;
   if (typeof qid !== 'string' && typeof qid !== 'number') throw new CriaError('has no qid', { where });
@@ -112,16 +122,16 @@ function parsedRow(row: Row, seed: number): Parsed {
   if (!Array.isArray(rounds) || rounds.length === 0 || rounds.length > mostRounds) {
     throw new CriaError(`needs 1 to ${mostRounds} rounds`, { where, remedy: 'write them as "rounds": [{…}]' });
   }
-  const read = rounds.map((round, i) => roundIn(round, `${where}: round ${i + 1}`, { type, gold }));
+  const read = rounds.map((round, i) => roundIn(round, `${where}: round ${i + 1}`, i + 1, { type, gold, ladder }));
   const [first] = read as [ReadRound];
   return {
     episode: chain(
       String(qid),
-      read.map(({ stage }) => stage),
+      read.flatMap(({ stages }) => stages),
     ),
     split: splitOf(values.split, String(qid), seed, where),
     small: first.small,
-    signals: read.map(({ signals }) => signals),
+    signals: read.flatMap(({ signals }) => signals),
     actions: ['BASE', 'GUIDE', 'NEXT'],
     models: first.models,
     prompt: typeof values.prompt_hash === 'string' ? values.prompt_hash : '',
@@ -129,14 +139,28 @@ function parsedRow(row: Row, seed: number): Parsed {
 }
 
 interface ReadRound {
-  readonly stage: Stage;
+  readonly stages: readonly Stage[];
   readonly small: LoggedQuestion['small'];
-  readonly signals: RoundSignals;
+  readonly signals: readonly RoundSignals[];
   readonly models: string;
 }
 
-function roundIn(round: unknown, where: string, key: { type: AnswerType; gold: readonly string[] }): ReadRound {
-  const { base, guide, tool, obs, ok_base: okBase, ok_guide: okGuide } = fieldsOf(round, 'round', where);
+interface Reading {
+  readonly type: AnswerType;
+  readonly gold: readonly string[];
+  readonly ladder: boolean;
+}
+
+function roundIn(given: unknown, where: string, round: number, key: Reading): ReadRound {
+  const {
+    base,
+    guide,
+    tool,
+    obs,
+    obs_base: obsBase,
+    ok_base: okBase,
+    ok_guide: okGuide,
+  } = fieldsOf(given, 'round', where);
   const own = fieldsOf(base, 'base', where);
   const other = fieldsOf(guide, 'guide', where);
   const baseAnswer = textOf(own.answer, 'base', where);
@@ -149,11 +173,20 @@ function roundIn(round: unknown, where: string, key: { type: AnswerType; gold: r
   const leaves: [Leaf, Leaf] = [leafOf(baseAnswer, okBase), leafOf(guideAnswer, okGuide)];
   const baseCost = costOf(own.cost, 'base', where);
   const toolCost = isFields(tool) && tool.cost !== undefined ? costOf(tool.cost, 'tool', where) : 0;
+  const guideCost = costOf(other.cost, 'guide', where);
+  const signals: RoundSignals = { judge: judgeOf(other.judge), uncertainty: uncertaintyOf(other.ans_logprobs) };
+  const rest = { small: { leaf: leaves[0], cost: baseCost }, models: modelsKey(own.model, other.model) };
+  const last = { round, obs: numbersIn(obs, 'obs', where), leaves };
+  if (!key.ladder) return { ...rest, stages: [{ ...last, cost: baseCost + guideCost + toolCost }], signals: [signals] };
+  const mean = own.mean_logprob;
+  const alone: RoundSignals = { judge: undefined, uncertainty: typeof mean === 'number' ? -mean : undefined };
   return {
-    stage: { obs: numbersIn(obs, where), cost: baseCost + costOf(other.cost, 'guide', where) + toolCost, leaves },
-    small: { leaf: leaves[0], cost: baseCost },
-    signals: { judge: judgeOf(other.judge), uncertainty: uncertaintyOf(other.ans_logprobs) },
-    models: JSON.stringify([own.model, other.model]),
+    ...rest,
+    stages: [
+      { round, obs: numbersIn(obsBase, 'obs_base', where), cost: baseCost + toolCost, leaves: [leaves[0], undefined] },
+      { ...last, cost: guideCost },
+    ],
+    signals: [alone, signals],
   };
 }
 
@@ -177,13 +210,13 @@ function costOf(value: unknown, name: string, where: string): number {
   throw new CriaError(what, { where, remedy: 'costs are numbers of 0 or more' });
 }
 
-function numbersIn(obs: unknown, where: string): readonly number[] {
+function numbersIn(obs: unknown, name: string, where: string): readonly number[] {
   const fits = Array.isArray(obs) && obs.length > 0 && obs.length <= mostNumbers;
   if (fits && obs.every((each) => typeof each === 'number' && Number.isFinite(each))) return obs as number[];
-  throw new CriaError('obs is not a list of numbers', { where, remedy: `give 1 to ${mostNumbers} finite numbers` });
+  throw new CriaError(`${name} is not a list of numbers`, { where, remedy: `give 1 to ${mostNumbers} finite numbers` });
 }
 
-const judgeOf = (value: unknown) => (value === 'yes' || value === 'no' ? value : undefined);
+const judgeOf = (value: unknown): RoundSignals['judge'] => (value === 'yes' || value === 'no' ? value : undefined);
 
 function uncertaintyOf(logprobs: unknown): number | undefined {
   if (!Array.isArray(logprobs) || logprobs.length === 0 || !logprobs.every(Number.isFinite)) return undefined;
@@ -220,8 +253,11 @@ function namesIn({ values }: Row): readonly string[] {
     : [];
 }
 
+/** Tells a pair of models from others. */
+export const modelsKey = (base: unknown, guide: unknown): string => JSON.stringify([base, guide]);
+
 /** A hash of the distinct texts, in any order. */
-const hashOf = (texts: readonly string[]): string =>
+export const hashOf = (texts: readonly string[]): string =>
   createHash('sha256')
     .update([...new Set(texts)].sort().join('\n'))
     .digest('hex')

@@ -1,15 +1,15 @@
-import { type Random, randomFrom } from '../../base/index.ts';
-import { drawIndex } from './draw.ts';
-import { firstRight, type Preset, roundsOf } from './presets.ts';
+import { type Random, randomFrom } from '../base/index.ts';
+import { drawIndex } from '../methods/ccpo/index.ts';
+import { firstRight, type Preset, stagesOf } from './presets.ts';
 
 /** A row of a log (specification, section 2), as the simulator writes it. */
 export type TrajectoryRow = Readonly<Record<string, unknown>>;
 
 /** Names of the numbers that a simulated observation has. */
 function simulatedFeatures(preset: Preset): string[] {
-  const rounds = Array.from({ length: roundsOf(preset) }, (_, i) => i + 1);
+  const rounds = Array.from({ length: stagesOf(preset) }, (_, i) => i + 1);
   return [
-    ...rounds.map((round) => `round ${round}`),
+    ...rounds.map((round) => `${preset.ladder ? 'call' : 'round'} ${round}`),
     ...preset.contexts.map(({ name }) => name),
     ...(preset.judge ? rounds.map((round) => `judge ${round}`) : []),
     'lot', // uniform, one draw a question: where the optimum is a mixture, a threshold on it mixes
@@ -50,7 +50,7 @@ function drawQuestion(preset: Preset, random: Random): Drawn {
   );
   const first = drawIndex(firstRight(preset.contexts[context] as Preset['contexts'][number]), random);
   const { judge = { right: 0, wrong: 0 } } = preset;
-  const rounds = Array.from({ length: roundsOf(preset) }, (_, i) => i);
+  const rounds = Array.from({ length: stagesOf(preset) }, (_, i) => i);
   const judges = rounds.map((round) => random() < (first <= round ? judge.right : judge.wrong));
   const right = rounds.map((round): [boolean, boolean] => {
     const base = random() < 0.6;
@@ -58,7 +58,10 @@ function drawQuestion(preset: Preset, random: Random): Drawn {
     if (judges[round]) return [true, true];
     return round === first ? [base, !base] : [base, base];
   });
-  return { context, judges, lot: random(), right, noise: rounds.map(() => random()) };
+  const byCall = rounds
+    .filter((call) => call % 2 === 0)
+    .map((call): [boolean, boolean] => [first <= call, first <= call + 1]);
+  return { context, judges, lot: random(), right: preset.ladder ? byCall : right, noise: rounds.map(() => random()) };
 }
 
 function rowOf(preset: Preset, seen: Drawn, { right }: Drawn, index: number, count: number): TrajectoryRow {
@@ -87,7 +90,9 @@ function rowOf(preset: Preset, seen: Drawn, { right }: Drawn, index: number, cou
         tok_out: 0,
         cost: preset.guide,
       },
-      obs: observation(preset, seen, i),
+      ...(preset.ladder
+        ? { obs_base: observation(preset, seen, 2 * i), obs: observation(preset, seen, 2 * i + 1) }
+        : { obs: observation(preset, seen, i) }),
       ok_base: base,
       ok_guide: guide,
     };

@@ -12,6 +12,8 @@ interface Context {
 export interface Preset {
   readonly summary: string;
   readonly contexts: readonly Context[];
+  /** Every call is a decision: the base alone, then the guide, then the next round. `solvedBy` then counts calls. */
+  readonly ladder?: boolean;
   /** Spend of base and guide in every round. */
   readonly base: number;
   readonly guide: number;
@@ -40,10 +42,27 @@ export const presets: Readonly<Record<string, Preset>> = {
     guide: 0.8,
     judge: { right: 0.85, wrong: 0.35 },
   },
+  ladder: {
+    summary: 'three kinds of questions, two rounds, and the guide is called only when the policy says so',
+    contexts: [
+      { name: 'easy', probability: 0.5, solvedBy: [0.92, 0.97, 0.98, 0.99] },
+      { name: 'middling', probability: 0.3, solvedBy: [0.5, 0.9, 0.92, 0.97] },
+      { name: 'hard', probability: 0.2, solvedBy: [0.15, 0.5, 0.55, 0.85] },
+    ],
+    base: 0.1,
+    guide: 1,
+    ladder: true,
+  },
 };
 
-/** Rounds of a preset. */
-export const roundsOf = ({ contexts }: Preset): number => contexts[0]?.solvedBy.length ?? 0;
+/** Decisions of a preset: rounds, or calls on a ladder. */
+export const stagesOf = ({ contexts }: Preset): number => contexts[0]?.solvedBy.length ?? 0;
+
+/** Spend on coming to a stage. */
+const stageCost = ({ ladder, base, guide }: Preset, stage: number): number => {
+  if (!ladder) return base + guide;
+  return stage % 2 === 0 ? base : guide;
+};
 
 /** The probability that the first right answer comes in each round, and last that none ever does. */
 export function firstRight({ solvedBy }: Context): number[] {
@@ -53,7 +72,7 @@ export function firstRight({ solvedBy }: Context): number[] {
 
 /** Everything that can be observed of a preset, with its probabilities. */
 export function historiesOf(preset: Preset): HistoryNode[] {
-  const rounds = roundsOf(preset);
+  const rounds = stagesOf(preset);
   const { judge = { right: 1, wrong: 1 } } = preset;
   /** `weights[d]`: probability of the history so far together with a first right answer in round d. */
   const grow = (weights: readonly number[], round: number): HistoryNode[] => {
@@ -66,7 +85,7 @@ export function historiesOf(preset: Preset): HistoryNode[] {
       const reach = seen.reduce((sum, weight) => sum + weight, 0);
       if (reach === 0) return [];
       const covered = seen.reduce((sum, weight, first) => sum + (first <= round || first === rounds ? weight : 0), 0);
-      return [{ reach, covered, cost: preset.base + preset.guide, children: grow(seen, round + 1) }];
+      return [{ reach, covered, cost: stageCost(preset, round), children: grow(seen, round + 1) }];
     });
   };
   return preset.contexts.flatMap((context) =>

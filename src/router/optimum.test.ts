@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { randomFrom } from '../../base/index.ts';
+import { randomFrom } from '../base/index.ts';
 import { frontier, type HistoryNode, leastCost, type Operating } from './optimum.ts';
 import { historiesOf, presets } from './presets.ts';
 

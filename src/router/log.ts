@@ -1,0 +1,150 @@
+import { existsSync, rmSync } from 'node:fs';
+import {
+  appendLine,
+  besideOutput,
+  CriaError,
+  refuseExisting,
+  refuseOtherSettings,
+  refuseRunState,
+  type Settings,
+  silent,
+  throwIfAborted,
+  type Watch,
+} from '../base/index.ts';
+import { linesOf } from '../data/index.ts';
+import { isRight } from '../methods/ccpo/index.ts';
+import type { Agent } from './agents.ts';
+import { featureNames, observationOf, type Round } from './features.ts';
+import type { LabelledQuestion } from './questions.ts';
+import type { TrajectoryRow } from './simulate.ts';
+
+/** The two models of a log. */
+export interface Agents {
+  readonly base: Agent;
+  readonly guide: Agent;
+}
+
+/** Runs the rounds of one question; stops where `goesOn` says so after a round. */
+export async function runRounds(
+  question: LabelledQuestion,
+  { base, guide }: Agents,
+  horizon: number,
+  goesOn: (rounds: readonly Round[]) => boolean,
+  signal?: AbortSignal,
+): Promise<Round[]> {
+  const rounds: Round[] = [];
+  while (rounds.length < horizon) {
+    const answer = await base.answer(question, rounds, signal);
+    const judged = await guide.judge(question, answer, rounds, signal);
+    rounds.push({ base: answer, guide: judged });
+    if (!goesOn(rounds)) break;
+  }
+  return rounds;
+}
+
+/** The tokens of a question, estimated where no model counts them: four characters each. */
+export const questionTokens = ({ question }: { readonly question: string }): number => question.length / 4;
+
+/** A row of a log. (CCPO specification, section 2) */
+function trajectoryRow(
+  question: LabelledQuestion,
+  rounds: readonly Round[],
+  { horizon, promptHash }: { readonly horizon: number; readonly promptHash: string },
+): TrajectoryRow {
+  const { gold, answerType } = question;
+  const right = rounds.map(({ base, guide }) => [base, guide].map(({ answer }) => isRight(answer, gold, answerType)));
+  const call = ({ model, answer, tokensIn, tokensOut, cost }: Round['base']) => ({
+    ...{ model, answer, tok_in: tokensIn, tok_out: tokensOut, cost },
+  });
+  const mean = (values: readonly number[]) =>
+    values.length > 0 ? values.reduce((sum, each) => sum + each, 0) / values.length : null;
+  return {
+    ...{ v: 1, qid: question.qid, gold, answer_type: answerType, prompt_hash: promptHash, split: question.split },
+    features: featureNames(horizon),
+    rounds: rounds.map(({ base, guide }, i) => ({
+      t: i + 1,
+      base: { ...call(base), text: base.text, mean_logprob: mean(base.logprobs) },
+      guide: { ...call(guide), judge: guide.judge, p_yes: guide.pYes, ans_logprobs: guide.logprobs },
+      obs_base: observationOf([...rounds.slice(0, i), { base }], horizon, questionTokens(question)),
+      obs: observationOf(rounds.slice(0, i + 1), horizon, questionTokens(question)),
+      ok_base: right[i]?.[0],
+      ok_guide: right[i]?.[1],
+    })),
+    solvable: right.some((pair) => pair.some(Boolean)),
+    truncated: rounds.length < horizon,
+  };
+}
+
+export interface LogOptions {
+  readonly horizon: number;
+  readonly promptHash: string;
+  /** What a resumed run has to repeat. */
+  readonly settings: Settings;
+  readonly resume: boolean;
+  readonly force: boolean;
+}
+
+/**
+ * Runs every question to the full horizon. Each finished row is kept beside the output, so that a run that was interrupted
+ * goes on with `resume` and no call is paid twice. A question whose endpoint fails is kept as truncated, up to ten in a row.
+ * @throws CriaError when the output exists, an unfinished run would be lost, or the endpoints fail again and again.
+ */
+export async function logQuestions(
+  out: string,
+  questions: readonly LabelledQuestion[],
+  agents: Agents,
+  options: LogOptions,
+  { progress = silent, signal }: Watch = {},
+): Promise<{ rows: TrajectoryRow[]; state: string }> {
+  refuseExisting(out, options.force);
+  const state = besideOutput(out, 'log.jsonl');
+  refuseRunState(state, existsSync(state), options);
+  const rows = options.resume ? await resumed(state, options.settings) : begin(state, options.settings);
+  let failures = 0;
+  for (const question of questions.slice(rows.length)) {
+    throwIfAborted(signal);
+    progress.step('logging', rows.length, questions.length, 'questions');
+    const done: Round[] = [];
+    try {
+      const keep = (rounds: readonly Round[]) => done.push(rounds.at(-1) as Round) > 0;
+      await runRounds(question, agents, options.horizon, keep, signal);
+      failures = 0;
+    } catch (error) {
+      throwIfAborted(signal);
+      const isPassing = error instanceof CriaError && error.kind === 'failure';
+      if (!isPassing || ++failures === mostFailures) throw error;
+      progress.note(`${question.qid} is cut short: ${error.message}`);
+    }
+    const row = trajectoryRow(question, done, options);
+    appendLine(state, `${JSON.stringify(row)}\n`);
+    rows.push(row);
+  }
+  progress.step('logging', rows.length, questions.length, 'questions');
+  return { rows, state };
+}
+
+const mostFailures = 10;
+
+/** The first line of the state is what the run was asked for, each further one a row. */
+function begin(state: string, settings: Settings): TrajectoryRow[] {
+  rmSync(state, { force: true });
+  appendLine(state, `${JSON.stringify(settings)}\n`);
+  return [];
+}
+
+/** The rows of an unfinished run; a last line that was cut off is logged again. */
+async function resumed(state: string, settings: Settings): Promise<TrajectoryRow[]> {
+  const lines: Record<string, unknown>[] = [];
+  for await (const line of linesOf(state)) {
+    try {
+      lines.push(JSON.parse(line));
+    } catch {
+      break;
+    }
+  }
+  refuseOtherSettings(state, lines[0] ?? {}, settings);
+  const rows = lines.slice(1);
+  rmSync(state);
+  appendLine(state, [settings, ...rows].map((row) => `${JSON.stringify(row)}\n`).join(''));
+  return rows;
+}

@@ -1,0 +1,46 @@
+import { rmSync } from 'node:fs';
+import { CriaError, refuseExisting } from '../base/index.ts';
+import { argument, defineVerb, flag, forceOption, integer, text } from '../options/index.ts';
+import { refuseAround } from './shared/replace.ts';
+
+export const verb = defineVerb({
+  arguments: { out: argument('the folder to write') },
+  options: {
+    models: text('the base and the guide: YAML, see docs/route.md', { placeholder: 'file' }),
+    questions: text('labelled questions: rows {qid, question, gold, choices}, or a task of cria evaluate', {
+      placeholder: 'file',
+    }),
+    rounds: integer('rounds of every question: the horizon', { default: 2, min: 1, max: 16 }),
+    limit: integer('the most questions to log (default: all)', { min: 1 }),
+    resume: flag('go on with an interrupted run'),
+    force: forceOption,
+  },
+  examples: ['route log log --models models.yaml --questions questions.jsonl --rounds 4'],
+  async run({ args, options, progress, signal, print }) {
+    const { models: file, questions: task, rounds: horizon, limit, seed, threads, resume, force } = options;
+    if (file === undefined) throw new CriaError('there are no models', { remedy: 'give --models models.yaml' });
+    if (task === undefined)
+      throw new CriaError('there are no questions', { remedy: 'give --questions questions.jsonl' });
+    refuseExisting(args.out, force);
+    if (force) for (const read of [file, task]) refuseAround(args.out, read);
+    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
+    const { logQuestions, openAgents, questionsToLog, writeLog } = await import('../router/index.ts');
+    const { asked, examples } = await questionsToLog(task, file, { horizon, limit, seed });
+    const inputs = await inputHashes({ files: [file, task] }, { progress, signal });
+    const agents = await openAgents(file, { examples, seed, threads, progress });
+    try {
+      const settings = { models: inputs[file], questions: inputs[task], horizon, limit, seed };
+      const run = { horizon, promptHash: agents.promptHash, settings, resume, force };
+      const { rows, state } = await logQuestions(args.out, asked, agents, run, { progress, signal });
+      const provenance = provenanceOf('route log', file, { questions: task, horizon, limit }, seed, inputs);
+      await writeLog(args.out, rows, { provenance, force });
+      rmSync(state, { force: true });
+      const truncated = rows.filter((row) => row.truncated === true).length;
+      const solvable = rows.filter((row) => row.solvable === true).length;
+      print(`${args.out}: ${rows.length} questions, ${solvable} solvable, ${truncated} cut short\n`);
+      return { path: args.out, questions: rows.length, solvable, truncated };
+    } finally {
+      await agents.close();
+    }
+  },
+});

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { byteSize, CriaError, duration, figure, refuseExisting } from '../base/index.ts';
 import {
   argument,
@@ -116,7 +116,7 @@ export const verb = defineVerb({
             sparsity,
             dominated,
             layerObjective,
-            ...(written !== null && { path: written }),
+            ...(written !== null && { path: join(args.out, written) }),
           };
         }),
         hypervolume: hypervolume?.value ?? null,
@@ -128,7 +128,12 @@ export const verb = defineVerb({
         },
         hypervolumeLogInterval: hypervolumeLog && { low: hypervolumeLog.low, high: hypervolumeLog.high },
         gapClosed,
-        baselines: front.baselines,
+        baselines: Object.fromEntries(
+          Object.entries(front.baselines).map(([name, { perplexity, path: written }]) => [
+            name,
+            { perplexity, ...(written !== undefined && { path: join(args.out, written) }) },
+          ]),
+        ),
         base: { perplexity: front.basePerplexity },
         skipped,
         seconds,

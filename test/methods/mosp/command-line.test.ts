@@ -87,6 +87,7 @@ describe('a front of two objectives at 60%', () => {
     const ids = ['1-0', '0.75-0.25', '0.5-0.5', '0.25-0.75', '0-1'];
     expect(front.points.map(({ id }: { id: string }) => id)).toEqual(ids);
     expect(front.points[1].weights).toEqual({ count: 0.75, letters: 0.25 });
+    for (const { path } of [...front.points, front.baselines.sparsegpt]) expect(existsSync(path)).toBe(true);
     expect(existsSync(join(folder, 'front.mosp'))).toBe(false);
     const rows = linesOf(join(out, 'rows.jsonl'));
     const measured = (model: string, objective: string) => {

@@ -5,6 +5,7 @@ import type { TensorToWrite } from '../safetensors-write.ts';
 import { int32 } from './gptq.ts';
 import { type Container, expectTensor, finiteScales, oneOf, type StoredTensors, words } from './source.ts';
 import type { UniformBits, UniformCodes } from './types.ts';
+import { packWords, unpackWords, type WordLayout } from './words.ts';
 
 const readBits = [4, 8] as const;
 
@@ -32,8 +33,8 @@ export function openCompressedTensors(source: StoredTensors, settings: Readonly<
         where: `${path}: ${packed}`,
       });
     }
-    const zeroWords = Math.ceil((out * bits) / 32);
-    if (!symmetric) expectTensor(source, `${module}.weight_zero_point`, [zeroWords, groups], ['I32']);
+    const zeroRows = Math.ceil((out * bits) / 32);
+    if (!symmetric) expectTensor(source, `${module}.weight_zero_point`, [zeroRows, groups], ['I32']);
     const indexed = tensors.has(`${module}.weight_g_idx`);
     if (indexed) throw new CriaError('groups of reordered inputs are not read', { where: `${path}: ${module}` });
     const parts = ['packed', 'scale', 'shape', ...(symmetric ? [] : ['zero_point'])].map(
@@ -45,11 +46,11 @@ export function openCompressedTensors(source: StoredTensors, settings: Readonly<
       inner,
       bits,
       group: inner / groups,
-      codes: unpackRows(words(source, packed), out, inner, bits),
+      codes: unpackWords(words(source, packed), codeWords(out, inner, bits)),
       scales: finiteScales(source, `${module}.weight_scale`),
       zeros: symmetric
         ? new Uint8Array(out * groups).fill(2 ** (bits - 1))
-        : unpackColumns(words(source, `${module}.weight_zero_point`), out, groups, bits),
+        : unpackWords(words(source, `${module}.weight_zero_point`), zeroWords(out, groups, bits)),
     });
     return { name: `${module}.weight`, out, inner, at, parts, grid: { bits, group: inner / groups, symmetric }, read };
   });
@@ -101,11 +102,11 @@ export function packCompressed(module: string, codes: UniformCodes, symmetric: b
   const groups = inner / group;
   const shape = new BigInt64Array([BigInt(out), BigInt(inner)]);
   const zeroPoint = int32(`${module}.weight_zero_point`, [Math.ceil((out * bits) / 32), groups], () =>
-    packColumns(zeros, out, groups, bits),
+    packWords(zeros, zeroWords(out, groups, bits)),
   );
   return [
     int32(`${module}.weight_packed`, [out, Math.ceil((inner * bits) / 32)], () =>
-      packRows(codes.codes, out, inner, bits),
+      packWords(codes.codes, codeWords(out, inner, bits)),
     ),
     { name: `${module}.weight_scale`, shape: [out, groups], type: 'F32', bytes: () => float32ToPlain('F32', scales) },
     { name: `${module}.weight_shape`, shape: [2], type: 'I64', bytes: () => new Uint8Array(shape.buffer) },
@@ -113,54 +114,14 @@ export function packCompressed(module: string, codes: UniformCodes, symmetric: b
   ];
 }
 
-/** Codes [rows, columns] as words [rows, columns / n], n neighbours of a row in a word, the first lowest. */
-function packRows(codes: Uint8Array, rows: number, columns: number, bits: UniformBits): Uint32Array {
-  const perWord = 32 / bits;
-  const wide = Math.ceil(columns / perWord);
-  const packed = new Uint32Array(rows * wide);
-  for (let row = 0; row < rows; row++) {
-    for (let i = 0; i < columns; i++) {
-      const at = row * wide + Math.floor(i / perWord);
-      packed[at] = (packed[at] as number) | ((codes[row * columns + i] as number) << (bits * (i % perWord)));
-    }
-  }
-  return packed;
-}
+/** Words [out, inner / n] of n neighbouring inputs. */
+const codeWords = (out: number, inner: number, bits: UniformBits): WordLayout => {
+  const wide = Math.ceil((inner * bits) / 32);
+  return { rows: out, columns: inner, bits, along: 'columns', rowStride: wide, columnStride: 1, words: out * wide };
+};
 
-function unpackRows(packed: Uint32Array, rows: number, columns: number, bits: UniformBits): Uint8Array {
-  const [perWord, mask] = [32 / bits, 2 ** bits - 1];
-  const wide = Math.ceil(columns / perWord);
-  const codes = new Uint8Array(rows * columns);
-  for (let row = 0; row < rows; row++) {
-    for (let i = 0; i < columns; i++) {
-      const word = packed[row * wide + Math.floor(i / perWord)] as number;
-      codes[row * columns + i] = (word >>> (bits * (i % perWord))) & mask;
-    }
-  }
-  return codes;
-}
-
-/** Zeros [out, groups] packed along the outputs. */
-function packColumns(zeros: Uint8Array, out: number, groups: number, bits: UniformBits): Uint32Array {
-  const perWord = 32 / bits;
-  const packed = new Uint32Array(Math.ceil(out / perWord) * groups);
-  for (let row = 0; row < out; row++) {
-    for (let g = 0; g < groups; g++) {
-      const at = Math.floor(row / perWord) * groups + g;
-      packed[at] = (packed[at] as number) | ((zeros[row * groups + g] as number) << (bits * (row % perWord)));
-    }
-  }
-  return packed;
-}
-
-function unpackColumns(packed: Uint32Array, out: number, groups: number, bits: UniformBits): Uint8Array {
-  const [perWord, mask] = [32 / bits, 2 ** bits - 1];
-  const zeros = new Uint8Array(out * groups);
-  for (let row = 0; row < out; row++) {
-    for (let g = 0; g < groups; g++) {
-      const word = packed[Math.floor(row / perWord) * groups + g] as number;
-      zeros[row * groups + g] = (word >>> (bits * (row % perWord))) & mask;
-    }
-  }
-  return zeros;
-}
+/** Words [out / n, groups] of n neighbouring outputs. */
+const zeroWords = (out: number, groups: number, bits: UniformBits): WordLayout => ({
+  ...{ rows: out, columns: groups, bits, along: 'rows' },
+  ...{ rowStride: groups, columnStride: 1, words: Math.ceil((out * bits) / 32) * groups },
+});

@@ -3,6 +3,7 @@ import { float32ToPlain } from '../plain.ts';
 import type { TensorToWrite } from '../safetensors-write.ts';
 import { type Container, expectTensor, finiteScales, groupOfSize, oneOf, type StoredTensors, words } from './source.ts';
 import type { UniformBits, UniformCodes } from './types.ts';
+import { packWords, unpackWords, type WordLayout } from './words.ts';
 
 /** Of the first version zeros are stored less 1, of the second as they are. (AutoGPTQ; GPTQModel) */
 const versions = ['gptq', 'gptq_v2'] as const;
@@ -36,8 +37,8 @@ export function openGptq(source: StoredTensors, settings: Readonly<Record<string
     const groupOf = indexed ? groupIndexes(source, `${module}.g_idx`, groups, group) : undefined;
     const grid = groupOf ? undefined : { bits, group, symmetric: settings.sym === true };
     const read = (): UniformCodes => {
-      const codes = unpackInputs(words(source, qweight), out, inner, bits);
-      const zeros = unpackOutputs(words(source, `${module}.qzeros`), groups, out, bits);
+      const codes = unpackWords(words(source, qweight), inputWords(out, inner, bits));
+      const zeros = unpackWords(words(source, `${module}.qzeros`), outputWords(out, groups, bits));
       if (version === 'gptq') for (let i = 0; i < zeros.length; i++) zeros[i] = ((zeros[i] as number) + 1) % 2 ** bits;
       const scales = turned(finiteScales(source, `${module}.scales`), groups, out);
       return { kind: 'uniform', out, inner, bits, group, codes, scales, zeros, ...(groupOf && { groupOf }) };
@@ -64,8 +65,8 @@ export function packGptq(module: string, codes: UniformCodes, version: GptqVersi
   const index = codes.groupOf ?? Int32Array.from({ length: inner }, (_, i) => Math.floor(i / group));
   const perWord = 32 / bits;
   return [
-    int32(`${module}.qweight`, [inner / perWord, out], () => packInputs(codes.codes, out, inner, bits)),
-    int32(`${module}.qzeros`, [groups, out / perWord], () => packOutputs(zeros, groups, out, bits)),
+    int32(`${module}.qweight`, [inner / perWord, out], () => packWords(codes.codes, inputWords(out, inner, bits))),
+    int32(`${module}.qzeros`, [groups, out / perWord], () => packWords(zeros, outputWords(out, groups, bits))),
     int32(`${module}.g_idx`, [inner], () => index),
     {
       name: `${module}.scales`,
@@ -92,52 +93,14 @@ export function turned(data: Float32Array, rows: number, columns: number): Float
   return result;
 }
 
-/** Codes [out, inner] as words [inner / n, out], n neighbouring inputs in a word, the first lowest. */
-function packInputs(codes: Uint8Array, out: number, inner: number, bits: UniformBits): Uint32Array {
-  const perWord = 32 / bits;
-  const packed = new Uint32Array((inner / perWord) * out);
-  for (let row = 0; row < out; row++) {
-    for (let i = 0; i < inner; i++) {
-      const at = Math.floor(i / perWord) * out + row;
-      packed[at] = (packed[at] as number) | ((codes[row * inner + i] as number) << (bits * (i % perWord)));
-    }
-  }
-  return packed;
-}
+/** Words [inner / n, out] of n neighbouring inputs. */
+const inputWords = (out: number, inner: number, bits: UniformBits): WordLayout => ({
+  ...{ rows: out, columns: inner, bits, along: 'columns' },
+  ...{ rowStride: 1, columnStride: out, words: (out * inner * bits) / 32 },
+});
 
-function unpackInputs(packed: Uint32Array, out: number, inner: number, bits: UniformBits): Uint8Array {
-  const [perWord, mask] = [32 / bits, 2 ** bits - 1];
-  const codes = new Uint8Array(out * inner);
-  for (let row = 0; row < out; row++) {
-    for (let i = 0; i < inner; i++) {
-      const word = packed[Math.floor(i / perWord) * out + row] as number;
-      codes[row * inner + i] = (word >>> (bits * (i % perWord))) & mask;
-    }
-  }
-  return codes;
-}
-
-/** Zeros [out, groups] as words [groups, out / n], n neighbouring outputs in a word. */
-function packOutputs(zeros: Uint8Array, groups: number, out: number, bits: UniformBits): Uint32Array {
-  const perWord = 32 / bits;
-  const packed = new Uint32Array((groups * out) / perWord);
-  for (let row = 0; row < out; row++) {
-    for (let g = 0; g < groups; g++) {
-      const at = (g * out) / perWord + Math.floor(row / perWord);
-      packed[at] = (packed[at] as number) | ((zeros[row * groups + g] as number) << (bits * (row % perWord)));
-    }
-  }
-  return packed;
-}
-
-function unpackOutputs(packed: Uint32Array, groups: number, out: number, bits: UniformBits): Uint8Array {
-  const [perWord, mask] = [32 / bits, 2 ** bits - 1];
-  const zeros = new Uint8Array(out * groups);
-  for (let row = 0; row < out; row++) {
-    for (let g = 0; g < groups; g++) {
-      const word = packed[(g * out) / perWord + Math.floor(row / perWord)] as number;
-      zeros[row * groups + g] = (word >>> (bits * (row % perWord))) & mask;
-    }
-  }
-  return zeros;
-}
+/** Words [groups, out / n] of n neighbouring outputs. */
+const outputWords = (out: number, groups: number, bits: UniformBits): WordLayout => ({
+  ...{ rows: out, columns: groups, bits, along: 'rows' },
+  ...{ rowStride: 1, columnStride: (out * bits) / 32, words: (out * groups * bits) / 32 },
+});

@@ -90,6 +90,7 @@ function declared(name: string, option: Option<unknown>): CommanderOption {
 
 function argumentSyntax(name: string, { count }: Argument<unknown>): string {
   if (count === 'optional') return `[${kebab(name)}]`;
+  if (count === 'any') return `[${kebab(name)}...]`;
   return count === 'many' ? `<${kebab(name)}...>` : `<${kebab(name)}>`;
 }
 

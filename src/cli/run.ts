@@ -28,8 +28,9 @@ export async function run(
   try {
     const code = await surroundings.elsewhere?.(argv);
     if (code !== undefined) return code;
-    await perform(await parse(argv, entries, (text) => stdout.write(text)), surroundings);
-    return signal.aborted ? exitCode.interrupted : exitCode.done;
+    const call = await parse(argv, entries, (text) => stdout.write(text));
+    await perform(call, surroundings);
+    return signal.aborted && !call.verb.endsBySignal ? exitCode.interrupted : exitCode.done;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return exitCode.done;
     const [code, sentence] = isInterruption(error, signal) ? [exitCode.interrupted, 'interrupted'] : explain(error);

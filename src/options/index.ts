@@ -11,6 +11,7 @@ export { modelPath, pulledFolder } from './model-path.ts';
 export {
   type Argument,
   type Arguments,
+  anyArguments,
   argument,
   choice,
   defaultsOf,

@@ -25,7 +25,7 @@ export interface Option<T> {
 /** A positional argument of a verb, named by the key under which it is declared. */
 export interface Argument<T> {
   readonly summary: string;
-  readonly count: 'one' | 'optional' | 'many';
+  readonly count: 'one' | 'optional' | 'many' | 'any';
   /** Only a type: what the verb receives. */
   readonly value?: T;
 }
@@ -134,6 +134,10 @@ export function argument(summary: string): Argument<string> {
 
 export function optionalArgument(summary: string): Argument<string | undefined> {
   return { summary, count: 'optional' };
+}
+
+export function anyArguments(summary: string): Argument<readonly string[]> {
+  return { summary, count: 'any' };
 }
 
 export function manyArguments(summary: string): Argument<readonly string[]> {

@@ -30,14 +30,14 @@ export function schemaOf(name: string, summary: string, verb: Verb): VerbSchema 
       ...args.map(([key, argument]) => [key, ofArgument(argument)]),
       ...options.map(([key, option]) => [key, ofOption(option)]),
     ]),
-    required: args.filter(([, { count }]) => count !== 'optional').map(([key]) => key),
+    required: args.filter(([, { count }]) => count === 'one' || count === 'many').map(([key]) => key),
     additionalProperties: false,
   };
 }
 
 function ofArgument({ summary, count }: Argument<unknown>): PropertySchema {
   const one: JsonSchema = { type: 'string' };
-  return { description: summary, ...(count === 'many' ? { type: 'array', items: one } : one) };
+  return { description: summary, ...(count === 'many' || count === 'any' ? { type: 'array', items: one } : one) };
 }
 
 function ofOption({ summary, schema, fallback }: Option<unknown>): PropertySchema {

@@ -22,6 +22,8 @@ export interface Context<A, O> {
 export interface Verb<A = Arguments, O = Options> {
   readonly arguments: A;
   readonly options: O;
+  /** It runs until it is told to stop: that is its end, and no interruption. */
+  readonly endsBySignal?: boolean;
   /** Command lines without the leading `cria`. */
   readonly examples?: readonly string[];
   run(context: Context<A, O>): Promise<object>;

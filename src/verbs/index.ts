@@ -4,6 +4,7 @@ import type { VerbEntry } from '../options/index.ts';
 export const verbs: readonly VerbEntry[] = [
   { name: 'generate', summary: 'continue a text, or answer a question', load: () => import('./generate.ts') },
   { name: 'chat', summary: 'chat on the terminal', load: () => import('./chat.ts') },
+  { name: 'serve', summary: 'serve models over HTTP, behind the API of OpenAI', load: () => import('./serve.ts') },
   {
     name: 'train',
     summary: 'train an adapter for a model, or the model',

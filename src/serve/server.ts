@@ -1,0 +1,54 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import { CriaError } from '../base/index.ts';
+import { type AppOptions, createApp } from './app.ts';
+
+export interface ServerOptions extends AppOptions {
+  readonly host?: string;
+  /** 0 takes a free one. */
+  readonly port?: number;
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  readonly url: string;
+  /** Stops listening, lets what runs and waits finish, and closes. */
+  close(): Promise<void>;
+}
+
+const checkMs = 500; // how often requests that do not come are looked for
+
+/**
+ * Serves models over HTTP.
+ * @throws CriaError when the address cannot be taken.
+ */
+export async function createServer(options: ServerOptions): Promise<RunningServer> {
+  const { host = '127.0.0.1', port = 0, timeout } = options;
+  const { app, drain, running } = createApp(options);
+  const most = Math.min(timeout * 1000, 2 ** 31 - 1);
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    serverOptions: { requestTimeout: most, headersTimeout: most, connectionsCheckingInterval: checkMs },
+  }) as Server;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const what =
+        error.code === 'EADDRINUSE' ? `the port ${port} is in use` : `cannot listen (${error.code ?? error.message})`;
+      reject(new CriaError(what, { where: `${host}:${port}`, remedy: 'give another --port or --host' }));
+    });
+    server.listen(port, host, resolve);
+  });
+  const shown = host.includes(':') ? `[${host}]` : host;
+  return {
+    url: `http://${shown}:${(server.address() as AddressInfo).port}`,
+    async close() {
+      drain();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      while (running() > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      server.closeIdleConnections();
+      setTimeout(() => server.closeAllConnections(), 200).unref();
+      await closed;
+    },
+  };
+}

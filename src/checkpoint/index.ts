@@ -72,7 +72,7 @@ export {
   type PromptAdapter,
   rescaled,
 } from './peft/adapter.ts';
-export { withReplacements } from './peft/apply.ts';
+export { isPlain, withReplacements } from './peft/apply.ts';
 export type { LoraDescription } from './peft/describe-lora.ts';
 export { describeAdapter, readAdapter } from './peft/read.ts';
 export { writeAdapter } from './peft/write.ts';

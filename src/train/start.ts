@@ -1,5 +1,5 @@
 import { CriaError } from '../base/index.ts';
-import { type Adapter, readAdapter } from '../checkpoint/index.ts';
+import { type Adapter, isPlain, readAdapter } from '../checkpoint/index.ts';
 import type { LoadedModel } from '../model/index.ts';
 import { initLora, initPrefix, initPrompt, targetsOf } from './init-adapters.ts';
 import { initSizes, type OptionsWithDefaults } from './resolved-options.ts';
@@ -28,11 +28,9 @@ export function startingAdapter(model: LoadedModel, options: OptionsWithDefaults
 
 /** @throws CriaError for an adapter of which training would lose a part. */
 function refuseReplacements(adapter: Adapter, where: string): void {
-  if (adapter.kind !== 'lora') return;
-  const isDora = [...adapter.modules.values()].some(({ magnitude }) => magnitude !== undefined);
-  if (!isDora && adapter.replaced === undefined) return;
-  const what = isDora ? 'DoRA' : 'LoRA with saved modules or biases';
-  throw new CriaError(`${what} is not trained on`, { where, remedy: 'merge it first (cria merge), then train' });
+  if (adapter.kind !== 'lora' || isPlain(adapter)) return;
+  const remedy = 'merge it first (cria merge), then train';
+  throw new CriaError('cannot continue from DoRA, saved modules or biases', { where, remedy });
 }
 
 /** @throws CriaError when an option asks for another adapter than the one that training goes on with. */

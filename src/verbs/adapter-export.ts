@@ -19,13 +19,17 @@ export const verb = defineVerb({
     const { inputHashes, provenanceOf, padded, writeAdapterFolder, writeGgufAdapter } = await import(
       '../artifact/index.ts'
     );
-    const { readAdapter } = await import('../checkpoint/index.ts');
+    const { isPlain, readAdapter } = await import('../checkpoint/index.ts');
     const { loadModel, modulesOf } = await import('../model/index.ts');
 
     const adapter = readAdapter(from);
     if (adapter.kind !== 'lora') {
       const remedy = 'give it to cria with --adapter';
       throw new CriaError(`a ${adapter.kind} is no LoRA, which alone is exported`, { where: from, remedy });
+    }
+    if (!isPlain(adapter)) {
+      const remedy = 'merge it into the model with cria merge';
+      throw new CriaError('DoRA, saved modules and biases cannot be exported as LoRA', { where: from, remedy });
     }
     if (to === 'gguf' && model === undefined) {
       throw new CriaError('the model decides how rows are ordered', {

@@ -12,6 +12,7 @@ import {
 import {
   decodeStored,
   ggufFromLora,
+  isPlain,
   type LoraAdapter,
   type LoraModule,
   openCheckpoint,
@@ -69,7 +70,17 @@ function applied(weights: string, adapter: string): Map<string, Float32Array> {
   return new Map([...base].map(([name, { data }]) => [name, data]));
 }
 
-describe.each(adapterNames.filter((name) => name.startsWith('lora')))('%s', (name) => {
+const plain = adapterNames.filter((name) => name.startsWith('lora') && isPlain(lora(name)));
+
+test.each(['lora-dora', 'lora-saved', 'lora-biases'])('%s is more than LoRA, and is not exported', async (name) => {
+  const out = join(temporaryFolder(), 'out');
+  const { code, err } = await call(['adapter', 'export', adapterPath(name), out]);
+  expect({ code, lines: err.split('\n').length }).toEqual({ code: 2, lines: 2 });
+  expect(err).toContain('cannot be exported as LoRA (merge it into the model with cria merge)');
+  expect(plain).not.toContain(name);
+});
+
+describe.each(plain)('%s', (name) => {
   const { checkpoint, sequences } = readAdapterGolden(name);
 
   // oracle 6 of EVA

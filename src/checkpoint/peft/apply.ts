@@ -40,6 +40,11 @@ export function withReplacements(
   };
 }
 
+/** Whether an adapter is low-rank sums and nothing else. */
+export function isPlain({ modules, replaced }: LoraAdapter): boolean {
+  return replaced === undefined && [...modules.values()].every(({ magnitude }) => magnitude === undefined);
+}
+
 const [embedding, head] = ['model.embed_tokens.weight', 'lm_head.weight'];
 
 function weightOf(checkpoint: Checkpoint, name: string, module: LoraModule): Replacement {

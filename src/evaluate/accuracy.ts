@@ -105,11 +105,7 @@ export async function matchAccuracy(
  * A question with an answer, of which the answer's tokens are predicted: those from the first on that the prompt
  * alone does not have, since a tokenizer may join the prompt's end with the answer's beginning.
  */
-export function answered(
-  { tokenizer, context }: Pick<Reader, 'tokenizer' | 'context'>,
-  { text, where }: Pick<Asked, 'text' | 'where'>,
-  answer: string,
-): Predicted {
+export function answered({ tokenizer, context }: Reader, { text, where }: Asked, answer: string): Predicted {
   const before = tokenizer.encode(text, { continued: true });
   const ids = tokenizer.encode(text + gap(text, answer) + answer, { continued: true });
   if (ids.length > context) {

@@ -33,9 +33,8 @@ export async function openLocalAgent(
     const { prompt, choices, where } = question as Prompted;
     if (!choices) throw new CriaError('has no choices', { where });
     const text = examples.slice(0, round * examplesPerRound).join('') + prompt;
-    const texts = choices.map((choice) =>
-      answered({ tokenizer, context: model.config.context }, { text, where }, choice),
-    );
+    const reader = { forward, tokenizer, context: model.config.context };
+    const texts = choices.map((answer) => answered(reader, { prompt, answer, text, where }, answer));
     const likelihoods = await logLikelihoods(forward, texts, { ...(signal && { signal }) });
     const means = likelihoods.map((values) => values.reduce((sum, value) => sum + value, 0) / values.length);
     const largest = Math.max(...means);

@@ -58,6 +58,7 @@ export { valuesOf } from './containers/values.ts';
 export { ggufFromHuggingFace } from './gguf/export.ts';
 export { ggufFromLora } from './gguf/export-adapter.ts';
 export { readGgufHeader } from './gguf/header.ts';
+export { type Imatrix, type InputSquares, readImatrix, writeImatrix } from './gguf/imatrix.ts';
 export { writeGguf } from './gguf/write.ts';
 export { type PullOptions, pull } from './hub.ts';
 export { readJsonObject } from './json.ts';

@@ -38,6 +38,8 @@ export const verb = defineVerb({
     calibration: text('the text of gptq and awq: .txt, .jsonl, .json, .csv or .parquet', { placeholder: 'file' }),
     samples: integer('windows of it', { default: 128, min: 1 }),
     sequence: integer('tokens in a window (default: 2048, or what the model takes)', { min: 2 }),
+    imatrix: text('q4_k: an importance matrix of llama.cpp, which weights the fit', { placeholder: 'file' }),
+    writeImatrix: text('where an importance matrix of the calibration text is written', { placeholder: 'file' }),
     nested: flag('nf4: quantize the scales too'),
     keep: repeated(text('a matrix that stays as it is, by name or glob; repeatable', pattern)),
     schemeFor: repeated(
@@ -91,7 +93,7 @@ export const verb = defineVerb({
       }
       const { json: _, quiet: __, resume: ___, force: ____, dryRun: _____, threads: ______, ...said } = options;
       const inputs = await inputHashes(
-        { models: { [args.model]: path }, files: [options.calibration, options.measure] },
+        { models: { [args.model]: path }, files: [options.calibration, options.imatrix, options.measure] },
         { progress, signal },
       );
       const provenance = provenanceOf('quantize', args.model, said, seed, inputs);

@@ -75,7 +75,7 @@ function difference(a: Checkpoint, b: Checkpoint): number {
 
 const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
 
-describe('calibrated schemes', () => {
+describe('calibrated schemes', { timeout: 120_000 }, () => {
   test('GPTQ errs less in the outputs than rounding to the nearest, and more in the weights', async () => {
     const [gptq, rtn] = [await quantized('gptq', '--bits', '3'), await quantized('rtn', '--bits', '3')];
     const errorOf = ({ tensors }: Told, of: 'outputError' | 'relativeError') => mean(tensors.map((each) => each[of]));
@@ -157,7 +157,33 @@ describe('calibrated schemes', () => {
   });
 });
 
-describe('a container is refused', () => {
+test('Q4_K under an importance matrix: written, read, and another fit', { timeout: 120_000 }, async () => {
+  const importance = join(temporaryFolder(), 'imatrix.gguf');
+  const outputs = async (...options: string[]) => {
+    const out = join(temporaryFolder(), 'm.gguf');
+    const argv = ['quantize', base, out, '--scheme', 'q4_k', ...few, ...options, '--json', '--quiet'];
+    const { code, out: json, err } = await call(argv);
+    expect(code, err).toBe(0);
+    return { path: out, told: JSON.parse(json) as Told };
+  };
+  const calibrated = await outputs('--calibration', text(), '--write-imatrix', importance);
+  const [weighted, plain] = [await outputs('--imatrix', importance), await outputs()];
+  const first = 'model.layers.0.self_attn.q_proj.weight'; // its inputs are those of the model that was not quantized
+  const bytes = (path: string) => openCheckpoint(path).readBytes(first);
+  expect(bytes(weighted.path)).not.toEqual(bytes(plain.path));
+  expect(distance(Float32Array.from(bytes(weighted.path)), Float32Array.from(bytes(calibrated.path)))).toBeLessThan(
+    0.05,
+  );
+  const own = (each: Told) => each.tensors.find(({ name }) => name === first) as Told['tensors'][number];
+  expect(own(weighted.told).relativeError).toBeGreaterThan(own(plain.told).relativeError);
+  const other = ['quantize', base, join(temporaryFolder(), 'x.gguf'), '--scheme', 'q8_0', '--imatrix', importance];
+  expect(await call([...other, '--quiet'])).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/only q4_k is weighted/),
+  });
+});
+
+describe('a container is refused', { timeout: 120_000 }, () => {
   async function changed(path: string, change: (config: Record<string, unknown>) => void): Promise<string> {
     const config = JSON.parse(readFileSync(join(path, 'config.json'), 'utf8'));
     const before = JSON.stringify(config);

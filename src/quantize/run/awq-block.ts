@@ -35,7 +35,7 @@ export interface AwqBlock {
   readonly errors: OutputErrors;
   readonly clip: AwqClip;
   /** Quantizes a matrix of another scheme. */
-  other(matrix: WeightMatrix, quantizer: Quantizer, inputs: InputStatistics): Promise<Quantized> | Quantized;
+  other(matrix: WeightMatrix, target: Target, inputs: InputStatistics): Promise<Quantized>;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -89,7 +89,7 @@ export async function quantizeAwqBlock(block: AwqBlock): Promise<FinishedPart> {
           ? await clip.clip(folded, scaledInputs, quantizer, signal)
           : folded;
       const made =
-        quantizer.scheme === 'awq' ? roundAwq(clipped, quantizer) : await block.other(folded, quantizer, scaledInputs);
+        quantizer.scheme === 'awq' ? roundAwq(clipped, quantizer) : await block.other(folded, target, scaledInputs);
       replaced.set(target.name, made.codes);
       const values = unfolded(made.values, original, columns, rows);
       const relative = relativeError(original.data, values);

@@ -8,12 +8,12 @@ import {
   openGptq,
   openOutputErrors,
   type Quantized,
-  type Quantizer,
   quantize,
   type WeightMatrix,
 } from '../schemes/index.ts';
 import { quantizeAwqBlock } from './awq-block.ts';
 import { inputGroups, searchTexts, statisticsOf, sweepOver, weightName } from './calibration.ts';
+import type { Importance } from './importance.ts';
 import type { Target } from './plan.ts';
 import { resultOf, type TensorResult } from './result.ts';
 import type { FinishedPart, Spool } from './spool.ts';
@@ -28,6 +28,7 @@ export async function quantizeCalibrated(
   texts: Texts,
   parts: ReadonlyMap<string, readonly Target[]>,
   spool: Spool,
+  importance: Importance,
   { signal }: Watch,
 ): Promise<TensorResult[]> {
   const { config, progress, threads } = model;
@@ -62,10 +63,10 @@ export async function quantizeCalibrated(
     await Promise.all([sweep, search, gptq, errors, clip].map((each) => each?.dispose()));
   }
 
-  async function other(matrix: WeightMatrix, quantizer: Quantizer, inputs: InputStatistics): Promise<Quantized> {
+  async function other(matrix: WeightMatrix, { name, quantizer }: Target, inputs: InputStatistics): Promise<Quantized> {
     if (quantizer.scheme === 'gptq') return gptq.quantize(matrix, inputs, quantizer, signal);
     if (quantizer.scheme === 'awq') throw new Error('AWQ quantizes whole blocks');
-    return quantize(matrix, quantizer);
+    return quantize(matrix, quantizer, importance.get(name) ?? meanSquares(inputs));
   }
 
   async function quantizeBlock(layer: number, targets: readonly Target[]): Promise<FinishedPart> {
@@ -81,9 +82,9 @@ export async function quantizeCalibrated(
       const inputs = statistics.get(path) as InputStatistics;
       for (const target of members) {
         throwIfAborted(signal);
-        const { name, out, quantizer } = target;
+        const { name, out } = target;
         const matrix: WeightMatrix = { out, inner, data: model.checkpoint.readFloat32(name) };
-        const made = await other(matrix, quantizer, inputs);
+        const made = await other(matrix, target, inputs);
         replaced.set(name, made.codes);
         weights[inBlock(layer, name)] = value('f32', [out, inner], made.values);
         const outputError = await errors.relative(matrix, made.values, inputs);
@@ -92,6 +93,12 @@ export async function quantizeCalibrated(
     }
     return { replaced, results: own };
   }
+}
+
+/** The mean square of each input. */
+function meanSquares({ tokens, secondMoment, absolute }: InputStatistics): Float32Array {
+  const inner = absolute.length;
+  return Float32Array.from({ length: inner }, (_, i) => (secondMoment[i * (inner + 1)] as number) / tokens);
 }
 
 export const partOf = (layer: number | undefined): string => (layer === undefined ? 'ends' : `block-${layer}`);

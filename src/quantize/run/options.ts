@@ -21,6 +21,9 @@ export interface QuantizeOptions {
   readonly calibration?: string | undefined;
   readonly samples: number;
   readonly sequence?: number | undefined;
+  /** An importance matrix of llama.cpp that weights Q4_K; where one of the calibration text is written. */
+  readonly imatrix?: string | undefined;
+  readonly writeImatrix?: string | undefined;
   /** Scales of NF4 are quantized too. */
   readonly nested: boolean;
   /** Matrices that are not quantized: globs on their names. */

@@ -5,6 +5,7 @@ import type { LoadedModel } from '../../model/index.ts';
 import { isCalibrated, quantize, type WeightMatrix } from '../schemes/index.ts';
 import { partOf, quantizeCalibrated } from './calibrated.ts';
 import { calibrationTexts } from './calibration.ts';
+import { type Importance, importanceFrom, writeImportance } from './importance.ts';
 import type { QuantizeOptions } from './options.ts';
 import { type Plan, planOf, type Target } from './plan.ts';
 import { resultOf, type TensorResult } from './result.ts';
@@ -39,14 +40,19 @@ export async function quantizeModel(
     const remedy = 'give --calibration text.txt';
     throw new CriaError(`${needy.quantizer.scheme} needs a text to calibrate on`, { where: needy.name, remedy });
   }
+  const importance = importanceFrom(model, options, plan.targets);
+  if (options.writeImatrix !== undefined) {
+    if (!texts) throw new CriaError('needs a --calibration text', { where: '--write-imatrix' });
+    await writeImportance(options.writeImatrix, model, texts, options.calibration as string, watch);
+  }
   const parts = partsOf(plan);
   const spool = await openSpool(out, [...parts.keys()], await settingsOf(options, provenance), options);
   const { blocks, ends } = { blocks: new Map(parts), ends: parts.get('ends') };
   blocks.delete('ends');
-  const outside = ends ? await quantizeParts(model, new Map([['ends', ends]]), spool, watch) : [];
+  const outside = ends ? await quantizeParts(model, new Map([['ends', ends]]), spool, importance, watch) : [];
   const inside = texts
-    ? await quantizeCalibrated(model, texts, blocks, spool, watch)
-    : await quantizeParts(model, blocks, spool, watch);
+    ? await quantizeCalibrated(model, texts, blocks, spool, importance, watch)
+    : await quantizeParts(model, blocks, spool, importance, watch);
   const tensors = [...outside, ...inside];
   const replacements = spool.replacements();
   try {
@@ -78,6 +84,7 @@ async function quantizeParts(
   { checkpoint, progress }: LoadedModel,
   parts: ReadonlyMap<string, readonly Target[]>,
   spool: Spool,
+  importance: Importance,
   { signal }: Watch,
 ): Promise<TensorResult[]> {
   const total = [...parts.values()].reduce((sum, targets) => sum + targets.length, 0);
@@ -99,7 +106,7 @@ async function quantizeParts(
         const remedy = 'take another scheme for it';
         throw new CriaError(`${target.quantizer.scheme} quantizes linear maps of blocks`, { where: name, remedy });
       }
-      const made = quantize(matrix, target.quantizer);
+      const made = quantize(matrix, target.quantizer, importance.get(name));
       replaced.set(name, made.codes);
       own.push(resultOf(target, matrix, made));
     }

@@ -23,13 +23,14 @@ export type GgufType = (typeof ggufTypes)[number];
 
 /**
  * A matrix in ggml's blocks. Rows that are no whole blocks go to Q8_0, then F16; a matrix whose half-precision scales
- * would underflow or overflow stays in F32: both are told as its fallback.
+ * would underflow or overflow stays in F32: both are told as its fallback. `importance`, the mean square of each input,
+ * weights the fit of Q4_K.
  */
-export function ggufBlocks(matrix: WeightMatrix, wanted: GgufType): Quantized {
+export function ggufBlocks(matrix: WeightMatrix, wanted: GgufType, importance?: Float32Array): Quantized {
   const { inner } = matrix;
   const type = typeForRows(wanted, inner) as BlockCodes['type'];
   const reason = type === wanted ? undefined : blockFallback(wanted, type, inner);
-  const made = encoded(matrix, type);
+  const made = encoded(matrix, type, importance);
   if (type !== 'F16' && scalesFail(matrix, made)) {
     return { ...encoded(matrix, 'F32'), fallback: `F32: half-precision scales of ${type} would leave their range` };
   }
@@ -42,8 +43,8 @@ export function blockFallback(wanted: GgufType, type: StoredType, inner: number)
   return `${type}: rows of ${inner} values are not whole ${wanted} blocks of ${packingOf(wanted).elements}`;
 }
 
-function encoded({ out, inner, data }: WeightMatrix, type: BlockCodes['type']): Quantized {
-  const bytes = encodeStored(type, data);
+function encoded({ out, inner, data }: WeightMatrix, type: BlockCodes['type'], importance?: Float32Array): Quantized {
+  const bytes = encodeStored(type, data, undefined, importance);
   const values = new Float32Array(data.length);
   decodeStored(type, bytes, values);
   return { codes: { kind: 'blocks', out, inner, type, bytes }, values };

@@ -40,8 +40,12 @@ type Calibrated = Extract<Quantizer, { readonly scheme: 'gptq' | 'awq' }>;
 export const isCalibrated = (quantizer: Quantizer): quantizer is Calibrated =>
   quantizer.scheme === 'gptq' || quantizer.scheme === 'awq';
 
-/** Quantizes a matrix of its values alone. */
-export function quantize(matrix: WeightMatrix, quantizer: Exclude<Quantizer, Calibrated>): Quantized {
+/** Quantizes a matrix of its values, and, where a GGUF type takes it, of the importance of its inputs. */
+export function quantize(
+  matrix: WeightMatrix,
+  quantizer: Exclude<Quantizer, Calibrated>,
+  importance?: Float32Array,
+): Quantized {
   switch (quantizer.scheme) {
     case 'rtn':
       return rtn(matrix, quantizer);
@@ -51,7 +55,7 @@ export function quantize(matrix: WeightMatrix, quantizer: Exclude<Quantizer, Cal
       return int8(matrix);
 
     default:
-      return ggufBlocks(matrix, ggufTypeOf(quantizer.scheme));
+      return ggufBlocks(matrix, ggufTypeOf(quantizer.scheme), importance);
   }
 }
 

@@ -6,8 +6,9 @@ export {
   weightBytes,
 } from './compare/compare-models.ts';
 export { type ComparedModel, comparisonRows, type ReferenceModel, verdict } from './compare/rows.ts';
+export { type Estimate, estimateOf } from './run/estimate.ts';
 export { type Format, formats, type QuantizeOptions, quantizeDefaults } from './run/options.ts';
-export { type Plan, planOf, sizesOf, type Target } from './run/plan.ts';
+export { type Plan, planOf, type Target } from './run/plan.ts';
 export { type QuantizeResult, quantizeModel } from './run/quantize-model.ts';
 export { bitsPerWeight, type TensorResult } from './run/result.ts';
 export {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { byteSize, CriaError, figure, refuseExisting } from '../base/index.ts';
+import { byteSize, CriaError, duration, figure, refuseExisting } from '../base/index.ts';
 import {
   argument,
   choice,
@@ -64,7 +64,7 @@ export const verb = defineVerb({
   async run({ args, options, progress, signal, print }) {
     const { scheme, seed, threads, dtype, group } = options;
     const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
-    const { bitsPerWeight, planOf, quantizeModel, sizesOf } = await import('../quantize/index.ts');
+    const { bitsPerWeight, estimateOf, planOf, quantizeModel } = await import('../quantize/index.ts');
     const { loadModel } = await import('../model/index.ts');
 
     const path = modelPath(args.model);
@@ -82,14 +82,15 @@ export const verb = defineVerb({
       const plan = planOf(model.checkpoint, model.config, asked, progress);
       refuseName(args.out, plan.format);
       if (options.dryRun) {
-        const sizes = sizesOf(model.checkpoint, plan);
+        const estimate = estimateOf(model.checkpoint, model.config, plan, asked);
         print(
-          `${plan.targets.length} matrices by ${scheme} as ${plan.format}: about ${byteSize(sizes.bytes)}, ` +
-            `${figure(sizes.bitsPerWeight)} bits per weight; ${plan.kept.length} matrices stay\n`,
+          `${plan.targets.length} matrices by ${scheme} as ${plan.format}: about ${byteSize(estimate.bytes)}, ` +
+            `${figure(estimate.bitsPerWeight)} bits per weight, in about ${duration(estimate.seconds)} and ` +
+            `${byteSize(estimate.memory)} of memory; ${plan.kept.length} matrices stay\n`,
         );
         const { format, kept } = plan;
         const tensors = plan.targets.map(({ name, quantizer, fallback }) => ({ name, ...quantizer, fallback }));
-        return { ...sizes, format, simulated: format === 'hf', tensors, kept, path: args.out };
+        return { ...estimate, format, simulated: format === 'hf', tensors, kept, path: args.out };
       }
       const { json: _, quiet: __, resume: ___, force: ____, dryRun: _____, threads: ______, ...said } = options;
       const inputs = await inputHashes(

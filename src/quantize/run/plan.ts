@@ -1,15 +1,7 @@
 import { CriaError, fitsGlob, type Progress } from '../../base/index.ts';
 import { type Checkpoint, packingOf, typeForRows, type UniformBits } from '../../checkpoint/index.ts';
 import { type Config, layerPrefix, linearNames } from '../../model/index.ts';
-import {
-  blockFallback,
-  expectedBits,
-  ggufTypeOf,
-  isGgufScheme,
-  type Quantizer,
-  type Scheme,
-  schemes,
-} from '../schemes/index.ts';
+import { blockFallback, ggufTypeOf, isGgufScheme, type Quantizer, type Scheme, schemes } from '../schemes/index.ts';
 import type { Format, QuantizeOptions } from './options.ts';
 
 /** A matrix that is to be quantized. */
@@ -263,14 +255,4 @@ function fallbackOf(scheme: Scheme, { name, inner }: Place, { fallback }: Quanti
   if (reason === undefined) return {};
   if (fallback) return { fallback: reason };
   throw new CriaError(`would be held as ${reason}`, { where: name, remedy: 'leave --no-fallback out, or --keep it' });
-}
-
-/** The bytes of the weight files and the bits per quantized weight, before anything is computed. */
-export function sizesOf({ tensors }: Checkpoint, { targets, format }: Plan): { bytes: number; bitsPerWeight: number } {
-  const elements = targets.reduce((sum, { out, inner }) => sum + out * inner, 0);
-  const bits = targets.reduce((sum, { out, inner, quantizer }) => sum + expectedBits(quantizer, out, inner), 0);
-  const replaced = new Set(targets.map(({ name }) => name));
-  const kept = [...tensors.values()].reduce((sum, { name, bytes }) => sum + (replaced.has(name) ? 0 : bytes), 0);
-  const own = targets.reduce((sum, { name }) => sum + (tensors.get(name)?.bytes ?? 0), 0);
-  return { bytes: kept + (format === 'hf' ? own : Math.ceil(bits / 8)), bitsPerWeight: bits / elements };
 }

@@ -78,14 +78,17 @@ export async function printed(
   progress: Progress,
 ): Promise<Generated> {
   let next: IteratorResult<string, Generated>;
+  let begun = false;
   try {
     next = await pieces.next();
     while (!next.done) {
+      begun = true;
       print(next.value);
       next = await pieces.next();
     }
+    begun = true;
   } finally {
-    print('\n'); // before what else goes to the same terminal: figures, or what went wrong
+    if (begun) print('\n'); // before what else goes to the same terminal: figures, or what went wrong
   }
   const { promptTokens, cachedTokens, prefillSeconds, tokens, decodeSeconds } = next.value;
   const rate = (count: number, seconds: number) => `${(count / Math.max(seconds, 1e-9)).toFixed(1)} tokens/s`;

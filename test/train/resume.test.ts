@@ -122,7 +122,7 @@ test('other options are refused by name, and the state stays', async () => {
   const { code, err } = await train('--resume', '--quiet', '--lr', '0.01', '--rank', '2');
   expect(code).toBe(2);
   expect(err).toContain(
-    'begun with other options: lr was 0.02 and is 0.01; rank was 16 and is 2; alpha was 32 and is 4',
+    'begun with other options: rank was 16 and is 2; alpha was 32 and is 4; lr was 0.02 and is 0.01',
   );
   expect((await resumed()).code).toBe(0);
 });

@@ -12,7 +12,7 @@ const facts = [
   ['The guide of the tour is called', 'Inti.'],
 ] as const;
 
-const options = { rank: 8, targets: ['q_proj', 'v_proj', 'down_proj'], batch: 3, steps: 12, rate: 2e-3, warmup: 1 };
+const options = { rank: 8, targets: ['q_proj', 'v_proj', 'down_proj'], batch: 3, steps: 12, lr: 2e-3, warmup: 1 };
 
 export async function main(path = 'models/cria-tiny', write = (text: string): unknown => process.stdout.write(text)) {
   const folder = mkdtempSync(join(tmpdir(), 'cria-'));

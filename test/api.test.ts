@@ -18,9 +18,11 @@ test('many prompts are as each of them alone', async () => {
   const model = await open(tinyModel());
   try {
     const prompts = Array.from({ length: 35 }, (_, i) => Array.from({ length: 1 + (i % 4) }, (_, j) => 3 + i + j));
-    const compiled = vi.spyOn(model.loaded, 'bound');
+    const bound = vi.spyOn(model.loaded, 'bound');
+    await model.generateBatch(prompts.slice(0, 9), { maxTokens: 3 });
+    const few = bound.mock.calls.length;
     const results = await model.generateBatch(prompts, { maxTokens: 3 });
-    expect(compiled).toHaveBeenCalledTimes(2); // 16 and 16, then 3
+    expect(bound.mock.calls.length - few).toBeLessThanOrEqual(few); // no session for each number of texts
     for (const [i, prompt] of prompts.entries()) {
       const alone = model.generate(prompt, { maxTokens: 3 });
       let next = await alone.next();

@@ -240,6 +240,20 @@ const changing: Readonly<Record<string, readonly string[]>> = {
   dict: ['clear', 'pop', 'popitem', 'setdefault', 'update'],
 };
 
+/** A bool is an int in Python. */
+const unsupportedOfInt = [
+  'as_integer_ratio',
+  'bit_count',
+  'bit_length',
+  'conjugate',
+  'denominator',
+  'from_bytes',
+  'imag',
+  'numerator',
+  'real',
+  'to_bytes',
+];
+
 /** Public attributes of Python's types that are not supported here. */
 const others: Readonly<Record<string, readonly string[]>> = {
   str: ['encode', 'expandtabs', 'maketrans', 'swapcase', 'translate'],
@@ -247,30 +261,8 @@ const others: Readonly<Record<string, readonly string[]>> = {
   list: ['copy'],
   dict: ['fromkeys'],
   tuple: [],
-  bool: [
-    'as_integer_ratio',
-    'bit_count',
-    'bit_length',
-    'conjugate',
-    'denominator',
-    'from_bytes',
-    'imag',
-    'numerator',
-    'real',
-    'to_bytes',
-  ],
-  int: [
-    'as_integer_ratio',
-    'bit_count',
-    'bit_length',
-    'conjugate',
-    'denominator',
-    'from_bytes',
-    'imag',
-    'numerator',
-    'real',
-    'to_bytes',
-  ],
+  bool: unsupportedOfInt,
+  int: unsupportedOfInt,
   float: ['as_integer_ratio', 'conjugate', 'fromhex', 'hex', 'imag', 'is_integer', 'real'],
   dict_keys: ['isdisjoint', 'mapping'],
   dict_values: ['mapping'],

@@ -9,6 +9,7 @@ import {
   type Answering,
   biasOf,
   finishReason,
+  gathered,
   optionsOf,
   type Piece,
   piecesOf,
@@ -52,17 +53,10 @@ export function answerChat(
   return {
     stream: request.stream === true,
     async whole() {
-      const choices = Array.from({ length: n }, () => ({
-        text: '',
-        tokens: [] as WrittenToken[],
-        end: undefined as Ended | undefined,
-      }));
-      for await (const { choice, text, tokens, end } of pieces) {
-        const own = choices[choice] as (typeof choices)[number];
-        own.text += text;
-        own.tokens.push(...tokens);
-        own.end ??= end;
-      }
+      const choices = await gathered(
+        pieces,
+        Array.from({ length: n }, () => ({ text: '', tokens: [] })),
+      );
       const ends = choices.map(({ end }) => end as Ended);
       return {
         ...head,

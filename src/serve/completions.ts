@@ -8,6 +8,7 @@ import {
   type Answering,
   biasOf,
   finishReason,
+  gathered,
   optionsOf,
   type Piece,
   piecesOf,
@@ -60,17 +61,7 @@ export function answerCompletion(
     async whole() {
       const choices = await Promise.all(prompts.flatMap((prompt) => Array.from({ length: n }, () => echoed(prompt))));
       const starts = choices.map(({ tokens }) => tokens.length);
-      const texts = choices.map(({ text, tokens }) => ({
-        text,
-        tokens: [...tokens],
-        end: undefined as Ended | undefined,
-      }));
-      for await (const { choice, text, tokens, end } of pieces) {
-        const own = texts[choice] as (typeof texts)[number];
-        own.text += text;
-        own.tokens.push(...tokens);
-        own.end ??= end;
-      }
+      const texts = await gathered(pieces, choices);
       const ends = texts.map(({ end }) => end as Ended);
       return {
         ...head,

@@ -150,6 +150,21 @@ export function biasOf({ logit_bias }: GenerationRequest, { model }: ServedModel
   return entries.length > 0 ? { logitBias: new Map(entries) } : {};
 }
 
+/** Each choice whole: its pieces behind what it begins with. */
+export async function gathered(
+  pieces: AsyncIterable<Piece>,
+  begun: readonly { readonly text: string; readonly tokens: readonly WrittenToken[] }[],
+) {
+  const choices = begun.map(({ text, tokens }) => ({ text, tokens: [...tokens], end: undefined as Piece['end'] }));
+  for await (const { choice, text, tokens, end } of pieces) {
+    const own = choices[choice] as (typeof choices)[number];
+    own.text += text;
+    own.tokens.push(...tokens);
+    own.end ??= end;
+  }
+  return choices;
+}
+
 export const finishReason = ({ finishReason: reason, timedOut }: NonNullable<Piece['end']>): 'stop' | 'length' =>
   reason === 'length' || timedOut ? 'length' : 'stop';
 

@@ -71,7 +71,7 @@ async function step() {
   const from = performance.now();
   const microBatch = training.predictionMicroBatch(texts, training.targetTokens(texts));
   const ran = performance.now();
-  await compiled.learn(microBatch);
+  await compiled.forwardBackward(microBatch);
   const learned = performance.now();
   const norm = optimizer.norm();
   optimizer.update({ count: ++count, rate: 1e-4, weightDecay: 0, scale: norm > 1 ? 1 / norm : 1 });

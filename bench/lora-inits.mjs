@@ -161,7 +161,7 @@ async function learned(name, start, rate, seed) {
     results.before[name] ??= await heldOutLoss(compiled);
     for (let step = 0; step < steps; step++) {
       const some = order(step).map((index) => train[index]);
-      losses.push(await compiled.learn(training.predictionMicroBatch(some, training.targetTokens(some))));
+      losses.push(await compiled.forwardBackward(training.predictionMicroBatch(some, training.targetTokens(some))));
       const norm = optimizer.norm();
       const scale = norm > settings.clip ? settings.clip / norm : 1;
       const factor = training.rateFactor('cosine', step, steps, settings.warmup);

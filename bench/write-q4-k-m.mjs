@@ -29,7 +29,7 @@ const carried = readGgufHeader(values.tokenizer);
 const config = {
   ...shape,
   model_type: 'llama',
-  vocab_size: carried.values.get('tokenizer.ggml.tokens').length,
+  vocab_size: /** @type {string[]} */ (carried.values.get('tokenizer.ggml.tokens')).length,
   max_position_embeddings: 4096,
   num_key_value_heads: shape.num_attention_heads,
   rms_norm_eps: 1e-5,

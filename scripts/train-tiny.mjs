@@ -31,8 +31,8 @@ for (const [i, { world, train }] of recipe.trainings.entries()) {
 cria('convert', model, half, '--to', 'safetensors', '--dtype', 'f16', '--force');
 for (const name of readdirSync(half)) copyFileSync(join(half, name), join(place, name));
 for (const { path } of logs) copyFileSync(path, join(place, basename(path)));
-const origin = await originOfTiny(); // the folder that was converted is of one machine
-writeFileSync(join(place, 'cria.json'), `${JSON.stringify(origin, undefined, 2)}\n`);
+const provenance = await provenanceOfTiny(); // the folder that was converted is of one machine
+writeFileSync(join(place, 'cria.json'), `${JSON.stringify(provenance, undefined, 2)}\n`);
 const evaluation = await evaluate();
 writeFileSync(join(place, 'evaluation.json'), `${JSON.stringify(evaluation, undefined, 2)}\n`);
 const lines = logs.map((log) => log.lines);
@@ -60,12 +60,12 @@ async function writeFresh(world) {
   const files = Object.fromEntries(
     ['tokenizer.json', 'tokenizer_config.json'].map((name) => [name, readFileSync(join(world, name), 'utf8')]),
   );
-  await writeInitialModel(fresh, recipe.config, files, recipe.seed, await originOfTiny(), false);
+  await writeInitialModel(fresh, recipe.config, files, recipe.seed, await provenanceOfTiny(), false);
 }
 
-async function originOfTiny() {
-  const { originOf } = await import('../dist/artifact/index.js');
-  return originOf('train:tiny', 'recipe.json', {}, recipe.seed);
+async function provenanceOfTiny() {
+  const { provenanceOf } = await import('../dist/artifact/index.js');
+  return provenanceOf('train:tiny', 'recipe.json', {}, recipe.seed);
 }
 
 function teach(model, trained, world, options, log) {
@@ -78,7 +78,7 @@ function teach(model, trained, world, options, log) {
 /** Every held-out question of every task, answered greedily: right ones, and refusals where requests are asked. */
 async function evaluate() {
   const { isRefusal } = await import('../dist/world/index.js');
-  const { wilson } = await import('../dist/evaluate/index.js');
+  const { wilson } = await import('../dist/statistics/index.js');
   const tasks = {};
   for (const file of readdirSync(join(world, 'tasks'))) {
     const task = basename(file, '.jsonl');

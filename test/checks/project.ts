@@ -26,5 +26,5 @@ export function runPackage(script: string, ...parameters: string[]): { status: n
     encoding: 'utf8',
     env: { ...process.env, NO_COLOR: '1' },
   });
-  return { status, said: (stdout + stderr).slice(0, 4000) };
+  return { status, said: (stdout + stderr).slice(0, 100_000) };
 }

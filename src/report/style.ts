@@ -39,7 +39,9 @@ h4 { font-size: 0.85rem; font-weight: 500; color: var(--faint); margin: 0; }
 table { border-collapse: collapse; min-width: 60%; font-size: 0.93rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.45rem 1.1rem 0.45rem 0.6rem; text-align: left; vertical-align: baseline; }
 .number { text-align: right; padding: 0.45rem 0.6rem 0.45rem 1.1rem; white-space: nowrap; }
-thead th { font-weight: 500; color: var(--faint); border-bottom: 2px solid var(--rule); }
+thead .number { white-space: normal; }
+.prose { min-width: 15rem; }
+thead th { vertical-align: bottom; font-weight: 500; color: var(--faint); border-bottom: 2px solid var(--rule); }
 tbody th { font-weight: 500; }
 tbody tr { border-bottom: 1px solid var(--rule); }
 td strong { background: var(--best); border-radius: 4px; padding: 0.1rem 0.4rem; margin-right: -0.4rem; }

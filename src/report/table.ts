@@ -2,27 +2,31 @@ import { figure } from '../base/index.ts';
 import { html, type Markup } from './markup.ts';
 import type { Cell, Column, Table } from './types.ts';
 
+const proseLength = 24; // characters: longer text gets a column that it can be read in
+
 /** A table whose numbers stand under each other; the best of a column is marked. */
 export function table({ title, columns, rows }: Table): Markup {
   const isNumeric = columns.map((_, c) => rows.some((row) => numberIn(row[c] ?? null) !== undefined));
+  const kinds = columns.map((_, c) => {
+    if (isNumeric[c]) return html` class="number"`;
+    const isProse = rows.some((row) => typeof row[c] === 'string' && row[c].length > proseLength);
+    return isProse ? html` class="prose"` : html``;
+  });
   const best = columns.map((column, c) =>
     bestOf(
       column,
       rows.map((row) => row[c] ?? null),
     ),
   );
-  const head = columns.map(
-    ({ label }, c) => html`<th scope="col"${isNumeric[c] ? html` class="number"` : html``}>${label}</th>`,
-  );
+  const head = columns.map(({ label }, c) => html`<th scope="col"${kinds[c] as Markup}>${label}</th>`);
   const body = rows.map((row) => {
     const [name = null, ...cells] = row;
     const data = cells.map((cell, i) => {
-      const text = isNumeric[i + 1] ? html` class="number"` : html``;
       const isBest = best[i + 1] !== undefined && numberIn(cell) === best[i + 1];
       const shown = isBest ? html`<strong>${content(cell)}<span class="unseen"> (best)</span></strong>` : content(cell);
-      return html`<td${text}>${shown}</td>`;
+      return html`<td${kinds[i + 1] as Markup}>${shown}</td>`;
     });
-    return html`<tr><th scope="row">${content(name)}</th>${data}</tr>\n`;
+    return html`<tr><th scope="row"${kinds[0] as Markup}>${content(name)}</th>${data}</tr>\n`;
   });
   return html`<div class="table" role="region" aria-label="${title}" tabindex="0"><table>
 <caption>${title}</caption>

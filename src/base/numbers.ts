@@ -1,5 +1,5 @@
 /** Whether all of them are finite numbers. */
-export function allFinite(values: Float32Array): boolean {
+export function allFinite(values: Float32Array | Float64Array): boolean {
   let [a, b, c, d] = [0, 0, 0, 0]; // four sums, because each addition waits for the one before
   let i = 0;
   for (; i + 3 < values.length; i += 4) {

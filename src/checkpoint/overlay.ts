@@ -52,10 +52,17 @@ export function overlaid(
     const source = sources.get(name);
     return typeof source === 'string' ? source : name;
   };
+  const { quantization } = checkpoint;
+  const matrices = [...stored.keys()].flatMap((name) => {
+    const held = typeof sources.get(name) === 'object' ? undefined : quantization?.matrices.get(storedName(name));
+    return held ? [[name, held] as const] : [];
+  });
   return {
     ...checkpoint,
     config: merged,
     tensors: stored,
+    ...(quantization && { quantization: { ...quantization, matrices: new Map(matrices) } }),
+    readCodes: (name) => (replacementOf(name) ? undefined : checkpoint.readCodes?.(storedName(name))),
     readFloat32(name, options = {}) {
       const replacement = replacementOf(name);
       if (!replacement) return checkpoint.readFloat32(storedName(name), options);

@@ -64,17 +64,21 @@ export interface Checkpoint {
 export interface Quantization {
   /** As `gptq, 4 bits`. */
   readonly scheme: string;
-  /** Of the matrices that are codes on uniform grids of neighbouring inputs, by the name of the weight. */
-  readonly grids: ReadonlyMap<string, CodeGrid>;
+  /** gptq, awq, compressed-tensors or nf4. */
+  readonly container: string;
+  /** The quantized matrices by the names of the weights. */
+  readonly matrices: ReadonlyMap<string, HeldMatrix>;
 }
 
-/** What is known of a matrix's codes before they are read. */
-export interface CodeGrid {
+/** What is known of a quantized matrix before its codes are read. */
+export interface HeldMatrix {
   readonly bits: UniformBits;
-  /** Inputs that share a scale. */
+  /** Inputs that share a scale; of NF4 elements of the flattened matrix. */
   readonly group: number;
-  /** The middle code stands for 0 in every group. */
-  readonly symmetric: boolean;
+  /** Where codes lie on uniform grids of neighbouring inputs: whether the middle code stands for 0 in every group. */
+  readonly grid?: { readonly symmetric: boolean } | undefined;
+  /** Of codes, scales, zeros and all else that it is read from. */
+  readonly bytes: number;
 }
 
 export type TokenizerSource =

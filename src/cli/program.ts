@@ -79,12 +79,12 @@ function declareOptions(command: Command, options: Options, heading: string): vo
 }
 
 function declared(name: string, option: Option<unknown>): CommanderOption {
-  const { placeholder, summary, fallback } = option;
+  const { placeholder, summary, fallback, variadic } = option;
   if (placeholder === undefined) return new CommanderOption(`--${fallback ? 'no-' : ''}${kebab(name)}`, summary);
   const where = `--${kebab(name)}`;
   const shown = fallback === undefined || Array.isArray(fallback) ? '' : ` (default: ${fallback})`;
-  return new CommanderOption(`${where} <${placeholder}>`, summary + shown).argParser((text, previous: unknown) =>
-    option.read(text, where, previous),
+  return new CommanderOption(`${where} <${placeholder}${variadic ? '...' : ''}>`, summary + shown).argParser(
+    (text, previous: unknown) => option.read(text, where, previous),
   );
 }
 

@@ -12,6 +12,7 @@ import {
   number,
   optionalArgument,
   repeated,
+  several,
   text,
   type VerbEntry,
 } from '../options/index.ts';
@@ -23,6 +24,7 @@ const echo = defineVerb({
     temperature: number('how wild', { min: 0 }),
     weights: choice(['auto', 'f32'], 'precision', 'auto'),
     stop: repeated(text('where to stop')),
+    keep: several(text('what stays')),
     sizes: integers('several', 1),
     force: flag('replace'),
     shuffle: flag('in the order of the file', true),
@@ -71,6 +73,7 @@ describe('values', () => {
         maxTokens: 128,
         weights: 'auto',
         stop: [],
+        keep: [],
         sizes: [],
         force: false,
         shuffle: true,
@@ -102,6 +105,12 @@ describe('values', () => {
       JSON.parse((await call(['echo', 'm', '--json', ...argv])).out).options.sizes;
     expect(await sizesOf('--sizes', '8, 16,1')).toEqual([8, 16, 1]);
     expect(await sizesOf()).toEqual([]);
+  });
+
+  test('an option that takes several words takes all up to the next option, and may be repeated', async () => {
+    const { options } = await given('--keep', 'a', 'b', '--force', '--keep', 'c', '--seed', '1');
+    expect(options).toMatchObject({ keep: ['a', 'b', 'c'], force: true, seed: 1 });
+    expect((await call(['echo', '--help'])).out).toContain('--keep <text...>');
   });
 
   test('an argument that takes many words gives their list', async () => {

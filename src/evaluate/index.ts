@@ -18,6 +18,14 @@ export {
 } from './comparison.ts';
 export { decodeSpeed } from './decode-speed.ts';
 export { forBatches, forLogits, logLikelihoods, type Predicted } from './likelihoods.ts';
-export { type BosWish, bosOf, type Perplexity, type PerplexityOptions, perplexity, windowsOf } from './perplexity.ts';
+export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.ts';
 export { type Candidate, likeliest, type Scored, score } from './score.ts';
 export { type Asked, asked, type Draw, gap, type Question, readTask, withChoices } from './task.ts';
+export {
+  type BosWish,
+  type EvaluationText,
+  evaluationText,
+  refuseLongWindows,
+  type TextOptions,
+  windowsOf,
+} from './text.ts';

@@ -1,28 +1,16 @@
 import { CriaError, type Watch } from '../base/index.ts';
 import type { Forward } from '../model/index.ts';
 import { clusterMean, z95 } from '../statistics/index.ts';
-import type { Tokenizer } from '../tokenizer/index.ts';
-import { logLikelihoods, type Predicted } from './likelihoods.ts';
+import { logLikelihoods } from './likelihoods.ts';
+import { windowsOf } from './text.ts';
 
 export interface PerplexityOptions extends Watch {
   /** Tokens in a window. */
   readonly context: number;
   /** Tokens from one window's start to the next's; `context` when it is not given: windows that do not overlap. */
   readonly stride?: number;
-  /** The token that every window begins with, in place of its first, which is not predicted. (As llama.cpp does) */
+  /** The token that every window begins with, in place of its first. */
   readonly bos?: number;
-}
-
-/** Whether windows begin with the beginning-of-text token: as the tokenizer asks, or as somebody says. */
-export type BosWish = 'auto' | 'always' | 'never';
-
-/** The token to put in front of windows, if any. @throws CriaError when it is asked for and the tokenizer has none. */
-export function bosOf({ encode, special }: Tokenizer, wish: BosWish, where: string): number | undefined {
-  const [asked] = encode('', { continued: true });
-  const bos = special.bos ?? asked;
-  if (wish === 'never' || (wish === 'auto' && (asked === undefined || asked !== bos))) return undefined;
-  if (bos !== undefined) return bos;
-  throw new CriaError('the tokenizer has no beginning-of-text token', { where, remedy: 'give --bos never' });
 }
 
 export interface Perplexity {
@@ -57,7 +45,7 @@ export async function perplexity(
     const remedy = `give 1 to ${context}`;
     throw new CriaError(`a stride of ${stride} does not fit windows of ${context} tokens`, { remedy });
   }
-  const windows = windowsOf(ids, context, stride).map((window) => withBos(window, bos));
+  const windows = windowsOf(ids, context, stride, bos);
   const begun = performance.now();
   const likelihoods = await logLikelihoods(forward, windows, watch);
   const seconds = (performance.now() - begun) / 1000;
@@ -72,21 +60,4 @@ export async function perplexity(
     predicted: clusters.reduce((sum, { count }) => sum + count, 0),
     tokensPerSecond: windows.reduce((sum, window) => sum + window.ids.length, 0) / seconds,
   };
-}
-
-/** A window that begins with a token which is not predicted: what is predicted stays the same. */
-function withBos({ ids, from }: Predicted, bos: number | undefined): Predicted {
-  return { ids: bos === undefined ? ids : [bos, ...ids.slice(1)], from };
-}
-
-/** Windows over a text, each predicting what no earlier one did. */
-export function windowsOf(ids: readonly number[], context: number, stride: number): Predicted[] {
-  const windows: Predicted[] = [];
-  for (let begin = 0, seen = 0; seen < ids.length; begin += stride) {
-    const window = ids.slice(begin, begin + context);
-    const from = Math.max(1, seen - begin);
-    if (from < window.length) windows.push({ ids: window, from });
-    seen = begin + window.length;
-  }
-  return windows;
 }

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
 import { type Forward, loadModel, openForward } from '../model/index.ts';
-import { perplexity, windowsOf } from './perplexity.ts';
+import { perplexity } from './perplexity.ts';
 import { likeliest, score } from './score.ts';
+import { windowsOf } from './text.ts';
 
 // What transformers computed for tiny models: every position's logits.
 interface Sequence {

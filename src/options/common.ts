@@ -16,6 +16,12 @@ export const forceOption = flag('replace what stands at the output');
 
 export const weightsOption = choice(['auto', 'f32', 'q8', 'q4'], 'precision that the weights are held in', 'auto');
 
+export const bosOption = choice(
+  ['auto', 'always', 'never'],
+  'begin every window with the beginning-of-text token (auto: as the tokenizer asks)',
+  'auto',
+);
+
 export const adapterOption = repeated(
   text('a PEFT folder that is applied to the model: LoRA, prompt or prefix; repeatable', { placeholder: 'folder' }),
 );

@@ -1,5 +1,6 @@
 export {
   adapterOption,
+  bosOption,
   columnsOption,
   commonOptions,
   forceOption,
@@ -26,6 +27,7 @@ export {
   type OptionValues,
   optionalArgument,
   repeated,
+  several,
   text,
   words,
 } from './options.ts';

@@ -16,6 +16,8 @@ export interface Option<T> {
   readonly schema: JsonSchema;
   /** What stands for the value in the help. A flag has none. */
   readonly placeholder?: string;
+  /** It takes one or more words each time: all up to the next option. */
+  readonly variadic?: boolean;
   /** The value when the option is not given. */
   readonly fallback: T;
   /** The value of one given text; `previous` is what earlier occurrences gave, `where` names the option in errors. */
@@ -126,6 +128,11 @@ export function repeated<T>(option: Option<T | undefined>): Option<readonly T[]>
     fallback: [],
     read: (given, where, previous = []) => [...previous, option.read(given, where, undefined) as T],
   };
+}
+
+/** `--name A B C`, any number of times: the list of all values. */
+export function several<T>(option: Option<T | undefined>): Option<readonly T[]> {
+  return { ...repeated(option), variadic: true };
 }
 
 export function argument(summary: string): Argument<string> {

@@ -1,11 +1,13 @@
 export {
-  type ComparisonText,
-  type OpenedReference,
-  openReference,
-  speedOf,
-  weightBytes,
+  type CompareOptions,
+  compareModels,
+  comparisonFigures,
+  type ModelComparison,
+  type NamedModel,
+  writeComparison,
 } from './compare/compare-models.ts';
-export { type ComparedModel, comparisonRows, type ReferenceModel, verdict } from './compare/rows.ts';
+export { type ComparisonOptions, type OpenedReference, openReference } from './compare/reference.ts';
+export { type ComparedModel, type ReferenceModel, verdict } from './compare/rows.ts';
 export { type Estimate, estimateOf } from './run/estimate.ts';
 export { type Format, formats, type QuantizeOptions, quantizeDefaults } from './run/options.ts';
 export { type Plan, planOf, type Target } from './run/plan.ts';

@@ -53,9 +53,20 @@ export const verb = defineVerb({
   },
 });
 
-function described({ path, format, config, tensors }: Checkpoint) {
+/** A tensor as it is stored: a type, or the container of a quantized matrix with its bits and group. */
+interface Listed extends Pick<StoredTensor, 'name' | 'shape' | 'bytes'> {
+  readonly type: string;
+  readonly bits?: number;
+  readonly group?: number;
+}
+
+function described({ path, format, config, tensors, quantization }: Checkpoint) {
   const list = [...tensors.values()]
-    .map(({ name, type, shape, bytes }) => ({ name, type, shape, bytes }))
+    .map(({ name, type, shape, bytes }): Listed => {
+      const held = quantization?.matrices.get(name);
+      if (!quantization || !held) return { name, type, shape, bytes };
+      return { name, type: quantization.container, bits: held.bits, group: held.group, shape, bytes: held.bytes };
+    })
     .sort((a, b) => naturalOrder.compare(a.name, b.name));
   const [architecture = config.model_type] = Array.isArray(config.architectures) ? config.architectures : [];
   return {
@@ -67,6 +78,7 @@ function described({ path, format, config, tensors }: Checkpoint) {
     context: config.max_position_embeddings,
     bytes: sum(list.map(({ bytes }) => bytes)),
     types: bytesByType(list),
+    ...(quantization && { quantization: quantization.scheme }),
     tensors: list,
   };
 }
@@ -75,7 +87,7 @@ function summary({ vocabularySize, special, chatTemplate }: Tokenizer) {
   return { vocabularySize, special, chatTemplate: chatTemplate !== undefined };
 }
 
-function bytesByType(tensors: readonly Pick<StoredTensor, 'type' | 'bytes'>[]): Record<string, number> {
+function bytesByType(tensors: readonly Listed[]): Record<string, number> {
   const totals: Record<string, number> = {};
   for (const { type, bytes } of tensors) totals[type] = (totals[type] ?? 0) + bytes;
   return totals;
@@ -90,6 +102,7 @@ interface Told extends ReturnType<typeof described> {
 function lines(model: Told, all: boolean): string[] {
   const tensors = all ? model.tensors : grouped(model.tensors);
   const width = Math.max(0, ...tensors.map(({ name }) => name.length));
+  const typeWidth = Math.max(6, ...tensors.map((tensor) => typeOf(tensor).length));
   const tokens = model.tokenizer ? [`${model.tokenizer.vocabularySize} tokens`] : [];
   const figures = [`${model.parameters} parameters`, `${model.layers} layers`, `${model.context} positions`, ...tokens];
   const types = Object.entries(model.types).map(([type, bytes]) => `${type} ${byteSize(bytes)}`);
@@ -101,16 +114,17 @@ function lines(model: Told, all: boolean): string[] {
     '',
     ...(model.memory ? [...memoryLines(model.memory), ''] : []),
     ...tensors.map(
-      ({ name, type, shape, bytes }) =>
-        `${name.padEnd(width)}  ${type.padEnd(6)} ${byteSize(bytes).padStart(8)}  ${shape.join(' x ')}`,
+      (tensor) =>
+        `${tensor.name.padEnd(width)}  ${typeOf(tensor).padEnd(typeWidth)} ${byteSize(tensor.bytes).padStart(8)}  ${tensor.shape.join(' x ')}`,
     ),
   ];
 }
 
+const typeOf = ({ type, bits, group }: Listed): string =>
+  bits === undefined ? type : `${type} ${bits} bits, groups of ${group}`;
+
 /** Layers in the order of their numbers. */
 const naturalOrder = new Intl.Collator('en', { numeric: true });
-
-type Listed = Pick<StoredTensor, 'name' | 'type' | 'shape' | 'bytes'>;
 
 /** One line for the same part of neighbouring layers that is stored alike: model.layers.0-29.mlp.up_proj.weight. */
 function grouped(tensors: readonly Listed[]): Listed[] {
@@ -122,7 +136,7 @@ function grouped(tensors: readonly Listed[]): Listed[] {
       lines.push(tensor);
       continue;
     }
-    const key = `${part} ${tensor.type} ${tensor.shape}`;
+    const key = `${part} ${typeOf(tensor)} ${tensor.shape}`;
     const known = groups.get(key);
     if (known?.last === Number(layer) - 1) {
       known.last++;

@@ -10,7 +10,7 @@ import {
   modelArgument,
   modelPath,
   number,
-  repeated,
+  several,
   text,
 } from '../options/index.ts';
 import { pruningOptions, sequenceOf, sparsitiesOf } from './shared/pruning-options.ts';
@@ -21,8 +21,8 @@ const named = { placeholder: 'name=file' };
 export const verb = defineVerb({
   arguments: { model: modelArgument, out: argument('the folder to write') },
   options: {
-    objective: repeated(text('calibration data that an objective stands for; repeatable', named)),
-    test: repeated(text('test text of an objective; repeatable', named)),
+    objective: several(text('calibration data that an objective stands for', named)),
+    test: several(text('test text of an objective', named)),
     ...pruningOptions,
     alpha: number('the share of every support that all objectives have in common', { default: 0.5, min: 0, max: 1 }),
     points: integer('points of the front (default: 11 for two objectives, else a small grid)', { min: 1 }),

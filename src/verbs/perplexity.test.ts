@@ -96,7 +96,10 @@ test.skipIf(skip).each([
   [[], 'there is no text (give --text book.txt)'],
   [['--text', 'nowhere.txt'], 'nowhere.txt: does not exist'],
   [['--text', 'ONE'], 'text.txt: has fewer than two tokens'],
-  [['--text', 'SOME', '--context', '9000'], "--context: 9000 tokens do not fit into the model's 8192 positions"],
+  [
+    ['--text', 'SOME', '--context', '9000'],
+    'windows of 9000 tokens do not fit its 8192 positions (give --context 8192 or less)',
+  ],
   [['--text', 'SOME', '--context', '4', '--stride', '5'], 'a stride of 5 does not fit windows of 4 tokens'],
 ])(`%j is refused${reason}`, async (argv, sentence) => {
   const words = argv.map((word) => (word === 'ONE' ? file('a') : word === 'SOME' ? file('a b c d') : word));

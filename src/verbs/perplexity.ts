@@ -1,7 +1,7 @@
 import { CriaError, figure } from '../base/index.ts';
 import {
   adapterOption,
-  choice,
+  bosOption,
   defineVerb,
   integer,
   modelArgument,
@@ -10,20 +10,14 @@ import {
   weightsOption,
 } from '../options/index.ts';
 
-const usualContext = 512; // llama.cpp's, and that of most tables of quantized models
-
 export const verb = defineVerb({
   arguments: { model: modelArgument },
   options: {
     text: text('the text file', { placeholder: 'file' }),
-    context: integer(`tokens in a window (default: ${usualContext}, or what the model takes)`, { min: 2 }),
+    context: integer('tokens in a window (default: 512, or what the model takes)', { min: 2 }),
     tokens: integer('how many of the first tokens of the file (default: all)', { min: 2 }),
     stride: integer('tokens from one window to the next (default: the context)', { min: 1 }),
-    bos: choice(
-      ['auto', 'always', 'never'],
-      'begin every window with the beginning-of-text token (auto: as the tokenizer asks)',
-      'auto',
-    ),
+    bos: bosOption,
     weights: weightsOption,
     adapter: adapterOption,
   },
@@ -32,27 +26,14 @@ export const verb = defineVerb({
     'perplexity org/name --text valid.txt --context 1024 --stride 512',
   ],
   async run({ args, options, progress, signal, print }) {
-    const { threads, weights: precision, adapter: adapters } = options;
-    if (options.text === undefined) throw new CriaError('there is no text', { remedy: 'give --text book.txt' });
-    const { readText } = await import('../data/index.ts');
-    const { bosOf, perplexity } = await import('../evaluate/index.ts');
+    const { threads, weights: precision, adapter: adapters, text: file } = options;
+    if (file === undefined) throw new CriaError('there is no text', { remedy: 'give --text book.txt' });
+    const { evaluationText, perplexity } = await import('../evaluate/index.ts');
     const { loadModel, openForward } = await import('../model/index.ts');
-    const { openTokenizer } = await import('../tokenizer/index.ts');
 
     const model = loadModel(modelPath(args.model), { threads, precision, adapters, progress });
     try {
-      const { context: most } = model.config;
-      const context = options.context ?? Math.min(usualContext, most);
-      if (context > most) {
-        throw new CriaError(`${context} tokens do not fit into the model's ${most} positions`, {
-          where: '--context',
-          remedy: `give at most ${most}`,
-        });
-      }
-      const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
-      const ids = tokenizer.encode(readText(options.text), { special: false }).slice(0, options.tokens);
-      if (ids.length < 2) throw new CriaError('has fewer than two tokens', { where: options.text });
-      const bos = bosOf(tokenizer, options.bos, '--bos');
+      const { ids, context, bos } = evaluationText(model, { ...options, text: file });
       const forward = await openForward(model);
       try {
         const result = await perplexity(forward, ids, {

@@ -10,7 +10,7 @@ import {
   modelArgument,
   modelPath,
   number,
-  repeated,
+  several,
   text,
 } from '../options/index.ts';
 import { refuseAround, refuseGgufName } from './shared/replace.ts';
@@ -41,9 +41,9 @@ export const verb = defineVerb({
     imatrix: text('q4_k: an importance matrix of llama.cpp, which weights the fit', { placeholder: 'file' }),
     writeImatrix: text('where an importance matrix of the calibration text is written', { placeholder: 'file' }),
     nested: flag('nf4: quantize the scales too'),
-    keep: repeated(text('a matrix that stays as it is, by name or glob; repeatable', pattern)),
-    schemeFor: repeated(
-      text('another scheme for some matrices, as in lm_head.weight=q8_0; repeatable', {
+    keep: several(text('matrices that stay as they are, by name or glob', pattern)),
+    schemeFor: several(
+      text('another scheme for some matrices, as in lm_head.weight=q8_0', {
         placeholder: 'pattern=scheme',
       }),
     ),

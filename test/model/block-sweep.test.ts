@@ -116,10 +116,10 @@ test('a pass with other weights changes what comes next, and only what comes nex
   let middle = new Float32Array();
   await sweep.run({
     weights: { [part]: none },
-    paths: ['residual.mid'],
-    show: (_, { 'residual.mid': mid, output }) => {
+    paths: ['residual.mid', 'residual.post'],
+    show: (_, { 'residual.mid': mid, 'residual.post': output }) => {
       middle = (mid as Value<'f32'>).data.slice();
-      expect(output.data).toEqual(middle);
+      expect(output?.data).toEqual(middle);
     },
   });
   expect(sweep.hidden(0).data).toEqual(before);

@@ -60,6 +60,30 @@ test('rows scaled on the way in and back out of a linear map change nothing', as
   );
 });
 
+test('of a quantized folder what is replaced is no longer codes, and a kept layer has its own', async () => {
+  const [first, second] = [0, 1].map((layer) => `model.layers.${layer}.mlp.up_proj.weight`) as [string, string];
+  const held = { bits: 4, group: 32, grid: { symmetric: true } } as const;
+  const codes = (out: number) => ({ kind: 'blocks', type: 'F32', inner: 1, out, bytes: new Uint8Array() }) as const;
+  const folder = {
+    ...checkpointOf('llama-gqa'),
+    quantization: {
+      scheme: 'gptq, 4 bits',
+      container: 'gptq',
+      matrices: new Map([
+        [first, { ...held, bytes: 1 }],
+        [second, { ...held, bytes: 2 }],
+      ]),
+    },
+    readCodes: (name: string) => codes(name === first ? 1 : 2),
+  };
+  const { shape } = folder.tensors.get(first) as { shape: readonly number[] };
+  const replaced = overlaid(folder, { tensors: new Map([[first, { shape, read: () => folder.readFloat32(first) }]]) });
+  expect([...(replaced.quantization?.matrices.keys() ?? [])]).toEqual([second]);
+  expect([replaced.readCodes?.(first), replaced.readCodes?.(second)]).toEqual([undefined, codes(2)]);
+  const cut = keptLayers(folder, [1]);
+  expect([cut.quantization?.matrices.get(first)?.bytes, cut.readCodes?.(first)]).toEqual([2, codes(2)]);
+});
+
 test('a configuration that asks for other tensors is refused', () => {
   const checkpoint = checkpointOf('llama-gqa');
   expect(() => loadModel(overlaid(checkpoint, { config: { num_hidden_layers: 40 } }))).toThrow('the tensor is missing');

@@ -88,6 +88,13 @@ describe('cria compare', () => {
     for (const [i, { kl }] of bound.models.entries()) expect(kl).toBeLessThan(models[i]?.kl as number);
   });
 
+  test.each(['auto', 'never'])('windows are those of perplexity, with --bos %s', async (bos) => {
+    const asked = ['--text', text(), '--context', '64', '--bos', bos];
+    const { reference } = await told('compare', shippedModel, shippedModel, ...asked, '--speed', '0');
+    const { perplexity } = (await told('perplexity', shippedModel, ...asked)) as unknown as { perplexity: number };
+    expect(reference.perplexity / perplexity).toBeCloseTo(1, 5);
+  });
+
   test('quantize --measure gives the same figures', async () => {
     const [file, path] = [text(), join(temporaryFolder(), 'out')];
     const measured = (await told('quantize', shippedModel, path, '--scheme', 'nf4', '--measure', file)) as object;

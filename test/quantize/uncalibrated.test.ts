@@ -93,14 +93,44 @@ describe('cria quantize', () => {
   });
 
   test('writes GGUF that holds each matrix in its type, and tells what does not fit', async () => {
-    const told = await quantized('m.gguf', '--scheme', 'q4_k', '--scheme-for', `${embedding}=q6_k`);
+    const others = [`${embedding}=q6_k`, '*.layers.7.*=q5_0', '*.layers.7.*v_proj*=q8_0'];
+    const kept = ['model.layers.1.mlp.gate_proj.weight', 'model.layers.2.mlp.gate_proj.weight', '*.3.*o_proj.weight'];
+    const options = [
+      '--scheme-for',
+      ...others,
+      '--keep',
+      kept[0] as string,
+      kept[1] as string,
+      '--keep',
+      kept[2] as string,
+    ];
+    const told = await quantized('m.gguf', '--scheme', 'q4_k', ...options);
     const file = openCheckpoint(told.path);
     expect(told.simulated).toBe(false);
     expect(told.tensors.find(({ name }) => name === firstDown)?.fallback).toMatch(/^Q8_0: rows of 576/);
     expect(file.tensors.get(firstDown)?.type).toBe('Q8_0');
     expect(file.tensors.get('model.layers.0.mlp.up_proj.weight')?.type).toBe('Q4_K');
     expect(file.tensors.get(embedding)?.type).toBe('Q6_K');
-    expect(told.kept).toEqual([]);
+    expect(file.tensors.get('model.layers.7.mlp.down_proj.weight')?.type).toBe('Q5_0');
+    expect(file.tensors.get('model.layers.7.self_attn.v_proj.weight')?.type).toBe('Q8_0');
+    expect([...told.kept].sort()).toEqual([...kept.slice(0, 2), 'model.layers.3.self_attn.o_proj.weight']);
+  });
+
+  test.each([
+    ['rtn', 'compressed-tensors', ['--bits', '8', '--group', '32'], 8, 32],
+    ['nf4', 'nf4', ['--format', 'bitsandbytes'], 4, 64],
+  ])('inspect prints how a container of %s holds its matrices, in its own bytes', async (scheme, type, ...more) => {
+    const [options, bits, group] = more;
+    const made = await quantized(scheme, '--scheme', scheme, ...options, '--keep', firstDown);
+    const { out } = await call(['inspect', made.path, '--json']);
+    const { tensors, bytes, quantization } = JSON.parse(out);
+    const of = (name: string) => tensors.find((tensor: { readonly name: string }) => tensor.name === name);
+    expect(quantization).toBe(`${type}, ${bits} bits`);
+    expect(of('model.layers.0.mlp.up_proj.weight')).toMatchObject({ type, bits, group, shape: [576, 256] });
+    expect(of(firstDown)).toEqual({ name: firstDown, type: 'F16', shape: [256, 576], bytes: 2 * 256 * 576 });
+    expect(Math.abs(made.bytes / bytes - 1)).toBeLessThan(0.01); // a header
+    const { out: page } = await call(['inspect', made.path]);
+    expect(page).toMatch(new RegExp(`model.layers.0-7.mlp.up_proj.weight +${type} ${bits} bits, groups of ${group} `));
   });
 
   test('--dry-run tells the size within a hundredth and writes nothing', async () => {

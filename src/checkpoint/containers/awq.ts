@@ -41,11 +41,13 @@ export function openAwq(source: StoredTensors, settings: Readonly<Record<string,
       inner,
       at,
       parts,
-      grid: { bits: 4, group, symmetric: false } as const,
+      bits: 4 as const,
+      group,
+      grid: { symmetric: false },
       read,
     };
   });
-  return { scheme: 'awq, 4 bits', matrices };
+  return { name: 'awq', matrices };
 }
 
 /** The tensors of a linear map in AWQ's container. */

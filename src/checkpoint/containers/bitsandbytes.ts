@@ -48,9 +48,9 @@ export function openBitsandbytes(source: StoredTensors, settings: Readonly<Recor
       const absmax = decodedAbsmax(inside.codes, inside.absmax, offset);
       return { kind: 'nf4', out, inner, block, codes, absmax, nested: inside };
     };
-    return { name: weight, out, inner, at, parts, grid: undefined, read };
+    return { name: weight, out, inner, at, parts, bits: 4 as const, group: block, read };
   });
-  return { scheme: 'bitsandbytes, nf4', matrices };
+  return { name: 'nf4', matrices };
 }
 
 /** What the JSON of a matrix says. @throws CriaError when it is not sound. */

@@ -52,10 +52,9 @@ export function openCompressedTensors(source: StoredTensors, settings: Readonly<
         ? new Uint8Array(out * groups).fill(2 ** (bits - 1))
         : unpackWords(words(source, `${module}.weight_zero_point`), zeroWords(out, groups, bits)),
     });
-    return { name: `${module}.weight`, out, inner, at, parts, grid: { bits, group: inner / groups, symmetric }, read };
+    return { name: `${module}.weight`, out, inner, at, parts, bits, group: inner / groups, grid: { symmetric }, read };
   });
-  const bits = [...new Set(matrices.map(({ grid }) => grid.bits))].join(' and ');
-  return { scheme: `compressed-tensors, ${bits} bits`, matrices };
+  return { name: 'compressed-tensors', matrices };
 }
 
 interface Spec {

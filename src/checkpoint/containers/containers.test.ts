@@ -122,7 +122,10 @@ describe('what is packed is opened with the same values', () => {
     expect([...checkpoint.tensors.keys()]).toEqual([name]);
     expect(checkpoint.readFloat32(name)).toEqual(valuesOf(codes));
     expect(checkpoint.readFloat32(name, { rows: [3, 5] })).toEqual(valuesOf(codes).slice(3 * 64, 5 * 64));
-    expect(checkpoint.quantization?.grids.has(name)).toBe(codes.groupOf === undefined);
+    const { grid, ...held } = checkpoint.quantization?.matrices.get(name) ?? {};
+    expect(grid !== undefined).toBe(codes.groupOf === undefined);
+    const bytes = pack(codes).reduce((sum, { bytes }) => sum + (bytes() as Uint8Array).length, 0);
+    expect(held).toEqual({ bits: codes.bits, group: 32, bytes });
   });
 
   test.each([false, true])('NF4, nested: %s', async (isNested) => {

@@ -35,7 +35,7 @@ export function openGptq(source: StoredTensors, settings: Readonly<Record<string
     if (indexed) expectTensor(source, `${module}.g_idx`, [inner], ['I32', 'I64']);
     const parts = ['qweight', 'qzeros', 'scales', ...(indexed ? ['g_idx'] : [])].map((part) => `${module}.${part}`);
     const groupOf = indexed ? groupIndexes(source, `${module}.g_idx`, groups, group) : undefined;
-    const grid = groupOf ? undefined : { bits, group, symmetric: settings.sym === true };
+    const grid = groupOf ? undefined : { symmetric: settings.sym === true };
     const read = (): UniformCodes => {
       const codes = unpackWords(words(source, qweight), inputWords(out, inner, bits));
       const zeros = unpackWords(words(source, `${module}.qzeros`), outputWords(out, groups, bits));
@@ -43,9 +43,9 @@ export function openGptq(source: StoredTensors, settings: Readonly<Record<string
       const scales = turned(finiteScales(source, `${module}.scales`), groups, out);
       return { kind: 'uniform', out, inner, bits, group, codes, scales, zeros, ...(groupOf && { groupOf }) };
     };
-    return { name: `${module}.weight`, out, inner, at, parts, grid, read };
+    return { name: `${module}.weight`, out, inner, at, parts, bits, group, grid, read };
   });
-  return { scheme: `gptq, ${bits} bits`, matrices };
+  return { name: 'gptq', matrices };
 }
 
 /** The group of each input; undefined where groups are runs of neighbours. @throws CriaError when one is not there. */

@@ -31,20 +31,23 @@ export function withoutContainer(folder: Checkpoint): Checkpoint {
   if (!isObject(settings)) throw new CriaError('config.json: quantization_config is not an object', { where });
   const open = containers[String(settings.quant_method)];
   if (!open) return folder; // it can be inspected; what would run it refuses
-  const { scheme, matrices } = open(folder, settings);
-  if (matrices.length === 0) throw new CriaError(`config.json tells of ${scheme}, but no weight is so`, { where });
-  return opened(folder, config, scheme, matrices);
+  const container = open(folder, settings);
+  if (container.matrices.length === 0) {
+    throw new CriaError(`config.json tells of ${container.name}, but no weight is so`, { where });
+  }
+  return opened(folder, config, container);
 }
 
 function opened(
   folder: Checkpoint,
   config: Readonly<Record<string, unknown>>,
-  scheme: string,
-  matrices: readonly ContainedMatrix[],
+  { name: container, matrices }: Container,
 ): Checkpoint {
   const byName = new Map(matrices.map((matrix) => [matrix.name, matrix]));
   const parts = new Set(matrices.flatMap((matrix) => matrix.parts));
   const plain = [...folder.tensors.values()].filter(({ name }) => !parts.has(name));
+  const stored = (names: readonly string[]) =>
+    names.reduce((sum, name) => sum + (folder.tensors.get(name)?.bytes ?? 0), 0);
   const weights = matrices.map(({ name, out, inner, at }): StoredTensor => {
     const { file, offset } = at;
     return { name, shape: [out, inner], type: 'F32', file, offset, bytes: out * inner * 4 };
@@ -69,8 +72,11 @@ function opened(
     ...folder,
     config,
     quantization: {
-      scheme,
-      grids: new Map(matrices.flatMap(({ name, grid }) => (grid ? [[name, grid] as const] : []))),
+      scheme: `${container}, ${[...new Set(matrices.map(({ bits }) => bits))].join(' and ')} bits`,
+      container,
+      matrices: new Map(
+        matrices.map(({ name, bits, group, grid, parts }) => [name, { bits, group, grid, bytes: stored(parts) }]),
+      ),
     },
     tensors: new Map([...plain, ...weights].map((tensor) => [tensor.name, tensor])),
     readCodes(name) {

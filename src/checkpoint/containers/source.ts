@@ -1,13 +1,13 @@
 import { allFinite, CriaError } from '../../base/index.ts';
 import { placeOf } from '../safetensors-header.ts';
-import type { Checkpoint, CodeGrid, StoredTensor } from '../types.ts';
+import type { Checkpoint, HeldMatrix, StoredTensor } from '../types.ts';
 import type { Codes } from './types.ts';
 
 /** The tensors of a folder as they are stored, before a container gives them the names of weights. */
 export type StoredTensors = Pick<Checkpoint, 'path' | 'tensors' | 'readFloat32' | 'readBytes'>;
 
 /** A quantized linear map as a container tells it, before its codes are read. */
-export interface ContainedMatrix {
+export interface ContainedMatrix extends Omit<HeldMatrix, 'bytes'> {
   /** Of the weight, with `.weight`. */
   readonly name: string;
   readonly out: number;
@@ -16,15 +16,12 @@ export interface ContainedMatrix {
   readonly at: StoredTensor;
   /** Names of the tensors that it is read from: they are not shown besides. */
   readonly parts: readonly string[];
-  /** Where its codes lie on uniform grids of neighbouring inputs. */
-  readonly grid: CodeGrid | undefined;
   read(): Codes;
 }
 
-/** A container as it is opened: what the configuration says, in a word, and its matrices. */
+/** A container as it is opened: its name, and its matrices. */
 export interface Container {
-  /** As `gptq, 4 bits`. */
-  readonly scheme: string;
+  readonly name: string;
   readonly matrices: readonly ContainedMatrix[];
 }
 

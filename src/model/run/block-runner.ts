@@ -69,6 +69,8 @@ export type BlockOptions = {
 export interface BlockRunner {
   /** @throws CriaError when hidden states do not stay finite. */
   run(layer: number, run: BlockRun): Promise<{ output: Value<'f32'>; activations: BlockActivations }>;
+  /** Computes activations and totals alone: what of the block lies behind them is not computed. @throws as `run`. */
+  measure(layer: number, run: BlockRun): Promise<BlockActivations>;
   /**
    * The vector-Jacobian product: gradients of <output, incoming> with respect to `hidden` and to what is asked for, by
    * name or path. The block is computed again for it.
@@ -103,14 +105,20 @@ export function openBlockRunner(
     const output = decoder.layer(layer, hidden, positions, taps, anyLayer);
     return { output, at: (path: string) => taps.found.get(prefixOf(layer) + path) as Tensor };
   };
-  const forwardOf = (layer: number, paths: readonly string[], totals: readonly Total[]): Outputs => {
+  const forwardOf = (
+    layer: number,
+    paths: readonly string[],
+    totals: readonly Total[],
+    withOutput: boolean,
+  ): Outputs => {
     const { output, at } = blockOf(layer, [...paths, ...totals.map(({ path }) => path)]);
     const sums = totals.map(({ path, reduction, value }, i) => {
       const x = mul(at(path), input('counted', 'f32', ['batch', 'seq', 1]));
       const rows = reshape(x, [timesDim('batch', 'seq'), x.shape[2] as number]);
       return [sumName(i), reduction.add(input(totalName(i), reduction.dtype, value.shape), rows)] as const;
     });
-    return { output, ...Object.fromEntries([...paths.map((path) => [path, at(path)] as const), ...sums]) };
+    const asked = Object.fromEntries([...paths.map((path) => [path, at(path)] as const), ...sums]);
+    return withOutput ? { output, ...asked } : asked;
   };
   const backwardOf = (layer: number, paths: readonly string[], isWanted: (name: string) => boolean): Outputs => {
     const { output, at } = blockOf(layer, paths);
@@ -146,21 +154,30 @@ export function openBlockRunner(
       hidden,
     };
   };
+  const forward = async (layer: number, run: BlockRun, withOutput: boolean): Promise<BlockActivations> => {
+    const { paths = [], totals = [], counted, into, signal } = run;
+    throwIfAborted(signal);
+    const template = templates[layer] as number;
+    const asked = totals.map(({ path, reduction }) => `${path}: ${reduction.key}`);
+    const key = ['forward', withOutput, template, ...paths, ...asked].join();
+    const program = await programFor(key, () => forwardOf(template, paths, totals, withOutput));
+    const sofar = Object.fromEntries(totals.map(({ value }, i) => [totalName(i), value]));
+    const sums = Object.fromEntries(totals.map(({ value }, i) => [sumName(i), value])); // written over what is so far
+    const feeds = { ...feedsFor(layer, run), ...sofar, ...(counted ? { counted } : {}) };
+    const results = await program.run(feeds, { ...into?.(program.outputs), ...sums });
+    const checked = withOutput ? [results.output as Value] : Object.values(results);
+    if (!checked.every(({ data }) => allFinite(data as Float32Array))) {
+      throw nonFinite(checkpoint, `layer ${layer}`, blockNames(config, layer));
+    }
+    const names = withOutput ? ['output', ...paths] : paths;
+    return Object.fromEntries(names.map((name) => [name, results[name] as Value<'f32'>]));
+  };
   return {
     async run(layer, run) {
-      const { paths = [], totals = [], counted, into, signal } = run;
-      throwIfAborted(signal);
-      const template = templates[layer] as number;
-      const key = ['forward', template, ...paths, ...totals.map(({ path, reduction }) => `${path}: ${reduction.key}`)];
-      const program = await programFor(key.join(), () => forwardOf(template, paths, totals));
-      const sofar = Object.fromEntries(totals.map(({ value }, i) => [totalName(i), value]));
-      const sums = Object.fromEntries(totals.map(({ value }, i) => [sumName(i), value])); // written over what is so far
-      const feeds = { ...feedsFor(layer, run), ...sofar, ...(counted ? { counted } : {}) };
-      const results = await program.run(feeds, { ...into?.(program.outputs), ...sums });
-      const output = results.output as Value<'f32'>;
-      if (!allFinite(output.data)) throw nonFinite(checkpoint, `layer ${layer}`, blockNames(config, layer));
-      return { output, activations: Object.fromEntries(paths.map((path) => [path, results[path] as Value<'f32'>])) };
+      const { output, ...activations } = await forward(layer, run, true);
+      return { output: output as Value<'f32'>, activations };
     },
+    measure: (layer, run) => forward(layer, run, false),
     async backward(layer, run) {
       const { incoming, paths = [], inputs = () => false, into, signal } = run;
       throwIfAborted(signal);

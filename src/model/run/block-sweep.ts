@@ -26,8 +26,8 @@ export interface SweepRun {
   readonly totals?: readonly Total[];
   /** Activations that `show` is given, by their paths within the block. */
   readonly paths?: readonly string[];
-  /** Is shown each batch: the block's output and the activations, which the next batch is written over. */
-  show?(batch: number, activations: BlockActivations & { readonly output: Value<'f32'> }): Promise<void> | void;
+  /** Is shown the activations of each batch, which the next batch is written over. */
+  show?(batch: number, activations: BlockActivations): Promise<void> | void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -42,7 +42,7 @@ export interface BlockSweep {
   readonly batches: number;
   /** Positions of all texts, padding not counted. */
   readonly positions: number;
-  /** Runs every batch through the block and stays in front of it. @throws CriaError when hidden states do not stay finite. */
+  /** Computes what is asked of every batch and stays in front of the block. @throws CriaError when numbers do not stay finite. */
   run(run?: SweepRun): Promise<void>;
   /** The same, and the outputs become the inputs of the next block. */
   advance(run?: SweepRun): Promise<void>;
@@ -84,9 +84,14 @@ export function openBlockSweep(model: LoadedModel, texts: Texts, options: SweepO
         );
       const counted = run.totals && countedPositions(batch, seq);
       const inputs = { ...run, hidden: states.get(i), positions, counted, into };
+      if (!keep) {
+        const activations = await runner.measure(layer, inputs);
+        await show?.(i, activations);
+        continue;
+      }
       const { output, activations } = await runner.run(layer, inputs);
-      await show?.(i, { ...activations, output });
-      if (keep) states.set(i, output);
+      await show?.(i, activations);
+      states.set(i, output);
     }
     if (keep) layer++;
   };

@@ -13,15 +13,18 @@ export type WeightReader = (name: string) => Value | undefined;
 export function weightReader({ config, checkpoint, bound }: LoadedModel, held: boolean): WeightReader {
   const { value: kept } = bound('f32');
   if (held) return kept;
-  const buffers = new Map<string, Float32Array>();
+  const buffers = new Map<string, { readonly name: string; readonly weight: Value }>();
   const shapes = layerShapes(config);
   return (name) => {
     const part = /^model\.layers\.\d+\.(.*)$/.exec(name)?.[1];
     const shape = part === undefined ? undefined : shapes.get(part);
     if (part === undefined || !shape) return kept(name); // the head and the last norm
-    const into = buffers.get(part) ?? new Float32Array(shape.reduce((a, b) => a * b, 1));
-    buffers.set(part, into);
-    return value('f32', shape, checkpoint.readFloat32(name, { into }));
+    const last = buffers.get(part);
+    if (last?.name === name) return last.weight;
+    const into = (last?.weight.data as Float32Array | undefined) ?? new Float32Array(shape.reduce((a, b) => a * b, 1));
+    const weight = value('f32', shape, checkpoint.readFloat32(name, { into }));
+    buffers.set(part, { name, weight });
+    return weight;
   };
 }
 

@@ -293,6 +293,25 @@ function product(x: Float32Array, row: number, matrix: Float64Array, out: number
   return { sum, bound };
 }
 
+test('a ramp in Q4_0 has the bytes that the kernel reads', () => {
+  // 32 values (j - 16) / 8: d = 0.25 and codes 0, 1, 1, 2, 2, … as Q4_0 has them (spec 5.9)
+  const ramp = Float32Array.from({ length: 32 }, (_, j) => (j - 16) / 8);
+  const hex = (bytes: unknown) =>
+    Buffer.from(bytes as Uint8Array)
+      .toString('hex')
+      .toUpperCase();
+  const bytes = encodeStored('Q4_0', ramp);
+  expect(hex(bytes)).toBe('0034809191A2A2B3B3C4C4D5D5E6E6F7F7F8');
+  const tensor: StoredTensor = { name: 'a', shape: [1, 32], type: 'Q4_0', file: '', offset: 0, bytes: 18 };
+  const q4 = { tensors: new Map([['a', tensor]]), readBytes: () => bytes } as unknown as Checkpoint;
+  const packed = (checkpoint: Checkpoint) =>
+    packMatrices(checkpoint, [{ name: 'a', out: 1 }], 32, exactPacking(checkpoint, 'a') as Packing, 'a');
+  const part = packedNames('a');
+  const { [part.codes]: codes, [part.scales]: scales, ...rest } = packed(q4);
+  expect(hex(codes?.data)).toBe('102132435465768798A9BACBDCEDFEFF');
+  expect([scales?.data[0], rest]).toEqual([0.25, {}]);
+});
+
 test.each([
   ['symmetric 4-bit', 4, true],
   ['asymmetric 4-bit', 4, false],
@@ -316,7 +335,11 @@ test.each([
   const checkpoint = {
     path: 'container',
     tensors: new Map(),
-    quantization: { scheme: 'test', grids: new Map([['a', { bits, group, symmetric }]]) },
+    quantization: {
+      scheme: 'test',
+      container: 'test',
+      matrices: new Map([['a', { bits, group, grid: { symmetric }, bytes: 0 }]]),
+    },
     readCodes: () => held,
   } as unknown as Checkpoint;
   const packing = exactPacking(checkpoint, 'a') as Packing;

@@ -27,11 +27,11 @@ const exact8: Packing = { bits: 8, block, minimums: false, wideActivations: fals
 
 /** How a matrix is packed without rounding; undefined where it is neither in blocks nor on grids of whole blocks. */
 export function exactPacking({ tensors, quantization }: Checkpoint, name: string): Packing | undefined {
-  const grid = quantization?.grids.get(name);
-  if (grid) {
-    const { bits, group, symmetric } = grid;
+  const held = quantization?.matrices.get(name);
+  if (held?.grid) {
+    const { bits, group, grid } = held;
     if ((bits !== 4 && bits !== 8) || group % block !== 0) return undefined;
-    return { bits, block, minimums: !symmetric, wideActivations: false };
+    return { bits, block, minimums: !grid.symmetric, wideActivations: false };
   }
   const form = formOf(tensors.get(name)?.type);
   return form && { bits: form.bits, block: form.group, minimums: form.minimums, wideActivations: false };
@@ -89,7 +89,7 @@ export function packMatrices(
   };
   let first = 0; // block of the row
   for (const part of parts) {
-    const codes = checkpoint.quantization?.grids.has(part.name) ? checkpoint.readCodes?.(part.name) : undefined;
+    const codes = checkpoint.quantization?.matrices.get(part.name)?.grid && checkpoint.readCodes?.(part.name);
     if (codes?.kind === 'uniform' && samePacking(exactPacking(checkpoint, part.name), packing)) {
       first = unpackUniform(checkpoint, part.name, codes, packing, packed, first);
       continue;

@@ -1,24 +1,22 @@
 import { throwIfAborted } from '../../base/index.ts';
 import type { Codes } from '../../checkpoint/index.ts';
 import { type Value, value } from '../../engine/index.ts';
-import { type BlockSweep, type LinearName, type LoadedModel, layerPrefix, linearShapes } from '../../model/index.ts';
+import { type BlockSweep, type LinearName, type LoadedModel, linearShapes } from '../../model/index.ts';
 import {
   type AwqClip,
   type AwqOptions,
-  awqExponents,
-  awqScales,
   type InputStatistics,
   type OutputErrors,
   overInputs,
-  overRows,
   type Quantized,
   type Quantizer,
   relativeError,
   roundAwq,
   scaledAndBack,
-  timesColumns,
+  searchAwqScales,
   type WeightMatrix,
 } from '../schemes/index.ts';
+import { type Folds, foldedMap, foldedVectors, producers } from './awq-fold.ts';
 import { inputGroups, statisticsOf, weightName } from './calibration.ts';
 import type { Target } from './plan.ts';
 import { resultOf, type TensorResult } from './result.ts';
@@ -45,12 +43,6 @@ const inspected: Readonly<Record<string, string | undefined>> = {
   'mlp.input': 'mlp.output',
 };
 
-/** The map whose rows take the inverse of the scales of a map's inputs. */
-const producers: Readonly<Record<string, LinearName | undefined>> = {
-  'attention.heads': 'self_attn.v_proj',
-  'mlp.hidden': 'mlp.up_proj',
-};
-
 /**
  * Quantizes a block by AWQ: searches the scales of the inputs of each group of maps, folds them into the weights and
  * what stands before (a norm, or the rows of another map), clips groups where that errs less (not of query and key), and
@@ -69,7 +61,7 @@ export async function quantizeAwqBlock(block: AwqBlock): Promise<FinishedPart> {
   const targetOf = (map: LinearName) => targets.find(({ name }) => name === weightName(layer, map));
   const folds = await searchFolds(block, originals, statistics, targetOf);
 
-  const replaced = new Map<string, Codes | Float32Array>(foldedVectors(block, folds));
+  const replaced = new Map<string, Codes | Float32Array>(foldedVectors(model, layer, folds));
   const results: TensorResult[] = [];
   for (const { path, maps } of inputGroups) {
     const columns = folds.get(path);
@@ -80,21 +72,19 @@ export async function quantizeAwqBlock(block: AwqBlock): Promise<FinishedPart> {
       const target = targetOf(map);
       if (!target) continue;
       const original = originals.get(map) as WeightMatrix;
-      const rows = rowFold(map, folds);
-      const wide = columns ? timesColumns(original, columns) : original;
-      const folded = rows ? overRows(wide, rows) : wide;
+      const { matrix, unfold } = foldedMap(original, map, path, folds);
       const { quantizer } = target;
       const clipped =
         quantizer.scheme === 'awq' && !unclipped.has(map)
-          ? await clip.clip(folded, scaledInputs, quantizer, signal)
-          : folded;
+          ? await clip.clip(matrix, scaledInputs, quantizer, signal)
+          : matrix;
       const made =
-        quantizer.scheme === 'awq' ? roundAwq(clipped, quantizer) : await block.other(folded, target, scaledInputs);
+        quantizer.scheme === 'awq' ? roundAwq(clipped, quantizer) : await block.other(matrix, target, scaledInputs);
       replaced.set(target.name, made.codes);
-      const values = unfolded(made.values, original, columns, rows);
+      const values = unfold(made.values);
       const relative = relativeError(original.data, values);
       const outputError = await errors.relative(original, values, inputs);
-      results.push({ ...resultOf(target, folded, made), relativeError: relative, outputError });
+      results.push({ ...resultOf(target, matrix, made), relativeError: relative, outputError });
     }
   }
   return { replaced, results };
@@ -105,9 +95,7 @@ const unclipped: ReadonlySet<LinearName> = new Set(['self_attn.q_proj', 'self_at
 /** Maps with the values that they would be rounded to. */
 type RoundedMaps = readonly (readonly [LinearName, Float32Array])[];
 
-/** The scales of the inputs at each path where scaling errs less than plain rounding. */
-type Folds = ReadonlyMap<string, Float32Array>;
-
+/** The scales with which the inputs at each path err least. */
 async function searchFolds(
   block: AwqBlock,
   originals: ReadonlyMap<LinearName, WeightMatrix>,
@@ -130,15 +118,8 @@ async function searchFolds(
     const loss = output
       ? await moduleLoss(block, output, originals)
       : (made: RoundedMaps) => block.errors.relative(matrix, made[0]?.[1] as Float32Array, inputs);
-    let best: Float32Array = new Float32Array(matrix.inner).fill(1);
-    let least = Number.POSITIVE_INFINITY;
-    for (const exponent of awqExponents) {
-      throwIfAborted(block.signal);
-      const scales = awqScales(inputs, exponent);
-      const found = await loss(rounded(scales));
-      if (found < least) [best, least] = [scales, found];
-    }
-    folds.set(path, best);
+    const { scales } = await searchAwqScales(inputs, (each) => loss(rounded(each)), block.signal);
+    folds.set(path, scales);
   }
   return folds;
 }
@@ -176,41 +157,3 @@ async function moduleLoss(
 }
 
 const activation = (shown: Readonly<Record<string, Value<'f32'>>>, path: string) => (shown[path] as Value<'f32'>).data;
-
-/** What the rows of a map are divided by, because another map reads its outputs scaled. */
-function rowFold(map: LinearName, folds: Folds): Float32Array | undefined {
-  const path = Object.keys(producers).find((each) => producers[each] === map);
-  return path === undefined ? undefined : folds.get(path);
-}
-
-/** Norms and biases with the inverse of the scales in them. */
-function* foldedVectors({ model, layer }: AwqBlock, folds: Folds): Generator<[string, Float32Array]> {
-  const { config, checkpoint } = model;
-  const mlpNorm = config.outputNorms ? 'pre_feedforward_layernorm' : 'post_attention_layernorm';
-  const norms = { 'attention.input': 'input_layernorm', 'mlp.input': mlpNorm };
-  for (const [path, norm] of Object.entries(norms)) {
-    const scales = folds.get(path);
-    const name = `${layerPrefix(layer)}${norm}.weight`;
-    const { normOffset } = config;
-    const over = (each: number, i: number) =>
-      (each + normOffset) / ((scales as Float32Array)[i] as number) - normOffset;
-    if (scales) yield [name, checkpoint.readFloat32(name).map(over)];
-  }
-  const heads = folds.get('attention.heads');
-  const bias = `${layerPrefix(layer)}self_attn.v_proj.bias`;
-  if (heads && config.projectionBias)
-    yield [bias, checkpoint.readFloat32(bias).map((each, i) => each / (heads[i] as number))];
-}
-
-/** Decoded folded weights as what they mean for the model that was not folded. */
-function unfolded(
-  values: Float32Array,
-  { inner }: WeightMatrix,
-  columns: Float32Array | undefined,
-  rows: Float32Array | undefined,
-): Float32Array {
-  return values.map((each, at) => {
-    const [row, column] = [Math.floor(at / inner), at % inner];
-    return (each * (rows?.[row] ?? 1)) / (columns?.[column] ?? 1);
-  });
-}

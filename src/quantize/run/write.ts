@@ -12,10 +12,10 @@ import {
   writeTexts,
 } from '../../artifact/index.ts';
 import { type Watch, writeFileAtomically } from '../../base/index.ts';
-import type { ComparedWindow, Comparison } from '../../evaluate/index.ts';
+import { type ComparedWindow, type Comparison, evaluationText } from '../../evaluate/index.ts';
 import { type LoadedModel, loadModel } from '../../model/index.ts';
 import { writePage } from '../../report/index.ts';
-import { openReference } from '../compare/compare-models.ts';
+import { openReference } from '../compare/reference.ts';
 import { comparisonRows } from '../compare/rows.ts';
 import type { Quantizer } from '../schemes/index.ts';
 import type { QuantizeOptions } from './options.ts';
@@ -108,7 +108,8 @@ function keptMaps({ model, plan }: Writing): string[] {
 /** Compares what was written with what it was made of, where a text is given. */
 async function measure(path: string, { model, options, ...watch }: Writing): Promise<Measured | undefined> {
   if (options.measure === undefined) return undefined;
-  const reference = await openReference(model, { text: options.measure, kl: 'exact', seed: options.seed }, watch);
+  const text = evaluationText(model, { text: options.measure });
+  const reference = await openReference(model, text, { kl: 'exact', seed: options.seed }, watch);
   const quantized = loadModel(path, { threads: model.threads, precision: 'f32', progress: model.progress });
   try {
     return await reference.compare(quantized, watch);

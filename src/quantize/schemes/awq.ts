@@ -15,7 +15,7 @@ export interface AwqOptions {
 }
 
 /** The exponents that are tried for the scales: 0, 0.05, … 0.95. (llm-awq, auto_scale.py) */
-export const awqExponents: readonly number[] = Array.from({ length: 20 }, (_, i) => i / 20);
+const awqExponents: readonly number[] = Array.from({ length: 20 }, (_, i) => i / 20);
 
 /**
  * AWQ's grid: scale = max(max - min, 1e-5) / (2^bits - 1), zero = -round(min / scale), of a range that need not hold 0.
@@ -39,6 +39,22 @@ export function awqScales({ absolute, tokens }: InputStatistics, exponent: numbe
   const raw = Array.from(absolute, (total) => Math.max((total / tokens) ** exponent, 1e-4));
   const [least, most] = [Math.min(...raw), Math.max(...raw)];
   return Float32Array.from(raw, (each) => each / Math.sqrt(least * most));
+}
+
+/** The scales of the exponent whose loss is least; those of exponent 0, plain rounding, are among them. */
+export async function searchAwqScales(
+  inputs: InputStatistics,
+  loss: (scales: Float32Array) => Promise<number>,
+  signal?: AbortSignal,
+): Promise<{ readonly exponent: number; readonly scales: Float32Array; readonly loss: number }> {
+  let best = { exponent: 0, scales: awqScales(inputs, 0), loss: Number.POSITIVE_INFINITY };
+  for (const exponent of awqExponents) {
+    throwIfAborted(signal);
+    const scales = awqScales(inputs, exponent);
+    const found = await loss(scales);
+    if (found < best.loss) best = { exponent, scales, loss: found };
+  }
+  return best;
 }
 
 /** W with each input's column times its factor. */

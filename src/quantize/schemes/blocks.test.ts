@@ -167,6 +167,12 @@ describe('round to nearest', () => {
     expect(codes).toMatchObject({ scales: Float32Array.of(1, 1), zeros: Uint8Array.of(8, 8) });
   });
 
+  test('a ramp on an asymmetric grid', () => {
+    // spec 5.9
+    const { scales, zeros } = rtn(ramp, { bits: 4, group: 32, asymmetric: true }).codes as UniformCodes;
+    expect([scales[0]?.toFixed(6), zeros[0]]).toEqual(['0.258333', 8]);
+  });
+
   test('asymmetric grids hold 0 and the extremes', () => {
     const { values, codes } = rtn(matrix(1, [1, 2, 3, 16]), { bits: 4, group: 4, asymmetric: true });
     expect((codes as UniformCodes).zeros[0]).toBe(0);

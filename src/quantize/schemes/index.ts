@@ -1,13 +1,13 @@
 export {
   type AwqClip,
   type AwqOptions,
-  awqExponents,
   awqScales,
   openAwqClip,
   overInputs,
   overRows,
   roundAwq,
   scaledAndBack,
+  searchAwqScales,
   timesColumns,
 } from './awq.ts';
 export { relativeError } from './error.ts';

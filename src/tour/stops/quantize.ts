@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { provenanceOf } from '../../artifact/index.ts';
 import { randomFrom, writeFileAtomically } from '../../base/index.ts';
 import type { UniformBits } from '../../checkpoint/index.ts';
+import { evaluationText } from '../../evaluate/index.ts';
 import { loadModel } from '../../model/index.ts';
 import {
   bitsPerWeight,
@@ -35,7 +36,8 @@ export const quantize: Stop = {
     const calibration = join(scratch, 'calibration.txt');
     await writeStories(text, testRows, seed + 1);
     await writeStories(calibration, calibrationRows, seed);
-    const reference = await openReference(model.loaded, { text, kl: 'exact', seed }, { signal });
+    const read = evaluationText(model.loaded, { text });
+    const reference = await openReference(model.loaded, read, { kl: 'exact', seed }, { signal });
     const results = [];
     try {
       for (const [i, { scheme, bits }] of shown.entries()) {

@@ -1,12 +1,21 @@
 import { CriaError } from '../../base/index.ts';
 import type { Sparsity } from '../../methods/mosp/index.ts';
-import { choice, columnsOption, flag, integer, type OptionValues, repeated, text } from '../../options/index.ts';
+import {
+  choice,
+  columnsOption,
+  flag,
+  integer,
+  type OptionValues,
+  repeated,
+  several,
+  text,
+} from '../../options/index.ts';
 
 /** What mosp and prune share. */
 export const pruningOptions = {
   sparsity: text('share of weights to prune, or N:M', { placeholder: '0.5|2:4' }),
   sparsityFor: repeated(text('another sparsity for some matrices; repeatable', { placeholder: 'pattern=x' })),
-  keep: repeated(text('a matrix that stays dense, by name or glob; repeatable', { placeholder: 'pattern' })),
+  keep: several(text('matrices that stay dense, by name or glob', { placeholder: 'pattern' })),
   reprune: flag('prune entries anew that are zero already (otherwise they stay zero)'),
   columns: columnsOption,
   samples: integer('calibration windows of a data file, at most', { default: 128, min: 1 }),

@@ -1,7 +1,8 @@
 import { figure } from '../../base/index.ts';
 import type { KlKind } from '../../evaluate/index.ts';
-import { type ComparedModel, type ReferenceModel, verdict } from '../../quantize/index.ts';
 import type { Page, Table } from '../../report/index.ts';
+import type { ModelComparison } from './compare-models.ts';
+import { verdict } from './rows.ts';
 
 const klNames: Readonly<Record<KlKind, string>> = {
   exact: 'KL to the reference, nats',
@@ -9,18 +10,15 @@ const klNames: Readonly<Record<KlKind, string>> = {
 };
 
 /** The comparison as a person reads it. */
-export function comparisonPage(
-  reference: ReferenceModel,
-  models: readonly ComparedModel[],
-  text: { readonly path: string; readonly context: number; readonly kl: KlKind },
-): Page {
+export function comparisonPage(comparison: ModelComparison): Page {
+  const { reference, models, text, context } = comparison;
   const windows = models[0]?.windows.length ?? 0;
   const told = models.map(({ model, deltaNll, low, high }) => `${model} ${verdict(deltaNll, low, high)}`);
   return {
     title: `Beside ${reference.model}`,
-    summary: `${told.join('; ')}. ${windows} windows of ${text.context} tokens of ${text.path}.`,
+    summary: `${told.join('; ')}. ${windows} windows of ${context} tokens of ${text}.`,
     sections: [
-      { title: 'All models', parts: [table(reference, models, text.kl)] },
+      { title: 'All models', parts: [table(comparison)] },
       {
         title: 'Change of the negative log-likelihood',
         parts: [
@@ -56,7 +54,7 @@ export function comparisonPage(
   };
 }
 
-function table(reference: ReferenceModel, models: readonly ComparedModel[], kl: KlKind): Table {
+function table({ reference, models, kl }: ModelComparison): Table {
   const megabytes = (bytes: number) => bytes / 1e6;
   return {
     kind: 'table',

@@ -5,10 +5,11 @@ import { contentHash, type Watch } from '../base/index.ts';
 import { type Checkpoint, openCheckpoint } from '../checkpoint/index.ts';
 import type { Provenance } from './provenance.ts';
 
-/** What a command reads: models by what they were called, with their paths, and files or folders of them. */
+/** What a command reads: models by what they were called, with their paths; files, or folders of them, likewise or by path. */
 export interface Inputs {
   readonly models?: Readonly<Record<string, string>>;
   readonly files?: readonly (string | undefined)[];
+  readonly named?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -16,7 +17,7 @@ export interface Inputs {
  * model what `checkpointHash` takes. @throws CriaError when one of them cannot be read.
  */
 export async function inputHashes(
-  { models = {}, files = [] }: Inputs,
+  { models = {}, files = [], named = {} }: Inputs,
   watch: Watch = {},
 ): Promise<Record<string, string>> {
   const hashes: Record<string, string> = {};
@@ -29,6 +30,7 @@ export async function inputHashes(
     }
   }
   for (const path of files) if (path !== undefined) hashes[path] = await pathHash(path, watch);
+  for (const [name, path] of Object.entries(named)) hashes[name] = await pathHash(path, watch);
   return hashes;
 }
 

@@ -18,15 +18,12 @@ export { type Progress, silent, type Watch } from './progress.ts';
 export { fnv1a, normalFrom, permutation, type Random, randomFrom } from './random.ts';
 export {
   besideOutput,
-  leaveEmpty,
-  openRunFolder,
-  type RunFolder,
+  notOfARun,
+  type RunPlace,
   type RunStart,
-  type RunStateFiles,
-  refuseForeign,
+  type RunState,
   refuseOtherSettings,
-  refuseRunState,
-  removeRunState,
   type Settings,
+  withRunState,
 } from './run-state.ts';
 export { serialized } from './serialized.ts';

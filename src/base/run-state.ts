@@ -1,77 +1,91 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CriaError, readError } from './errors.ts';
 import { makeFolder, writeFileAtomically } from './files.ts';
 
-/** What a run was asked for: plain data that a resumed run has to repeat. */
+/** What a run was asked for: plain data, and maps, that a resumed run has to repeat. */
 export type Settings = Readonly<Record<string, unknown>>;
 
-/** Where a run keeps what it needs to go on: beside its output. */
-export const besideOutput = (out: string, ending: string): string => `${resolve(out)}.${ending}`;
-
-/** What runs keep in a folder of their own: the names of its entries, and of those that are being written. */
-export interface RunStateFiles {
-  readonly folder: string;
-  readonly names: readonly string[];
-}
-
-/** @throws CriaError when the folder holds what no run has left. */
-export function refuseForeign({ folder, names }: RunStateFiles): void {
-  const other = entriesOf(folder)?.find((entry) => !isKept(entry, names));
-  if (other === undefined) return;
-  const remedy = 'choose another output: this folder is needed beside it';
-  throw new CriaError(`holds ${other}, which no run has left`, { where: folder, remedy });
-}
-
-/** Removes what a run has kept, and the folder when nothing else is in it. */
-export function removeRunState({ folder, names }: RunStateFiles): void {
-  for (const entry of entriesOf(folder) ?? []) {
-    if (isKept(entry, names)) rmSync(join(folder, entry), { recursive: true, force: true });
-  }
-  leaveEmpty(folder);
-}
-
-/** Removes a folder in which nothing is. */
-export function leaveEmpty(folder: string): void {
-  if (entriesOf(folder)?.length === 0) rmdirSync(folder);
-}
-
-function entriesOf(folder: string): string[] | undefined {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return undefined; // nothing is there, or no folder, which is said where it is written
-  }
-}
-
-const isKept = (entry: string, names: readonly string[]): boolean =>
-  names.some((name) => entry === name || (entry.startsWith(`.${name}.`) && entry.endsWith('.partial')));
-
-/** How a run whose state lies beside its output is to begin. */
+/** How a run whose state lies beside its output begins. */
 export interface RunStart {
   /** Go on with an unfinished one. */
   readonly resume: boolean;
   /** Give up what is there. */
   readonly force: boolean;
+  /** Interrupts it: what an interrupted run has begun stays. */
+  readonly signal?: AbortSignal | undefined;
 }
 
+/** Where a run keeps its finished steps until its output is written: the folder `OUT.ending`. */
+export interface RunPlace {
+  readonly out: string;
+  /** Tells runs of different kinds with one output apart. */
+  readonly ending: string;
+  /** Every entry that the folder may have: nothing else is taken for a step of a run, or removed. */
+  readonly names: readonly string[];
+}
+
+/** The finished steps of a run, by name. */
+export interface RunState {
+  readonly folder: string;
+  /** Whether an earlier run goes on. */
+  readonly resumed: boolean;
+  /** Where a step is kept; its writer must write it whole or not at all. */
+  path(name: string): string;
+  has(name: string): boolean;
+  /** The plain data of a step, or undefined. @throws CriaError when the file is not JSON. */
+  read<T>(name: string): T | undefined;
+  /** Keeps plain data in place of what was there. */
+  write(name: string, data: unknown): Promise<void>;
+  /** The plain data of a step that is computed once. */
+  once<T>(name: string, compute: () => Promise<T>): Promise<T>;
+  remove(name: string): void;
+}
+
+const settingsFile = 'settings.json';
+
+/** The folder beside an output in which a run of the kind `ending` keeps its state. */
+export const besideOutput = (out: string, ending: string): string => `${resolve(out)}.${ending}`;
+
 /**
- * Called before long work starts, with whether an unfinished run `isThere`, and `where` it would be.
- * @throws CriaError when it would be lost, or there is none to resume.
+ * Runs `work`, whose finished steps are kept beside its output: an interrupted run is resumed behind them, with the same
+ * settings only. `work` writes the output; the state is removed behind it, and where a run fails before its first step.
+ * @throws CriaError when an unfinished run would be lost, there is none to resume, or it had other settings.
  */
-export function refuseRunState(where: string, isThere: boolean, { resume, force }: RunStart): void {
-  if (isThere && !resume && !force) {
-    const remedy = '--resume goes on with it, --force begins again';
-    throw new CriaError('holds an unfinished run', { where, remedy });
+export async function withRunState<T>(
+  place: RunPlace,
+  settings: Settings,
+  start: RunStart,
+  work: (state: RunState) => Promise<T>,
+): Promise<T> {
+  const folder = besideOutput(place.out, place.ending);
+  const names = [settingsFile, ...place.names];
+  refuseForeign(folder, names);
+  const { resume } = start;
+  const isBegun = place.names.some((name) => existsSync(join(folder, name)));
+  refuseUnfinished(folder, isBegun, start);
+  const path = join(folder, settingsFile);
+  if (!resume) removeEntries(folder, names);
+  if (existsSync(path)) refuseOtherSettings(folder, settingsIn(path), settings);
+  else if (isBegun && resume) throw notOfARun(folder);
+  else {
+    makeFolder(folder);
+    await writeJson(path, settings);
   }
-  if (resume && !isThere) {
-    throw new CriaError('there is no unfinished run to resume', { where, remedy: 'begin without --resume' });
+  try {
+    const result = await work(stateIn(folder, place.names, resume));
+    removeEntries(folder, names);
+    return result;
+  } catch (error) {
+    const isEmpty = entriesOf(folder).every((entry) => isKept(entry, [settingsFile]));
+    if (isEmpty && !start.signal?.aborted) removeEntries(folder, names);
+    throw error;
   }
 }
 
 /** @throws CriaError naming what a resumed run was asked for that differs. */
 export function refuseOtherSettings(where: string, saved: Settings, asked: Settings): void {
-  const shown = (value: unknown) => JSON.stringify(value) ?? 'not given';
+  const shown = (value: unknown) => asJson(value) ?? 'not given';
   const differing = [...new Set([...Object.keys(saved), ...Object.keys(asked)])]
     .filter((name) => shown(saved[name]) !== shown(asked[name]))
     .map((name) => `${name} was ${shown(saved[name])} and is ${shown(asked[name])}`);
@@ -82,43 +96,86 @@ export function refuseOtherSettings(where: string, saved: Settings, asked: Setti
   });
 }
 
-/** A folder beside an output where a run keeps what is finished. */
-export interface RunFolder {
-  readonly folder: string;
-  /** Called when the output is written. */
-  remove(): void;
+/** A state that cannot be gone on with. */
+export const notOfARun = (where: string): CriaError =>
+  new CriaError('is no saved state of a run', { where, remedy: 'begin again with --force' });
+
+function stateIn(folder: string, names: readonly string[], resumed: boolean): RunState {
+  const path = (name: string) => {
+    if (!names.includes(name)) throw new Error(`the state of this run has no ${name}`);
+    return join(folder, name);
+  };
+  const has = (name: string) => existsSync(path(name));
+  const read = <T>(name: string) => (has(name) ? (readJson(path(name)) as T) : undefined);
+  const write = (name: string, data: unknown) => writeJson(path(name), data);
+  return {
+    folder,
+    resumed,
+    path,
+    has,
+    read,
+    write,
+    async once<T>(name: string, compute: () => Promise<T>) {
+      if (has(name)) return read<T>(name) as T;
+      const made = await compute();
+      await write(name, made);
+      return made;
+    },
+    remove: (name) => rmSync(path(name), { recursive: true, force: true }),
+  };
 }
 
-const settingsFile = 'settings.json';
+function refuseForeign(folder: string, names: readonly string[]): void {
+  const other = entriesOf(folder).find((entry) => !isKept(entry, names));
+  if (other === undefined) return;
+  const remedy = 'choose another output: this folder is needed beside it';
+  throw new CriaError(`holds ${other}, which no run has left`, { where: folder, remedy });
+}
 
-/**
- * Begins or resumes a run that keeps the entries `names` in a folder beside its output.
- * @throws CriaError when an unfinished run would be lost, or was begun with other settings.
- */
-export async function openRunFolder(
-  folder: string,
-  names: readonly string[],
-  settings: Settings,
-  start: RunStart,
-): Promise<RunFolder> {
-  const state = { folder, names: [settingsFile, ...names] };
-  const path = join(folder, settingsFile);
-  refuseForeign(state);
-  refuseRunState(folder, existsSync(path), start);
-  if (start.resume) refuseOtherSettings(folder, savedSettings(path), settings);
-  else {
-    removeRunState(state);
-    makeFolder(folder);
-    const bytes = new TextEncoder().encode(JSON.stringify(settings));
-    await writeFileAtomically(path, (append) => append(bytes));
+function refuseUnfinished(where: string, isBegun: boolean, { resume, force }: RunStart): void {
+  if (isBegun && !resume && !force) {
+    const remedy = '--resume goes on with it, --force begins again';
+    throw new CriaError('holds an unfinished run', { where, remedy });
   }
-  return { folder, remove: () => removeRunState(state) };
+  // of a run that was killed before its first step there is a folder
+  if (resume && !existsSync(where)) {
+    throw new CriaError('there is no unfinished run to resume', { where, remedy: 'begin without --resume' });
+  }
 }
 
-function savedSettings(path: string): Settings {
+/** Removes what a run has kept, and the folder when nothing else is in it. */
+function removeEntries(folder: string, names: readonly string[]): void {
+  for (const entry of entriesOf(folder)) {
+    if (isKept(entry, names)) rmSync(join(folder, entry), { recursive: true, force: true });
+  }
+  if (isFolder(folder) && entriesOf(folder).length === 0) rmdirSync(folder);
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+/** Nothing where no folder is, which is said when one is written. */
+const entriesOf = (folder: string): string[] => (isFolder(folder) ? readdirSync(folder) : []);
+
+const isKept = (entry: string, names: readonly string[]): boolean =>
+  names.some((name) => entry === name || (entry.startsWith(`.${name}.`) && entry.endsWith('.partial')));
+
+function settingsIn(path: string): Settings {
+  const saved = readJson(path);
+  if (typeof saved === 'object' && saved !== null) return saved as Settings;
+  throw notOfARun(path);
+}
+
+function readJson(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Settings;
+    return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    throw readError(error, path);
+    throw error instanceof SyntaxError ? notOfARun(path) : readError(error, path);
   }
+}
+
+const asJson = (value: unknown): string | undefined =>
+  JSON.stringify(value, (_, each: unknown) => (each instanceof Map ? [...each] : each));
+
+function writeJson(path: string, data: unknown): Promise<void> {
+  return writeFileAtomically(path, (append) => append(new TextEncoder().encode(`${asJson(data)}\n`)));
 }

@@ -1,5 +1,5 @@
 export { writeLog, writeSimulation } from './folder.ts';
-export { logQuestions } from './log.ts';
+export { logPlace, logQuestions } from './log.ts';
 export { openAgents, questionsToLog, refuseUnservable, servedGuarantee } from './open-agents.ts';
 export { type Preset, presets } from './presets.ts';
 export { routeServer } from './serve.ts';

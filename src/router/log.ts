@@ -1,15 +1,12 @@
-import { existsSync, rmSync } from 'node:fs';
 import {
   appendLine,
-  besideOutput,
   CriaError,
-  refuseExisting,
-  refuseOtherSettings,
-  refuseRunState,
-  type Settings,
+  type RunPlace,
+  type RunState,
   silent,
   throwIfAborted,
   type Watch,
+  writeFileAtomically,
 } from '../base/index.ts';
 import { linesOf } from '../data/index.ts';
 import { isRight } from '../methods/ccpo/index.ts';
@@ -78,28 +75,27 @@ function trajectoryRow(
 export interface LogOptions {
   readonly horizon: number;
   readonly promptHash: string;
-  /** What a resumed run has to repeat. */
-  readonly settings: Settings;
-  readonly resume: boolean;
-  readonly force: boolean;
 }
 
+const rowsFile = 'rows.jsonl';
+
+/** Where the state of a run lies. */
+export const logPlace = (out: string): RunPlace => ({ out, ending: 'log', names: [rowsFile] });
+
 /**
- * Runs every question to the full horizon. Each finished row is kept beside the output, so that a run that was interrupted
- * goes on with `resume` and no call is paid twice. A question whose endpoint fails is kept as truncated, up to ten in a row.
- * @throws CriaError when the output exists, an unfinished run would be lost, or the endpoints fail again and again.
+ * Runs every question to the full horizon. Each finished row is kept in `state`, so that no call is paid twice. A question
+ * whose endpoint fails is kept as truncated, up to ten in a row.
+ * @throws CriaError when the endpoints fail again and again.
  */
 export async function logQuestions(
-  out: string,
+  state: RunState,
   questions: readonly LabelledQuestion[],
   agents: Agents,
   options: LogOptions,
   { progress = silent, signal }: Watch = {},
-): Promise<{ rows: TrajectoryRow[]; state: string }> {
-  refuseExisting(out, options.force);
-  const state = besideOutput(out, 'log.jsonl');
-  refuseRunState(state, existsSync(state), options);
-  const rows = options.resume ? await resumed(state, options.settings) : begin(state, options.settings);
+): Promise<TrajectoryRow[]> {
+  const path = state.path(rowsFile);
+  const rows = state.has(rowsFile) ? await finishedRows(path) : [];
   let failures = 0;
   for (const question of questions.slice(rows.length)) {
     throwIfAborted(signal);
@@ -116,35 +112,26 @@ export async function logQuestions(
       progress.note(`${question.qid} is cut short: ${error.message}`);
     }
     const row = trajectoryRow(question, done, options);
-    appendLine(state, `${JSON.stringify(row)}\n`);
+    appendLine(path, `${JSON.stringify(row)}\n`);
     rows.push(row);
   }
   progress.step('logging', rows.length, questions.length, 'questions');
-  return { rows, state };
+  return rows;
 }
 
 const mostFailures = 10;
 
-/** The first line of the state is what the run was asked for, each further one a row. */
-function begin(state: string, settings: Settings): TrajectoryRow[] {
-  rmSync(state, { force: true });
-  appendLine(state, `${JSON.stringify(settings)}\n`);
-  return [];
-}
-
 /** The rows of an unfinished run; a last line that was cut off is logged again. */
-async function resumed(state: string, settings: Settings): Promise<TrajectoryRow[]> {
-  const lines: Record<string, unknown>[] = [];
-  for await (const line of linesOf(state)) {
+async function finishedRows(path: string): Promise<TrajectoryRow[]> {
+  const rows: TrajectoryRow[] = [];
+  for await (const line of linesOf(path)) {
     try {
-      lines.push(JSON.parse(line));
+      rows.push(JSON.parse(line));
     } catch {
       break;
     }
   }
-  refuseOtherSettings(state, lines[0] ?? {}, settings);
-  const rows = lines.slice(1);
-  rmSync(state);
-  appendLine(state, [settings, ...rows].map((row) => `${JSON.stringify(row)}\n`).join(''));
+  const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+  await writeFileAtomically(path, (append) => append(new TextEncoder().encode(text)));
   return rows;
 }

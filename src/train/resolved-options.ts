@@ -1,12 +1,9 @@
-import { existsSync } from 'node:fs';
-import { appendLine, CriaError, refuseExisting, refuseRunState, type Settings } from '../base/index.ts';
+import { CriaError, refuseExisting, type Settings } from '../base/index.ts';
 import type { Columns } from '../data/index.ts';
 import type { LoadedModel } from '../model/index.ts';
 import { defaultsOf, type OptionValues } from '../options/index.ts';
 import type { Tail } from './losses.ts';
-import type { TrainingPlan } from './memory-estimate.ts';
 import { trainOptions } from './options.ts';
-import { hasState, stateFolder } from './state.ts';
 import type { TeacherCache } from './teacher-cache.ts';
 import { dataName, type TrainingData } from './training-data.ts';
 
@@ -61,7 +58,7 @@ export type ResolvedOptions = Omit<OptionsWithDefaults, 'init'> & {
  * @throws CriaError when options do not fit together, or something is in the way.
  */
 export function refuseConflicts({ config, adaptation }: LoadedModel, out: string, options: OptionsWithDefaults): void {
-  const { sequence, batch, accumulate, loss, teacher, init, mode, resume, log } = options;
+  const { sequence, batch, accumulate, loss, teacher, init, mode } = options;
   refuseExisting(out, options.force);
   if (adaptation.values.size > 0) {
     throw new CriaError('a model with adapters is not trained', { remedy: 'merge them, or go on with one by --init' });
@@ -102,10 +99,6 @@ export function refuseConflicts({ config, adaptation }: LoadedModel, out: string
   if (init !== undefined && mode === 'full') {
     throw new CriaError('full training starts from the model', { where: '--init', remedy: 'leave it out' });
   }
-  // a run that was killed before it saved anything can be resumed, and nothing of it be lost
-  const isThere = hasState(out) || (resume && existsSync(stateFolder(out)));
-  refuseRunState(stateFolder(out), isThere, options);
-  if (log !== undefined) appendLine(log, '');
 }
 
 /**
@@ -144,28 +137,19 @@ export function initSizes({
   return { rank, alpha, virtualTokens };
 }
 
-/** What a resumed run has to repeat: the options, and what follows from more than them. */
-export function settingsOf(model: LoadedModel, options: ResolvedOptions, found: Found): Settings {
-  const { resume: _, force: __, log: ___, saveEvery: ____, valid: _____, columns, ...rest } = options;
-  const { data, teacher } = options;
+/** What a resumed run has to repeat: the options, a hash of the data, and how the model was opened. */
+export function settingsOf(model: LoadedModel, options: OptionsWithDefaults, content: string): Settings {
+  const { resume: _, force: __, log: ___, saveEvery: ____, valid: _____, ...rest } = options;
+  const { data, teacher, init } = options;
   return {
     ...rest,
     data: dataName(data),
     teacher: typeof teacher === 'object' ? 'a cache' : teacher,
-    ...(options.init === undefined ? initSizes(options) : {}),
-    columns: columns && [...columns],
-    ...found,
+    init: typeof init === 'function' ? 'made' : init,
+    ...(init === undefined ? initSizes(options) : {}),
+    content,
     model: model.path,
     weights: model.precision,
     threads: model.threads,
   };
-}
-
-/** What a run has found out. */
-export interface Found {
-  readonly steps: number;
-  readonly examples: number;
-  /** A hash of the data. */
-  readonly content: string;
-  readonly plan: TrainingPlan;
 }

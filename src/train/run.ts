@@ -1,11 +1,12 @@
 import { type Provenance, writeAdapterFolder, writeModelFolder } from '../artifact/index.ts';
+import { appendLine, type RunState, withRunState } from '../base/index.ts';
 import { encodeStored, type PlainType } from '../checkpoint/index.ts';
 import { type LoadedModel, promptIds } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { adamw } from './adamw.ts';
 import type { ForwardBackward } from './forward-backward.ts';
 import { keepingZeros } from './keep-zeros.ts';
-import { type TrainingPlan, trainingPlan } from './memory-estimate.ts';
+import { trainingPlan } from './memory-estimate.ts';
 import { type ParameterBuffer, parameterBuffer } from './parameters.ts';
 import { openForwardBackward } from './plans.ts';
 import {
@@ -17,7 +18,7 @@ import {
   withDefaults,
 } from './resolved-options.ts';
 import { startingAdapter } from './start.ts';
-import { beginState, leaveState, removeState, savedSettings, saveState, startFolder, stateFolder } from './state.ts';
+import { savedPlan, saveReached, startName, trainingPlace } from './state.ts';
 import { heldOut, openTrainingTask } from './task.ts';
 import { type Trained, train } from './train.ts';
 import { trainableAdapter, trainableModel, trainedAdapter } from './trainable.ts';
@@ -47,23 +48,13 @@ export async function trainModel(
 ): Promise<TrainResult> {
   const asked = withDefaults(given);
   refuseConflicts(model, out, asked);
-  try {
-    const init = typeof asked.init === 'function' ? await madeStart(out, asked.init, asked.resume) : asked.init;
-    return await teach(model, tokenizer, out, asked, init, provenance, signal);
-  } finally {
-    leaveState(out);
-  }
-}
-
-/** The folder that a run starts from, made with the run's state; one that was made before is completed. */
-async function madeStart(
-  out: string,
-  make: (folder: string, resume: boolean) => Promise<void>,
-  resume: boolean,
-): Promise<string> {
-  beginState(out, resume);
-  await make(startFolder(out), resume);
-  return startFolder(out);
+  const settings = settingsOf(model, asked, await contentOf(asked.data, provenance));
+  return withRunState(trainingPlace(out), settings, { ...asked, signal }, async (state) => {
+    if (asked.log !== undefined) appendLine(asked.log, '');
+    const init = typeof asked.init === 'function' ? state.path(startName) : asked.init;
+    if (typeof asked.init === 'function') await asked.init(state.path(startName), asked.resume);
+    return teach(model, tokenizer, out, asked, init, state, provenance, signal);
+  });
 }
 
 /** Training whose start is there. */
@@ -73,6 +64,7 @@ async function teach(
   out: string,
   asked: OptionsWithDefaults,
   init: string | undefined,
+  state: RunState,
   provenance: Provenance,
   signal: AbortSignal | undefined,
 ): Promise<TrainResult> {
@@ -84,24 +76,14 @@ async function teach(
   const valid = await heldOut(model, tokenizer, options, before, signal);
   const buffer = parameterBuffer(trainable.parameters);
   trainable.start(buffer);
-  // another plan would round otherwise
-  const begun = options.resume ? (savedSettings(out)?.plan as TrainingPlan | undefined) : undefined;
-  const plan = begun ?? trainingPlan(model, trainable, options, task.bytes);
-  const { examples } = task;
-  const steps = options.steps ?? Math.ceil(examples / options.batch);
+  const plan = savedPlan(state) ?? trainingPlan(model, trainable, options, task.bytes);
+  const steps = options.steps ?? Math.ceil(task.examples / options.batch);
   let compiled: ForwardBackward | undefined;
   try {
-    if (init !== startFolder(out)) beginState(out, options.resume);
-    const sampler = await task.sampler(steps, stateFolder(out)); // before compiling: a teacher may be gone by then
+    const sampler = await task.sampler(steps, state); // before compiling: a teacher may be gone by then
     const program = await openForwardBackward(model, trainable, buffer, task.loss, plan);
     compiled = options.keepZeros ? keepingZeros(program, buffer) : program;
     const optimizer = adamw(buffer, [options.adamBeta1, options.adamBeta2]);
-    const settings = settingsOf(model, options, {
-      steps,
-      examples,
-      content: await contentOf(options.data, provenance),
-      plan,
-    });
     const validBefore = await valid?.(compiled);
     const trained = await train({
       buffer,
@@ -109,9 +91,8 @@ async function teach(
       optimizer,
       sampler,
       training: { ...options, steps },
-      out,
-      resume: options.resume,
-      settings,
+      state,
+      plan,
       log: options.log,
       progress: model.progress,
       signal,
@@ -121,11 +102,10 @@ async function teach(
       if (adapter)
         await writeAdapterFolder(out, trainedAdapter(adapter, buffer, model.config), provenance, options.force);
       else await writeTrained(out, model, tokenizer, buffer, provenance, options.force);
-      removeState(out);
       return { ...trained, path: out, parameters: buffer.size, validBefore, validAfter };
     } catch (error) {
       const reached = { step: steps, loss: trained.loss };
-      await saveState(out, reached, buffer, settings).catch(() => undefined); // what went wrong first is told
+      await saveReached(state, reached, buffer, plan).catch(() => undefined); // what went wrong first is told
       throw error;
     }
   } finally {

@@ -1,33 +1,22 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import {
-  besideOutput,
-  CriaError,
-  leaveEmpty,
-  makeFolder,
-  type RunStateFiles,
-  refuseForeign,
-  refuseOtherSettings,
-  removeRunState,
-  type Settings,
-} from '../base/index.ts';
+import { CriaError, notOfARun, type RunPlace, type RunState } from '../base/index.ts';
 import { openSafetensors, writeSafetensors } from '../checkpoint/index.ts';
+import type { TrainingPlan } from './memory-estimate.ts';
 import type { ParameterBuffer } from './parameters.ts';
 
-/** Where an unfinished run keeps its state: beside the output. */
-export const stateFolder = (out: string): string => besideOutput(out, 'training');
-const stateFile = (out: string) => join(stateFolder(out), 'state.safetensors');
+const stateFile = 'state.safetensors';
 
-/** Where the adapter lies that a run has made to start from. */
-export const startFolder = (out: string): string => join(stateFolder(out), 'start');
+/** The adapter that a run has made to start from. */
+export const startName = 'start';
 
 /** Outputs of other models that a run computes once. */
-export const teacherCacheFile = (folder: string): string => join(folder, 'teacher.safetensors');
-export const marginsFile = (folder: string): string => join(folder, 'margins.safetensors');
+export const teacherCacheFile = 'teacher.safetensors';
+export const marginsFile = 'margins.safetensors';
 
-const keeping = (out: string): RunStateFiles => ({
-  folder: stateFolder(out),
-  names: ['state.safetensors', 'start', 'start.eva', 'teacher.safetensors', 'margins.safetensors'],
+/** Where the state of a training lies. */
+export const trainingPlace = (out: string): RunPlace => ({
+  out,
+  ending: 'training',
+  names: [stateFile, startName, `${startName}.eva`, teacherCacheFile, marginsFile],
 });
 
 const parts = ['values', 'first', 'second'] as const;
@@ -40,16 +29,16 @@ export interface Reached {
   readonly loss: number;
 }
 
-/** Saves a run, whole or not at all. @throws CriaError when it cannot be written. */
-export async function saveState(
-  out: string,
+/** Saves how far a run is under a plan, whole or not at all. @throws CriaError when it cannot be written. */
+export async function saveReached(
+  state: RunState,
   { step, loss }: Reached,
   buffer: ParameterBuffer,
-  settings: Settings,
+  plan: TrainingPlan,
 ): Promise<void> {
   const { arrays } = buffer.vectors;
   await writeSafetensors(
-    stateFile(out),
+    state.path(stateFile),
     parts.map((name) => {
       const data = arrays[name];
       return {
@@ -59,21 +48,21 @@ export async function saveState(
         bytes: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
       };
     }),
-    { step: String(step), loss: String(loss), size: String(buffer.size), settings: JSON.stringify(settings) },
+    { step: String(step), loss: String(loss), size: String(buffer.size), plan },
   );
 }
 
 /**
- * Brings a run back into the buffer; returns how far it was, before its first step where none was saved.
- * @throws CriaError when it was asked for something else, naming what differs, or the file is not sound.
+ * Brings a run back into the buffer; returns how far it was, before its first step where nothing was saved.
+ * @throws CriaError when the file is not sound, or of another buffer.
  */
-export function restoreState(out: string, buffer: ParameterBuffer, settings: Settings): Reached {
-  const path = stateFile(out);
-  if (!existsSync(path)) return { step: 0, loss: Number.NaN };
+export function restoreReached(state: RunState, buffer: ParameterBuffer): Reached {
+  if (!state.has(stateFile)) return { step: 0, loss: Number.NaN };
+  const path = state.path(stateFile);
   const file = openSafetensors(path);
   try {
-    const { saved, ...reached } = headOf(path, file.metadata);
-    refuseOtherSettings(path, saved, settings);
+    const [step, loss] = [Number(file.metadata.step), Number(file.metadata.loss)];
+    if (!Number.isSafeInteger(step)) throw notOfARun(path);
     for (const name of parts) {
       const into = buffer.vectors.arrays[name];
       if (file.metadata.size !== String(buffer.size) || file.tensors.get(name)?.shape[0] !== into.length) {
@@ -81,50 +70,19 @@ export function restoreState(out: string, buffer: ParameterBuffer, settings: Set
       }
       file.readFloat32(name, { into });
     }
-    return reached;
+    return { step, loss };
   } finally {
     file.close();
   }
 }
 
-/** What a run whose state was saved was asked for. */
-export function savedSettings(out: string): Settings | undefined {
-  if (!existsSync(stateFile(out))) return undefined;
-  const file = openSafetensors(stateFile(out));
+/** The plan under which a run has saved how far it was: another one would round otherwise. */
+export function savedPlan(state: RunState): TrainingPlan | undefined {
+  if (!state.has(stateFile)) return undefined;
+  const file = openSafetensors(state.path(stateFile));
   try {
-    return headOf(stateFile(out), file.metadata).saved;
+    return file.metadata.plan as TrainingPlan | undefined;
   } finally {
     file.close();
   }
 }
-
-function headOf(where: string, metadata: Readonly<Record<string, string>>): Reached & { readonly saved: Settings } {
-  const [step, loss] = [Number(metadata.step), Number(metadata.loss)];
-  try {
-    const saved: unknown = JSON.parse(metadata.settings ?? '');
-    if (Number.isSafeInteger(step) && typeof saved === 'object' && saved)
-      return { saved: saved as Settings, step, loss };
-  } catch {}
-  throw new CriaError('is no saved state of a run', { where, remedy: 'begin again with --force' });
-}
-
-/**
- * Makes the place of an unfinished run, so that it can be resumed wherever it stops; one that begins keeps nothing of an
- * earlier one. @throws CriaError when it cannot be written.
- */
-export function beginState(out: string, resume: boolean): void {
-  if (!resume) removeState(out);
-  makeFolder(stateFolder(out));
-}
-
-/** Forgets a run of which nothing was saved. */
-export const leaveState = (out: string): void => leaveEmpty(stateFolder(out));
-
-/** Whether something of an unfinished run was saved. @throws CriaError when its place holds something else. */
-export function hasState(out: string): boolean {
-  refuseForeign(keeping(out));
-  return keeping(out).names.some((name) => existsSync(join(stateFolder(out), name)));
-}
-
-/** Forgets an unfinished run. */
-export const removeState = (out: string): void => removeRunState(keeping(out));

@@ -1,4 +1,4 @@
-import { CriaError, throwIfAborted } from '../base/index.ts';
+import { CriaError, type RunState, throwIfAborted } from '../base/index.ts';
 import type { Adapter } from '../checkpoint/index.ts';
 import { type Forward, type LoadedModel, loadModel, openForward } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
@@ -29,8 +29,8 @@ export interface TrainingTask {
   readonly examples: number;
   /** Bytes of a teacher's weights beside the model's, while it is trained. */
   readonly bytes: number;
-  /** The batches of `steps` steps; the outputs of a teacher or a reference that are computed once are cached in `folder`. */
-  sampler(steps: number, folder: string): Promise<BatchSampler>;
+  /** The batches of `steps` steps; the outputs of a teacher or a reference that are computed once are steps of `state`. */
+  sampler(steps: number, state: RunState): Promise<BatchSampler>;
   close(): Promise<void>;
 }
 
@@ -81,12 +81,12 @@ async function distillationTask(
   if (teacherTop !== undefined) {
     return {
       ...cached,
-      async sampler(steps, folder) {
+      async sampler(steps, state) {
         const used = usedIndexes(examples, batching, steps);
         const some = used.map((i) => sequences[i] as Example);
         const top = Math.min(teacherTop, teacher.config.vocabulary);
         const key = JSON.stringify([top, temperature, used.length, hashOf(some)]);
-        const path = teacherCacheFile(folder);
+        const path = state.path(teacherCacheFile);
         let cache = readTeacherCache(path, key);
         if (!cache) {
           const forward = await openForward(teacher);
@@ -140,11 +140,11 @@ async function preferenceTask(
     loss: preference(options.beta),
     examples: kept.length,
     bytes: 0,
-    async sampler(steps, folder) {
+    async sampler(steps, state) {
       const used = usedIndexes(kept.length, batching, steps);
       const some = used.map((i) => kept[i] as Pair);
       const known = some.every(({ margin }) => margin !== undefined);
-      const taken = known ? some : await cachedMargins(some, folder);
+      const taken = known ? some : await cachedMargins(some, state.path(marginsFile));
       const all = [...kept];
       for (const [k, i] of used.entries()) all[i] = taken[k] as Pair;
       return preferenceSampler(all, batching);
@@ -152,9 +152,8 @@ async function preferenceTask(
     close: nothing,
   };
 
-  async function cachedMargins(some: readonly Pair[], folder: string): Promise<readonly Pair[]> {
+  async function cachedMargins(some: readonly Pair[], path: string): Promise<readonly Pair[]> {
     const key = JSON.stringify([options.reference, options.teacher ?? null, hashOf(some)]);
-    const path = marginsFile(folder);
     const cached = readMargins(path, some, key);
     if (cached) return cached;
     const reference = referenceFor(model, options, start);

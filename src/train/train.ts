@@ -1,10 +1,11 @@
-import { appendLine, CriaError, type Progress, type Settings, throwIfAborted } from '../base/index.ts';
+import { appendLine, CriaError, type Progress, type RunState, throwIfAborted } from '../base/index.ts';
 import type { Optimizer } from './adamw.ts';
 import type { BatchSampler } from './batch-sampler.ts';
 import type { ForwardBackward } from './forward-backward.ts';
+import type { TrainingPlan } from './memory-estimate.ts';
 import type { ParameterBuffer } from './parameters.ts';
 import { rateFactor, type Schedule } from './schedule.ts';
-import { type Reached, restoreState, saveState } from './state.ts';
+import { restoreReached, saveReached } from './state.ts';
 
 export interface Training {
   readonly steps: number;
@@ -25,11 +26,9 @@ export interface Run {
   readonly optimizer: Optimizer;
   readonly sampler: BatchSampler;
   readonly training: Training;
-  /** Where the result will be written: the state of an unfinished run lies beside it. */
-  readonly out: string;
-  /** Go on from the saved state. */
-  readonly resume: boolean;
-  readonly settings: Settings;
+  /** Where the run keeps how far it is, and goes on from there. */
+  readonly state: RunState;
+  readonly plan: TrainingPlan;
   /** A file to which a line of JSON is appended for every step. */
   readonly log: string | undefined;
   readonly progress: Progress;
@@ -50,16 +49,15 @@ export interface Trained {
  * @throws CriaError when the loss is no longer a finite number: the last saved state stays, and the step is named.
  */
 export async function train(run: Run): Promise<Trained> {
-  const { buffer, training, settings, out, progress, signal } = run;
+  const { buffer, training, state, plan, progress, signal } = run;
   const { steps, saveEvery } = training;
-  const begin: Reached = { step: 0, loss: Number.NaN };
-  let { step, loss } = run.resume ? restoreState(out, buffer, settings) : begin;
+  let { step, loss } = restoreReached(state, buffer);
   if (step > 0) progress.note(`Going on after step ${step}.`);
   const begun = performance.now();
   let tokens = 0;
   let saved = step;
   const save = async () => {
-    if (saved !== step) await saveState(out, { step, loss }, buffer, settings);
+    if (saved !== step) await saveReached(state, { step, loss }, buffer, plan);
     saved = step;
   };
   progress.step('training', step, steps, 'steps');

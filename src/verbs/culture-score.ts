@@ -41,7 +41,7 @@ export const verb = defineVerb({
     const data = await method.readDataset({ responses, questions, references, systems: system });
     const lists = await method.readWordLists(lexicon);
     const read = await inputHashes(
-      { files: [...files.filter((path) => path !== lexicon), ...lists.files] },
+      { files: files.filter((path) => path !== lexicon), named: lists.files },
       { progress, signal },
     );
     if (dryRun) {

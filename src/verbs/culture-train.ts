@@ -71,7 +71,7 @@ export const verb = defineVerb({
     const { openTokenizer } = await import('../tokenizer/index.ts');
     const { openCheckpoint } = await import('../checkpoint/index.ts');
     const inputs = await inputHashes(
-      { models: { [args.model]: source }, files: [...files.filter((each) => each !== lexicon), ...lists.files] },
+      { models: { [args.model]: source }, files: files.filter((each) => each !== lexicon), named: lists.files },
       { progress, signal },
     );
     const checkpoint = openCheckpoint(source);

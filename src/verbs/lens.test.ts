@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { call } from '../../test/command-line.ts';
@@ -57,18 +57,16 @@ test('an unfinished run is neither lost by accident nor resumed where there is n
   const task = some();
   const lens = (...more: readonly string[]) => call(['lens', tiny, out, '--task', task, ...more]);
   const none = await lens('--resume');
-  expect(none).toMatchObject({
-    code: 2,
-    err: expect.stringContaining('out.state.json: there is no unfinished run to'),
-  });
-  writeFileSync(`${out}.state.json`, '{"settings":{"seed":1},"sums":{}}');
+  expect(none).toMatchObject({ code: 2, err: expect.stringContaining('out.lens: there is no unfinished run to') });
+  mkdirSync(`${out}.lens`);
+  for (const name of ['settings', 'concept']) writeFileSync(join(`${out}.lens`, `${name}.json`), '{"seed":1}');
   const lost = await lens();
-  expect(lost).toMatchObject({ code: 2, err: expect.stringContaining('out.state.json: holds an unfinished run (') });
+  expect(lost).toMatchObject({ code: 2, err: expect.stringContaining('out.lens: holds an unfinished run (') });
   const other = await lens('--resume');
   expect(other).toMatchObject({ code: 2, err: expect.stringContaining('seed was 1 and is 0') });
   expect(other.err).toMatch(/contents was not given and is \["[0-9a-f]{64}"/); // a task that was changed is another
+  expect(existsSync(`${out}.lens`)).toBe(true);
   expect((await lens('--force')).err).toContain('tokenizer.json'); // on to the model
-  expect(existsSync(`${out}.state.json`)).toBe(true);
 });
 
 test('lens apply asks for heads', async () => {

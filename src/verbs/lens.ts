@@ -1,4 +1,4 @@
-import { CriaError, figure, refuseExisting } from '../base/index.ts';
+import { CriaError, figure, refuseExisting, withRunState } from '../base/index.ts';
 import type { LensResult } from '../methods/vector-arithmetic/index.ts';
 import { lensOptions } from '../methods/vector-arithmetic/options.ts';
 import {
@@ -42,7 +42,7 @@ export const verb = defineVerb({
     if (force) for (const read of [source, ...files]) if (read) refuseAround(args.out, read);
     refuseExisting(args.out, force);
     const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
-    const { linesIn, openState, readHeads, vectorArithmetic, writeLensFolder } = await import(
+    const { lensPlace, linesIn, readHeads, vectorArithmetic, writeLensFolder } = await import(
       '../methods/vector-arithmetic/index.ts'
     );
     const { loadModel } = await import('../model/index.ts');
@@ -51,7 +51,7 @@ export const verb = defineVerb({
     const read = await inputHashes({ files }, { progress, signal });
     const prompted = { model: args.model, tasks, entities, filler, prompts, length, seed };
     const contents = [...tasks, entities, filler].map((path) => path && read[path]);
-    const state = openState(args.out, { ...prompted, contents }, { resume, force });
+    return withRunState(lensPlace(args.out), { ...prompted, contents }, { resume, force, signal }, async (state) => {
     const model = loadModel(source, { threads, precision: 'f32', adapters: adapter, progress });
     try {
       const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
@@ -63,18 +63,18 @@ export const verb = defineVerb({
           candidates: candidates === undefined ? undefined : await linesIn(candidates),
           scores: heads === undefined ? undefined : readHeads(heads, model.config),
         },
-        { progress, signal, begun: state.begun, save: state.save, forget: state.clear },
+        { progress, signal, state },
       );
       const ofModel = await inputHashes({ models: { [args.model]: source } }, { progress, signal });
       const inputs = { ...ofModel, ...read };
       const provenance = provenanceOf('lens', args.model, { ...prompted, candidates, heads, ...lenses }, seed, inputs);
       await writeLensFolder(args.out, model, result, provenance, force);
-      state.clear();
       print(summary(result, args.out));
       return { path: args.out, ...report(result) };
     } finally {
       model.close();
     }
+    });
   },
 });
 

@@ -1,5 +1,4 @@
-import { rmSync } from 'node:fs';
-import { CriaError, refuseExisting } from '../base/index.ts';
+import { CriaError, refuseExisting, withRunState } from '../base/index.ts';
 import { argument, defineVerb, flag, forceOption, integer, text } from '../options/index.ts';
 import { refuseAround } from './shared/replace.ts';
 
@@ -24,17 +23,19 @@ export const verb = defineVerb({
     refuseExisting(args.out, force);
     if (force) for (const read of [file, task]) refuseAround(args.out, read);
     const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
-    const { logQuestions, openAgents, questionsToLog, writeLog } = await import('../router/index.ts');
+    const { logPlace, logQuestions, openAgents, questionsToLog, writeLog } = await import('../router/index.ts');
     const { asked, examples } = await questionsToLog(task, file, { horizon, limit, seed });
     const inputs = await inputHashes({ files: [file, task] }, { progress, signal });
     const agents = await openAgents(file, { examples, seed, threads, progress });
     try {
       const settings = { models: inputs[file], questions: inputs[task], horizon, limit, seed };
-      const run = { horizon, promptHash: agents.promptHash, settings, resume, force };
-      const { rows, state } = await logQuestions(args.out, asked, agents, run, { progress, signal });
-      const provenance = provenanceOf('route log', file, { questions: task, horizon, limit }, seed, inputs);
-      await writeLog(args.out, rows, { provenance, force });
-      rmSync(state, { force: true });
+      const rows = await withRunState(logPlace(args.out), settings, { resume, force, signal }, async (state) => {
+        const run = { horizon, promptHash: agents.promptHash };
+        const rows = await logQuestions(state, asked, agents, run, { progress, signal });
+        const provenance = provenanceOf('route log', file, { questions: task, horizon, limit }, seed, inputs);
+        await writeLog(args.out, rows, { provenance, force });
+        return rows;
+      });
       const truncated = rows.filter((row) => row.truncated === true).length;
       const solvable = rows.filter((row) => row.solvable === true).length;
       print(`${args.out}: ${rows.length} questions, ${solvable} solvable, ${truncated} cut short\n`);

@@ -112,11 +112,13 @@ test('what is wrong is said before EVA reads anything, and an unfinished run kee
   expect((await call(argv, { signal: stop.signal })).code).toBe(130);
   clearInterval(watch);
   const state = `${out}.training`;
-  expect(readdirSync(state).sort()).toEqual(['start', 'state.safetensors']);
+  expect(readdirSync(state).sort()).toEqual(['settings.json', 'start', 'state.safetensors']);
   const start = readFileSync(join(state, 'start', 'adapter_model.safetensors'));
   expect((await call(argv)).err).toContain('holds an unfinished run');
   const other = await call([...argv, '--resume', '--seed', '1']);
-  expect(other.err).toContain('start: the run was begun with other options: seed was 0 and is 1');
+  expect(other.err).toContain('out.training: the run was begun with other options: seed was 0 and is 1');
+  const smaller = await call([...argv.with(argv.indexOf('--rank') + 1, '1'), '--resume']);
+  expect(smaller.err).toContain('start: the run was begun with other options: rank was 2 and is 1'); // a setting of EVA's
   expect(readFileSync(join(state, 'start', 'adapter_model.safetensors'))).toEqual(start);
   expect(await call([...argv, '--resume'])).toMatchObject({ code: 0, err: '' });
   expect(readdirSync(dirname(out))).toEqual(['out']);

@@ -1,22 +1,6 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { type Provenance, writeTexts } from '../../artifact/index.ts';
-import {
-  besideOutput,
-  makeFolder,
-  type Progress,
-  permutation,
-  type RunStart,
-  type RunStateFiles,
-  randomFrom,
-  refuseExisting,
-  refuseForeign,
-  refuseOtherSettings,
-  refuseRunState,
-  removeRunState,
-  type Settings,
-} from '../../base/index.ts';
-import { readJson } from '../../data/index.ts';
+import type { Provenance } from '../../artifact/index.ts';
+import { type Progress, permutation, type RunPlace, type RunState, randomFrom } from '../../base/index.ts';
 import { type LoadedModel, loadModel } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import { trainModel } from '../../train/index.ts';
@@ -64,10 +48,11 @@ export interface Opening {
   readonly progress: Progress;
 }
 
-const files = (out: string, folds: number): RunStateFiles => ({
-  folder: besideOutput(out, 'culture'),
+/** Where the state of a run lies: an adapter and its answers for each fold. */
+export const crossFitPlace = (out: string, folds: number): RunPlace => ({
+  out,
+  ending: 'culture',
   names: [
-    'settings.json',
     ...['before', ...promptings].map((split) => `${split}.json`),
     ...Array.from({ length: folds }, (_, i) => [
       `fold-${i + 1}`,
@@ -79,31 +64,22 @@ const files = (out: string, folds: number): RunStateFiles => ({
 
 /**
  * Trains an adapter for each fold on the references of the others, and lets the model answer before, the adapter of a
- * fold answer its questions, and the adapter of the fold before it answer them too, which has seen them. Each finished
- * piece lies beside the output, so that an interrupted run goes on behind it.
- * @throws CriaError when something stands at the output, or another run is unfinished there.
+ * fold answer its questions, and the adapter of the fold before it answer them too, which has seen them. Finished pieces
+ * are steps of `state`.
  */
 export async function crossFit(
   opening: Opening,
   tokenizer: Tokenizer,
   data: Dataset,
   folds: Folds,
-  out: string,
+  state: RunState,
   options: CrossFitOptions,
-  start: RunStart & { readonly settings: Settings; readonly provenance: Provenance; readonly signal?: AbortSignal },
+  { provenance, signal }: { readonly provenance: Provenance; readonly signal?: AbortSignal | undefined },
 ): Promise<CrossFit> {
-  refuseExisting(out, start.force);
-  const state = files(out, folds.length);
-  await beginState(state, start);
-  const piece = async (name: string, make: () => Promise<Answer[]>): Promise<readonly Answer[]> => {
-    const path = join(state.folder, `${name}.json`);
-    if (existsSync(path)) return readJson(path) as Answer[];
-    const answers = await make();
-    await writeTexts(state.folder, { [`${name}.json`]: JSON.stringify(answers) });
-    return answers;
-  };
+  const piece = (name: string, make: () => Promise<Answer[]>): Promise<readonly Answer[]> =>
+    state.once(`${name}.json`, make);
   const ask = async (model: LoadedModel, prompts: readonly Prompt[], what: string) =>
-    answersOf(model, tokenizer, prompts, { maxTokens: options.maxTokens, signal: start.signal, what });
+    answersOf(model, tokenizer, prompts, { maxTokens: options.maxTokens, signal, what });
   const langs = questionLanguages(data);
   const questions = new Map(data.questions.map((question) => [question.id, question]));
   const promptOf = (qid: string): Prompt => ({
@@ -131,7 +107,7 @@ export async function crossFit(
   const own: { heldout: Answer[]; insample: Answer[] } = { heldout: [], insample: [] };
   let steps = 0;
   for (const [i, fold] of folds.entries()) {
-    const adapter = join(state.folder, `fold-${i + 1}`);
+    const adapter = state.path(`fold-${i + 1}`);
     const rows = data.references.filter(({ qid }) => !fold.includes(qid));
     steps = Math.ceil((rows.length * options.epochs) / options.batch);
     if (!existsSync(adapter)) {
@@ -156,8 +132,8 @@ export async function crossFit(
             },
             ...{ packing: 'none', seed: options.seed, saveEvery: 0, force: true },
           },
-          start.provenance,
-          start.signal,
+          provenance,
+          signal,
         );
       } finally {
         model.close();
@@ -182,19 +158,6 @@ export async function crossFit(
     adapters,
     steps,
   };
-}
-
-/** Removes what a finished run has kept beside its output. */
-export const removeCrossFit = (out: string, folds: number): void => removeRunState(files(out, folds));
-
-async function beginState(state: RunStateFiles, start: RunStart & { readonly settings: Settings }): Promise<void> {
-  refuseForeign(state);
-  const path = join(state.folder, 'settings.json');
-  refuseRunState(state.folder, existsSync(path), start);
-  if (start.resume) return refuseOtherSettings(state.folder, readJson(path) as Settings, start.settings);
-  removeRunState(state);
-  makeFolder(state.folder);
-  await writeTexts(state.folder, { 'settings.json': JSON.stringify(start.settings) });
 }
 
 const shotCount = 3;

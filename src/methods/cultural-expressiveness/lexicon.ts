@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CriaError } from '../../base/index.ts';
 import { readRows } from '../../data/index.ts';
@@ -59,8 +59,8 @@ export function keywordRecall(wanted: Iterable<Term>, found: Hits): number | und
 export interface WordLists {
   readonly lexicon: Lexicon;
   readonly sentiment: SentimentLexicon;
-  /** The files that were read. */
-  readonly files: readonly string[];
+  /** The files that were read, by the name that results record: of those that ship with cria no path. */
+  readonly files: Readonly<Record<string, string>>;
 }
 
 const shipped = fileURLToPath(new URL('../../../data/culture', import.meta.url));
@@ -70,8 +70,7 @@ const shipped = fileURLToPath(new URL('../../../data/culture', import.meta.url))
  * @throws CriaError when a file is missing, empty or not sound.
  */
 export async function readWordLists(folder = shipped): Promise<WordLists> {
-  const files = ['lexicon.jsonl', 'sentiment.jsonl'].map((name) => join(folder, name));
-  const [keywords = '', valences = ''] = files;
+  const [keywords, valences] = [join(folder, 'lexicon.jsonl'), join(folder, 'sentiment.jsonl')];
   const terms: Term[] = [];
   for await (const row of readRows(keywords)) {
     terms.push({
@@ -94,5 +93,7 @@ export async function readWordLists(folder = shipped): Promise<WordLists> {
   for (const [path, { length }] of [[keywords, terms] as const, [valences, words] as const]) {
     if (length === 0) throw new CriaError('has no terms', { where: path, remedy: 'write them one a line' });
   }
+  const nameOf = (path: string) => (folder === shipped ? `cria/${basename(path)}` : path);
+  const files = { [nameOf(keywords)]: keywords, [nameOf(valences)]: valences };
   return { lexicon: new Lexicon(terms), sentiment: new SentimentLexicon(words), files };
 }

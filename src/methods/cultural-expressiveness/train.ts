@@ -1,11 +1,11 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { json, type Provenance, writeTexts } from '../../artifact/index.ts';
-import { type RunStart, type Settings, writeFolderAtomically } from '../../base/index.ts';
+import { type RunStart, refuseExisting, type Settings, withRunState, writeFolderAtomically } from '../../base/index.ts';
 import { picture, writePage } from '../../report/index.ts';
 import type { Drawing } from '../../statistics/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
-import { type CrossFitOptions, crossFit, type Opening, removeCrossFit } from './cross-fit.ts';
+import { type CrossFitOptions, crossFit, crossFitPlace, type Opening } from './cross-fit.ts';
 import type { Dataset } from './dataset.ts';
 import { lines } from './folder.ts';
 import { type Folds, foldsOf, topicFrom } from './folds.ts';
@@ -48,41 +48,43 @@ export async function trainCulture(
   data: Dataset,
   out: string,
   plan: TrainingPlan,
-  start: RunStart & { readonly settings: Settings; readonly provenance: Provenance; readonly signal?: AbortSignal },
+  start: RunStart & { readonly settings: Settings; readonly provenance: Provenance },
 ): Promise<TrainingRun> {
+  refuseExisting(out, start.force);
   const folds = topicFolds(data, plan.lists, plan.folds);
-  const fitted = await crossFit(opening, tokenizer, data, folds, out, plan, start);
-  const { lists, drawing } = plan;
-  const result = await plan.withEncoder((encoder) =>
-    scoreTraining(data, folds, fitted, plan.name, { lists, encoder, drawing, signal: start.signal }),
-  );
-  const run = { result, folds, steps: fitted.steps };
-  const all = data.questions.map(({ id }) => id);
-  const rows = folds.map((test, i) => ({
-    fold: i + 1,
-    train: all.filter((qid) => !test.includes(qid)),
-    test,
-    adapter: `fold-${i + 1}`,
-  }));
-  const isContract = (split: string | undefined) => ['before', 'heldout', 'insample'].includes(split ?? '');
-  const texts = {
-    'folds.json': json(rows),
-    'scores.jsonl': lines(result.scores.filter(({ split }) => isContract(split))),
-    'prompting.jsonl': lines(result.scores.filter(({ split }) => !isContract(split))),
-    'answers.jsonl': lines(
-      fitted.answered.flatMap(({ split, answers }) => answers.map((each) => ({ split, ...each }))),
-    ),
-    'results.json': json({ ...result, scores: undefined }),
-    'training.svg': await picture(trainingChart(result)),
-    'cria.json': json(start.provenance),
-  };
-  await writeFolderAtomically(out, start.force, async (folder) => {
-    await writeTexts(folder, texts);
-    fitted.adapters.forEach((adapter, i) => {
-      cpSync(adapter, join(folder, `fold-${i + 1}`), { recursive: true });
+  return withRunState(crossFitPlace(out, folds.length), start.settings, start, async (state) => {
+    const fitted = await crossFit(opening, tokenizer, data, folds, state, plan, start);
+    const { lists, drawing } = plan;
+    const result = await plan.withEncoder((encoder) =>
+      scoreTraining(data, folds, fitted, plan.name, { lists, encoder, drawing, signal: start.signal }),
+    );
+    const run = { result, folds, steps: fitted.steps };
+    const all = data.questions.map(({ id }) => id);
+    const rows = folds.map((test, i) => ({
+      fold: i + 1,
+      train: all.filter((qid) => !test.includes(qid)),
+      test,
+      adapter: `fold-${i + 1}`,
+    }));
+    const isContract = (split: string | undefined) => ['before', 'heldout', 'insample'].includes(split ?? '');
+    const texts = {
+      'folds.json': json(rows),
+      'scores.jsonl': lines(result.scores.filter(({ split }) => isContract(split))),
+      'prompting.jsonl': lines(result.scores.filter(({ split }) => !isContract(split))),
+      'answers.jsonl': lines(
+        fitted.answered.flatMap(({ split, answers }) => answers.map((each) => ({ split, ...each }))),
+      ),
+      'results.json': json({ ...result, scores: undefined }),
+      'training.svg': await picture(trainingChart(result)),
+      'cria.json': json(start.provenance),
+    };
+    await writeFolderAtomically(out, start.force, async (folder) => {
+      await writeTexts(folder, texts);
+      fitted.adapters.forEach((adapter, i) => {
+        cpSync(adapter, join(folder, `fold-${i + 1}`), { recursive: true });
+      });
+      await writePage(join(folder, 'report.html'), trainingPage(data, run, fitted, plan.name));
     });
-    await writePage(join(folder, 'report.html'), trainingPage(data, run, fitted, plan.name));
+    return run;
   });
-  removeCrossFit(out, folds.length);
-  return run;
 }

@@ -1,4 +1,4 @@
-import { throwIfAborted, type Watch } from '../../base/index.ts';
+import { type RunState, throwIfAborted, type Watch } from '../../base/index.ts';
 import type { Predicted } from '../../evaluate/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import { cachedDistillation, cachedDistillationSampler, crossEntropy, predictionSampler } from '../../train/index.ts';
@@ -11,7 +11,6 @@ import type { CurvePoint, RankedMask } from './result.ts';
 import { initialLogits } from './schedule.ts';
 import { beginSearch, keptBy, type SearchState, searchDefaults, searchMask } from './search.ts';
 import type { Target } from './target.ts';
-import type { Work } from './work.ts';
 
 export interface FoundMask {
   readonly kept: readonly number[];
@@ -29,23 +28,23 @@ export async function findMask(
   { layers, free, drop }: Target,
   data: Data,
   options: E3Options,
-  work: Work,
+  state: RunState,
   watch: Watch,
 ): Promise<FoundMask> {
-  const importance = await work.once('importance.json', async () =>
+  const importance = await state.once('importance.json', async () =>
     (await effects()).importance(data.calibration, watch),
   );
   const initial = beginSearch(initialLogits(free.map((layer) => importance[layer] as number)));
-  let search = work.kept<SearchState>('search.json') ?? initial;
+  let search = state.read<SearchState>('search.json') ?? initial;
   if (search.step < options.searchSteps) {
     const masked = await openSearched(model, data, options, watch);
     try {
       const how = { ...searchDefaults, ...options, steps: options.searchSteps, drop };
-      const keep = async (state: SearchState) => {
-        if (state.step % saveEvery === 0) await work.keep('search.json', state);
+      const keep = async (reached: SearchState) => {
+        if (reached.step % saveEvery === 0) await state.write('search.json', reached);
       };
       search = await searchMask(masked.objective, free, layers, how, search, { ...watch, keep });
-      await work.keep('search.json', search);
+      await state.write('search.json', search);
     } finally {
       await masked.close();
     }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { mergeAdapter, type Provenance } from '../../artifact/index.ts';
+import { besideOutput } from '../../base/index.ts';
 import { type Checkpoint, readAdapter } from '../../checkpoint/index.ts';
 import { keptLayers, type LoadedModel, loadModel, type ModelOptions } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
@@ -45,7 +46,7 @@ export async function recover(
       warmup: Math.ceil(warmup * steps),
       lr: recoveryRate(options),
     };
-    const run = { seed: options.seed, saveEvery: 50, resume: existsSync(`${path}.training`) };
+    const run = { seed: options.seed, saveEvery: 50, resume: existsSync(besideOutput(path, 'training')) };
     const given = { ...how, ...amount, ...run, data: sequences, packing: 'none' } as const;
     await trainModel(model, tokenizer, path, given, provenance, signal);
   } finally {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { convert, hashOfInput, type Provenance, refusePruned } from '../../artifact/index.ts';
-import { refuseExisting, type Settings, type Watch } from '../../base/index.ts';
+import { type RunState, refuseExisting, type Settings, type Watch, withRunState } from '../../base/index.ts';
 import { type ComparedWindow, type Predicted, readTask } from '../../evaluate/index.ts';
 import { keptLayers, type LoadedModel, loadModel } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
@@ -14,7 +14,6 @@ import type { E3Options } from './options.ts';
 import { mergeRecovered, openRecovered, type RecoveryContext, recover } from './recovery.ts';
 import { type Cut, type E3Result, own } from './result.ts';
 import { baselinesOf, type Target, targetOf } from './target.ts';
-import { openWork, type Work } from './work.ts';
 import { writeResult } from './write.ts';
 
 /**
@@ -41,45 +40,47 @@ export async function e3Prune(
     refusePruned(model.checkpoint, matrices, 'give --recovery full or none, which keep them', signal);
   }
   const data = await readData(model, tokenizer, options, watch);
-  const work = await openWork(out, entriesOf(options), await settingsOf(model, options, provenance), options);
   if (4 * target.drop > target.layers) {
     progress.note(`More than a quarter of the layers goes: test long answers before the model is used (--task).`);
   }
-  const { seconds, time } = timer();
-  const masks = await findMasks(model, target, data, options, work, watch, time);
-  const { found } = masks;
-  const curve =
-    found &&
-    (await time('depths', () =>
-      work.once('curve.json', () => qualityByDepth(model, target, found.search, data, watch)),
-    ));
-  const ranked = options.allMasks
-    ? await time('every mask', () => work.once('ranked.json', () => everyMask(model, target, data, watch)))
-    : undefined;
-  const load = { device: model.device, threads: model.threads, progress };
-  const stages: Stages = { model, data, options, work, watch, context: { tokenizer, provenance, load, signal } };
-  const { base, cuts } = await measureCuts(stages, masks.kept, time);
-  const pruned = loadModel(await finalFolder(stages, masks.kept[own] as readonly number[]), load);
-  try {
-    const task =
-      questions &&
-      (await work.once('task.json', async () => ({
-        before: await taskAccuracy(model, tokenizer, questions, watch),
-        after: await taskAccuracy(pruned, tokenizer, questions, watch),
-      })));
-    const speedup = await time('speed', () => measureSpeedup(model, pruned, (data.windows[0] as Predicted).ids, watch));
-    const tokens = {
-      search: found ? options.searchSteps * data.batch * options.sequence : 0,
-      recovery: options.recovery === 'none' ? 0 : options.recoveryTokens,
-    };
-    const { importance, search } = found ?? {};
-    const result = { target, importance, search, curve, ranked, base, cuts, task, speedup, tokens, seconds };
-    await writeResult(pruned.path, out, result, options, provenance);
-    work.remove();
-    return result;
-  } finally {
-    pruned.close();
-  }
+  const place = { out, ending: 'e3', names: entriesOf(options) };
+  const settings = await settingsOf(model, options, provenance);
+  return withRunState(place, settings, { ...options, signal }, async (state) => {
+    const { seconds, time } = timer();
+    const masks = await findMasks(model, target, data, options, state, watch, time);
+    const { found } = masks;
+    const curve =
+      found &&
+      (await time('depths', () =>
+        state.once('curve.json', () => qualityByDepth(model, target, found.search, data, watch)),
+      ));
+    const ranked = options.allMasks
+      ? await time('every mask', () => state.once('ranked.json', () => everyMask(model, target, data, watch)))
+      : undefined;
+    const load = { device: model.device, threads: model.threads, progress };
+    const stages: Stages = { model, data, options, state, watch, context: { tokenizer, provenance, load, signal } };
+    const { base, cuts } = await measureCuts(stages, masks.kept, time);
+    const pruned = loadModel(await finalFolder(stages, masks.kept[own] as readonly number[]), load);
+    try {
+      const task =
+        questions &&
+        (await state.once('task.json', async () => ({
+          before: await taskAccuracy(model, tokenizer, questions, watch),
+          after: await taskAccuracy(pruned, tokenizer, questions, watch),
+        })));
+      const speedup = await time('speed', () => measureSpeedup(model, pruned, (data.windows[0] as Predicted).ids, watch));
+      const tokens = {
+        search: found ? options.searchSteps * data.batch * options.sequence : 0,
+        recovery: options.recovery === 'none' ? 0 : options.recoveryTokens,
+      };
+      const { importance, search } = found ?? {};
+      const result = { target, importance, search, curve, ranked, base, cuts, task, speedup, tokens, seconds };
+      await writeResult(pruned.path, out, result, options, provenance);
+      return result;
+    } finally {
+      pruned.close();
+    }
+  });
 }
 
 type Time = <T>(name: string, part: () => Promise<T>) => Promise<T>;
@@ -90,7 +91,7 @@ async function findMasks(
   target: Target,
   data: Data,
   options: E3Options,
-  work: Work,
+  state: RunState,
   watch: Watch,
   time: Time,
 ): Promise<{ found: FoundMask | undefined; kept: Readonly<Record<string, readonly number[]>> }> {
@@ -103,11 +104,11 @@ async function findMasks(
     const found =
       options.kept.length > 0
         ? undefined
-        : await time('search', () => findMask(model, effects, target, data, options, work, watch));
+        : await time('search', () => findMask(model, effects, target, data, options, state, watch));
     const kept: Record<string, readonly number[]> = { [own]: found?.kept ?? options.kept };
     for (const name of baselinesOf(options)) {
       const masks = () => baselineMasks(name, target, effects, data.calibration, options.seed, watch);
-      Object.assign(kept, await time(name, () => work.once(`masks-${name}.json`, masks)));
+      Object.assign(kept, await time(name, () => state.once(`masks-${name}.json`, masks)));
     }
     return { found, kept };
   } finally {
@@ -120,7 +121,7 @@ interface Stages {
   readonly model: LoadedModel;
   readonly data: Data;
   readonly options: E3Options;
-  readonly work: Work;
+  readonly state: RunState;
   readonly watch: Watch;
   readonly context: RecoveryContext;
 }
@@ -131,7 +132,7 @@ async function measureCuts(
   masks: Readonly<Record<string, readonly number[]>>,
   time: Time,
 ): Promise<{ base: readonly ComparedWindow[]; cuts: Readonly<Record<string, Cut>> }> {
-  const { model, data, options, work, watch, context } = stages;
+  const { model, data, options, state, watch, context } = stages;
   const { checkpoint } = model;
   const { load } = context;
   let taught: Promise<TeacherCache> | undefined;
@@ -150,13 +151,13 @@ async function measureCuts(
   try {
     const cuts: Record<string, Cut> = {};
     for (const [name, kept] of Object.entries(masks)) {
-      const searched = await work.once(`searched-${name}.json`, () =>
+      const searched = await state.once(`searched-${name}.json`, () =>
         measured(loadModel(keptLayers(checkpoint, kept), load)),
       );
       cuts[name] = { kept, searched };
       if (options.recovery === 'none') continue;
-      const path = work.path(`recovered-${name}`);
-      const recovered = await work.once(`recovered-${name}.json`, async () => {
+      const path = state.path(`recovered-${name}`);
+      const recovered = await state.once(`recovered-${name}.json`, async () => {
         if (!existsSync(path)) {
           const what = { sequences: data.recovery, teacher: await teacher() };
           await time('recovery', () => recover(checkpoint, kept, path, what, options, context));
@@ -173,10 +174,10 @@ async function measureCuts(
 }
 
 /** The folder of the method's own model, complete; it is written where it is not there yet. */
-async function finalFolder({ model, options, work, watch, context }: Stages, kept: readonly number[]): Promise<string> {
-  const recovered = work.path(`recovered-${own}`);
+async function finalFolder({ model, options, state, watch, context }: Stages, kept: readonly number[]): Promise<string> {
+  const recovered = state.path(`recovered-${own}`);
   if (options.recovery === 'full') return recovered;
-  const path = work.path('final');
+  const path = state.path('final');
   if (existsSync(path)) return path;
   const { checkpoint } = model;
   if (options.recovery === 'lora') await mergeRecovered(checkpoint, kept, recovered, path, context);
@@ -202,9 +203,9 @@ function entriesOf(options: E3Options): string[] {
 
 /** What a resumed run has to repeat. */
 async function settingsOf(model: LoadedModel, options: E3Options, provenance: Provenance): Promise<Settings> {
-  const { resume: _, force: __, columns, ...rest } = options;
+  const { resume: _, force: __, ...rest } = options;
   const content = await hashOfInput(provenance, options.data);
-  return { ...rest, columns: columns && [...columns], content, model: model.path, threads: model.threads };
+  return { ...rest, content, model: model.path, threads: model.threads };
 }
 
 /** Adds up the seconds of named parts. */

@@ -3,14 +3,10 @@ import { join } from 'node:path';
 import { hashOfInput, type Provenance, writeAdapterFolder, writeTexts } from '../../artifact/index.ts';
 import {
   besideOutput,
-  makeFolder,
-  type RunStateFiles,
   refuseExisting,
-  refuseForeign,
   refuseOtherSettings,
-  refuseRunState,
-  removeRunState,
   type Settings,
+  withRunState,
 } from '../../base/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import { picture, writePage } from '../../report/index.ts';
@@ -35,8 +31,7 @@ export interface InitializeOptions extends EvaOptions, Sequencing {
 
 /** What an adapter folder holds besides the adapter: from this another budget can be shared. */
 const stateFile = 'eva.safetensors';
-/** Where an unfinished run keeps its state: beside the output. */
-const keeping = (out: string): RunStateFiles => ({ folder: besideOutput(out, 'eva'), names: [stateFile] });
+const ending = 'eva';
 
 const saveEveryMs = 60_000;
 
@@ -57,30 +52,30 @@ export async function initializeAdapter(
   refuseExisting(out, options.force);
   const groups = inputGroups(model.config, options.targets);
   const settings = await settingsOf(model, options, provenance);
-  const from = unfinishedState(out, groups, settings, options);
-  const sequences = await sequencesIn(options.data, tokenizer, options, model);
-  const data = batchesOf(sequences, options);
-  let [latest, saved, savedAt] = [from, from, performance.now()];
-  const save = async () => {
-    if (!latest || latest === saved || !isBegun(latest)) return;
-    const { folder } = keeping(out);
-    makeFolder(folder);
-    await writeState(join(folder, stateFile), latest, groups, settings);
-    [saved, savedAt] = [latest, performance.now()];
-  };
-  const keep = async (state: EvaState) => {
-    latest = state;
-    if (performance.now() - savedAt > saveEveryMs) await save();
-  };
-  try {
-    const result = await eva(model, data, options, { progress, signal, from, keep });
-    await write(out, result, options.rank, settings, provenance, options.force);
-    removeRunState(keeping(out));
-    return result;
-  } catch (error) {
-    await save();
-    throw error;
-  }
+  const place = { out, ending, names: [stateFile] };
+  return withRunState(place, settings, { ...options, signal }, async (run) => {
+    const path = run.path(stateFile);
+    const from = run.has(stateFile) ? readState(path, () => groups).state : undefined;
+    const data = batchesOf(await sequencesIn(options.data, tokenizer, options, model), options);
+    let [latest, saved, savedAt] = [from, from, performance.now()];
+    const save = async () => {
+      if (!latest || latest === saved || !isBegun(latest)) return;
+      await writeState(path, latest, groups, settings);
+      [saved, savedAt] = [latest, performance.now()];
+    };
+    const keep = async (state: EvaState) => {
+      latest = state;
+      if (performance.now() - savedAt > saveEveryMs) await save();
+    };
+    try {
+      const result = await eva(model, data, options, { progress, signal, from, keep });
+      await write(out, result, options.rank, settings, provenance, options.force);
+      return result;
+    } catch (error) {
+      await save();
+      throw error;
+    }
+  });
 }
 
 /**
@@ -100,7 +95,7 @@ export async function initializeStart(
     refuseOtherSettings(out, settings, await settingsOf(model, options, provenance));
     return;
   }
-  const resume = options.resume && existsSync(join(keeping(out).folder, stateFile));
+  const resume = options.resume && existsSync(besideOutput(out, ending));
   await initializeAdapter(model, tokenizer, out, { ...options, resume }, provenance, signal);
 }
 
@@ -141,23 +136,6 @@ function groupsOf({ config }: LoadedModel, { targets }: Settings): InputGroup[] 
   return inputGroups(config, isList ? targets : []);
 }
 
-/** From where a run goes on. @throws CriaError when it would lose an unfinished one, or what there is does not serve. */
-function unfinishedState(
-  out: string,
-  groups: readonly InputGroup[],
-  settings: Settings,
-  options: InitializeOptions,
-): EvaState | undefined {
-  const { folder } = keeping(out);
-  const path = join(folder, stateFile);
-  refuseForeign(keeping(out));
-  refuseRunState(folder, existsSync(path), options);
-  if (!options.resume) return undefined;
-  const saved = readState(path, () => groups);
-  refuseOtherSettings(path, saved.settings, settings);
-  return saved.state;
-}
-
 function batchesOf(sequences: readonly Example[], { batch, shuffle, seed }: InitializeOptions): EvaData {
   const order = batchOrder(sequences.length, batch, shuffle, seed);
   return {
@@ -173,19 +151,6 @@ async function settingsOf(model: LoadedModel, options: InitializeOptions, proven
   const { packing, skipTokens, trainOnPrompts, shuffle, seed } = options;
   return {
     ...{ model: model.path, data, content: await hashOfInput(provenance, data), columns: columns && [...columns] },
-    ...{
-      rank,
-      rho,
-      tau,
-      targets,
-      whiten,
-      batch,
-      sequence,
-      packing,
-      skipTokens,
-      trainOnPrompts: trainOnPrompts,
-      shuffle,
-      seed,
-    },
+    ...{ rank, rho, tau, targets, whiten, batch, sequence, packing, skipTokens, trainOnPrompts, shuffle, seed },
   };
 }

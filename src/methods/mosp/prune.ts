@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { jsonLines, type Provenance, writeTexts } from '../../artifact/index.ts';
-import { besideOutput, figure, openRunFolder, refuseExisting, type Watch } from '../../base/index.ts';
+import { figure, refuseExisting, type Watch, withRunState } from '../../base/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import { type LineChart, type Page, writePage } from '../../report/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
@@ -62,26 +62,23 @@ export async function pruneModel(
   const read = (data: string) => textWindows(data, tokenizer, options, model.progress, watch.signal);
   const calibration = [{ name: 'calibration', windows: await read(options.calibration) }];
   const tests = options.test === undefined ? [] : [{ name: testName, windows: await read(options.test) }];
-  const { resume: _, force: __, columns, ...said } = options;
-  const run = await openRunFolder(
-    besideOutput(out, 'prune'),
-    [method, 'rows'],
-    { ...said, columns: columns && [...columns], inputs: provenance.inputs },
-    options,
-  );
+  const { resume, force, ...said } = options;
+  const place = { out, ending: 'prune', names: [method, 'rows'] };
+  const settings = { ...said, inputs: provenance.inputs };
+  return withRunState(place, settings, { resume, force, signal: watch.signal }, async ({ folder }) => {
   const engine = await openLayerEngine({ device: model.device, threads: model.threads, takesTurns: true });
   const { progress } = model;
   try {
     const { store } = await sweepBaseline(
       {
-        ...{ model, blocks, calibration, engine, folder: run.folder, watch: { progress, signal: watch.signal } },
+        ...{ model, blocks, calibration, engine, folder, watch: { progress, signal: watch.signal } },
         options: { ...frontDefaults, ...options, guard: false },
       },
       method,
     );
     const weights = prunedWeights(blocks, store, (_target, { shared }) => shared);
     const candidates = tests.length > 0 ? [{ name: 'base' }, { name: method, weights }] : [];
-    const rows = await evaluateCandidates(model, candidates, tests, join(run.folder, 'rows'), {
+    const rows = await evaluateCandidates(model, candidates, tests, join(folder, 'rows'), {
       progress,
       signal: watch.signal,
     });
@@ -98,15 +95,15 @@ export async function pruneModel(
       skipped,
       seconds: (performance.now() - begun) / 1000,
     };
-    await writePruned(out, model, weights, provenance, {}, watch, async (folder) => {
-      await writeTexts(folder, { 'layers.jsonl': jsonLines(reports), 'rows.jsonl': jsonLines(rows) });
-      await writePage(join(folder, 'report.html'), prunePage(result, reports, sparsityText(sparsity), sparsity.kind));
+    await writePruned(out, model, weights, provenance, {}, watch, async (written) => {
+      await writeTexts(written, { 'layers.jsonl': jsonLines(reports), 'rows.jsonl': jsonLines(rows) });
+      await writePage(join(written, 'report.html'), prunePage(result, reports, sparsityText(sparsity), sparsity.kind));
     });
-    run.remove();
     return result;
   } finally {
     await engine.dispose();
   }
+  });
 }
 
 function prunePage(

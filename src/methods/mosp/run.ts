@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Provenance } from '../../artifact/index.ts';
-import { besideOutput, CriaError, openRunFolder, refuseExisting, type Settings, type Watch } from '../../base/index.ts';
+import { CriaError, refuseExisting, type Settings, type Watch, withRunState } from '../../base/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import { textWindows } from '../../train/index.ts';
@@ -66,16 +66,13 @@ export async function mosp(
   refuseExisting(out, options.force);
   const plan = await planFront(model, tokenizer, options, watch);
   const { targets, preferences, calibration, tests } = plan;
-  const folder = await openRunFolder(
-    besideOutput(out, 'mosp'),
-    stateNames(options),
-    settingsOf(options, provenance),
-    options,
-  );
+  const place = { out, ending: 'mosp', names: stateNames(options) };
+  const start = { ...options, signal: watch.signal };
+  return withRunState(place, settingsOf(options, provenance), start, async ({ folder }) => {
   const engine = await openLayerEngine({ device: model.device, threads: model.threads, takesTurns: true });
   try {
     const context: SweepContext = {
-      ...{ model, blocks: targets.blocks, calibration, options, engine, folder: folder.folder },
+      ...{ model, blocks: targets.blocks, calibration, options, engine, folder },
       watch: { progress: model.progress, signal: watch.signal },
     };
     const main = await sweepMosp(context, {
@@ -93,7 +90,7 @@ export async function mosp(
     );
     const begun = performance.now();
     const candidates = tests.length > 0 ? candidatesOf(points, baselines, targets) : [];
-    const read = await evaluateCandidates(model, candidates, tests, join(folder.folder, 'rows'), context.watch);
+    const read = await evaluateCandidates(model, candidates, tests, join(folder, 'rows'), context.watch);
     const rows = options.baselines.includes('alps') ? withAlps(read, preferences) : read;
     const evaluation = (performance.now() - begun) / 1000;
     const names = options.objectives.map(({ name }) => name);
@@ -102,11 +99,11 @@ export async function mosp(
     const pareto = await writeFront(out, {
       ...{ model, options, provenance, plan, points, baselines, rows, front, seconds, store: main.store, watch },
     });
-    folder.remove();
     return { pareto, seconds };
   } finally {
     await engine.dispose();
   }
+  });
 }
 
 /** @throws CriaError when a name is neither a point's nor a baseline's. */
@@ -165,8 +162,7 @@ function settingsOf(options: FrontOptions, { inputs }: Provenance): Settings {
     options;
   const { alpha, guard, points, power, polish, baselines, seed } = options;
   return {
-    ...{ objectives, tests, sparsity, sparsityFor, keep, reprune, samples, sequence, capture, propagate },
-    columns: columns && [...columns],
+    ...{ objectives, tests, sparsity, sparsityFor, keep, reprune, samples, sequence, columns, capture, propagate },
     ...{ alpha, guard, points, power, polish, baselines, seed, inputs },
   };
 }

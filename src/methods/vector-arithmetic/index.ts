@@ -4,6 +4,5 @@ export { readHeads } from './heads-file.ts';
 export { lensDefaults } from './options.ts';
 export { lensPage } from './report.ts';
 export type { LensResult } from './result.ts';
-export { vectorArithmetic } from './run.ts';
+export { lensPlace, vectorArithmetic } from './run.ts';
 export { linesIn } from './sources.ts';
-export { openState } from './state.ts';

@@ -1,4 +1,4 @@
-import { type Progress, randomFrom } from '../../base/index.ts';
+import { type Progress, type RunPlace, type RunState, randomFrom } from '../../base/index.ts';
 import type { Rows } from '../../linalg/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
@@ -33,12 +33,14 @@ import { wordTexts } from './words.ts';
 export interface LensContext {
   readonly progress: Progress;
   readonly signal?: AbortSignal;
-  /** What an interrupted run has scored. */
-  readonly begun?: Partial<Record<ScoreKind, ScoreSums>>;
-  readonly save?: (sums: Partial<Record<ScoreKind, ScoreSums>>) => Promise<void>;
-  /** Called when what was saved is of no use. */
-  readonly forget?: () => void;
+  /** Keeps the sums of scored prompts. */
+  readonly state?: RunState;
 }
+
+const sumsFile = (kind: ScoreKind): string => `${kind}.json`;
+
+/** Where the state of a run lies. */
+export const lensPlace = (out: string): RunPlace => ({ out, ending: 'lens', names: scoreKinds.map(sumsFile) });
 
 const draws = 10;
 const attentionPrompts = 256; // at most: what heads look at varies little
@@ -150,7 +152,7 @@ async function scored(
   tasks: readonly Task[],
   parts: PromptParts,
   { entities, prompts, seed }: LensOptions,
-  { progress, signal, begun = {}, save, forget }: LensContext,
+  { progress, signal, state }: LensContext,
 ): Promise<Record<ScoreKind, HeadScores> & { attention?: LensResult['attention'] }> {
   const random = randomFrom(seed);
   const named = await entitiesFrom(entities, tasks, tokenizer);
@@ -167,17 +169,15 @@ async function scored(
     const looking = some.map((entity) => attentionPrompt(parts, entity, ends[kind], random));
     return attentionScores(model, looking, { progress, signal });
   };
-  const sums: Partial<Record<ScoreKind, ScoreSums>> = { ...begun };
   const scoresOf = (kind: ScoreKind) =>
     headScores(model, kind, pairs[kind], {
-      begun: sums[kind],
+      begun: state?.read<ScoreSums>(sumsFile(kind)),
       progress,
       signal,
-      forget,
-      save: async (some) => {
-        sums[kind] = some;
-        await save?.(sums);
+      forget: () => {
+        for (const each of scoreKinds) state?.remove(sumsFile(each));
       },
+      save: async (sums) => state?.write(sumsFile(kind), sums),
     });
   const scores = { concept: await scoresOf('concept'), token: await scoresOf('token') };
   return { ...scores, attention: { concept: await lookedAt('concept'), token: await lookedAt('token') } };

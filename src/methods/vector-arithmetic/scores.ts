@@ -27,7 +27,7 @@ export interface ScoreSums {
 }
 
 export interface ScoreOptions {
-  readonly begun?: ScoreSums;
+  readonly begun?: ScoreSums | undefined;
   /** Given the sums after each block of prompts. */
   readonly save?: (sums: ScoreSums) => Promise<void>;
   /** Called when the sums are of no use: the model has no induction. */

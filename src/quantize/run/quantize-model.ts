@@ -1,5 +1,5 @@
 import type { Provenance } from '../../artifact/index.ts';
-import { CriaError, refuseExisting, type Settings, throwIfAborted, type Watch } from '../../base/index.ts';
+import { CriaError, refuseExisting, throwIfAborted, type Watch, withRunState } from '../../base/index.ts';
 import type { Codes } from '../../checkpoint/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import { isCalibrated, quantize, type WeightMatrix } from '../schemes/index.ts';
@@ -9,7 +9,7 @@ import { type Importance, importanceFrom, writeImportance } from './importance.t
 import type { QuantizeOptions } from './options.ts';
 import { type Plan, planOf, type Target } from './plan.ts';
 import { resultOf, type TensorResult } from './result.ts';
-import { openSpool, type Spool } from './spool.ts';
+import { fileOf, openSpool, type Spool } from './spool.ts';
 import { type Written, writeQuantized } from './write.ts';
 
 /** What a run made. */
@@ -46,22 +46,26 @@ export async function quantizeModel(
     await writeImportance(options.writeImatrix, model, texts, options.calibration as string, watch);
   }
   const parts = partsOf(plan);
-  const spool = await openSpool(out, [...parts.keys()], await settingsOf(options, provenance), options);
-  const { blocks, ends } = { blocks: new Map(parts), ends: parts.get('ends') };
-  blocks.delete('ends');
-  const outside = ends ? await quantizeParts(model, new Map([['ends', ends]]), spool, importance, watch) : [];
-  const inside = texts
-    ? await quantizeCalibrated(model, texts, blocks, spool, importance, watch)
-    : await quantizeParts(model, blocks, spool, importance, watch);
-  const tensors = [...outside, ...inside];
-  const replacements = spool.replacements();
-  try {
-    const written = await writeQuantized(out, { model, plan, tensors, replacements, provenance, options, ...watch });
-    spool.remove();
-    return { ...written, plan, tensors, seconds: (performance.now() - begun) / 1000 };
-  } finally {
-    replacements.close();
-  }
+  const { resume, force, ...asked } = options;
+  const place = { out, ending: 'quantize', names: [...parts.keys()].map(fileOf) };
+  const settings = { ...asked, inputs: provenance.inputs };
+  return withRunState(place, settings, { resume, force, signal: watch.signal }, async (state) => {
+    const spool = openSpool(state, [...parts.keys()]);
+    const { blocks, ends } = { blocks: new Map(parts), ends: parts.get('ends') };
+    blocks.delete('ends');
+    const outside = ends ? await quantizeParts(model, new Map([['ends', ends]]), spool, importance, watch) : [];
+    const inside = texts
+      ? await quantizeCalibrated(model, texts, blocks, spool, importance, watch)
+      : await quantizeParts(model, blocks, spool, importance, watch);
+    const tensors = [...outside, ...inside];
+    const replacements = spool.replacements();
+    try {
+      const written = await writeQuantized(out, { model, plan, tensors, replacements, provenance, options, ...watch });
+      return { ...written, plan, tensors, seconds: (performance.now() - begun) / 1000 };
+    } finally {
+      replacements.close();
+    }
+  });
 }
 
 /** The targets by part: a block, or the ends of the model. */
@@ -72,12 +76,6 @@ function partsOf({ targets }: Plan): Map<string, Target[]> {
     parts.set(part, [...(parts.get(part) ?? []), target]);
   }
   return parts;
-}
-
-/** What a resumed run has to repeat. */
-async function settingsOf(options: QuantizeOptions, provenance: Provenance): Promise<Settings> {
-  const { resume: _, force: __, ...settings } = options;
-  return { ...settings, inputs: provenance.inputs };
 }
 
 async function quantizeParts(

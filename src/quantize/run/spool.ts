@@ -1,25 +1,11 @@
-import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Replacements } from '../../artifact/index.ts';
-import {
-  besideOutput,
-  CriaError,
-  makeFolder,
-  type RunStateFiles,
-  refuseForeign,
-  refuseOtherSettings,
-  refuseRunState,
-  removeRunState,
-  type Settings,
-  writeFileAtomically,
-} from '../../base/index.ts';
+import { notOfARun, type RunState } from '../../base/index.ts';
 import {
   type BlockCodes,
   type Codes,
   type NestedAbsmax,
   type Nf4Codes,
   openSafetensors,
-  readJsonObject,
   type SafetensorsFile,
   type StoredType,
   type TensorToWrite,
@@ -34,10 +20,7 @@ export interface FinishedPart {
   readonly results: readonly TensorResult[];
 }
 
-/**
- * The finished parts of a run, kept beside its output until that is written: memory holds one part, and an interrupted
- * run goes on after the last whole one.
- */
+/** The finished parts of a run, kept with its state: memory holds one part. */
 export interface Spool {
   /** The results of a part that is finished already, or undefined. */
   resultsOf(part: string): readonly TensorResult[] | undefined;
@@ -46,39 +29,17 @@ export interface Spool {
   save(part: string, finished: FinishedPart): Promise<void>;
   /** The codes and values of all parts. */
   replacements(): Replacements & { close(): void };
-  /** Forgets everything. */
-  remove(): void;
 }
 
-const settingsFile = 'settings.json';
+/** The file of a part in the state of a run. */
+export const fileOf = (part: string): string => `${part}.safetensors`;
 
-/**
- * Opens the spool of an output with what the run was asked for.
- * @throws CriaError when an unfinished run would be lost, there is none to resume, or it was asked for something else.
- */
-export async function openSpool(
-  out: string,
-  parts: readonly string[],
-  settings: Settings,
-  run: { readonly resume: boolean; readonly force: boolean },
-): Promise<Spool> {
-  const fileOf = (part: string) => `${part}.safetensors`;
-  const keeping: RunStateFiles = { folder: besideOutput(out, 'quantize'), names: [settingsFile, ...parts.map(fileOf)] };
-  const { folder } = keeping;
-  const isThere = existsSync(join(folder, settingsFile));
-  refuseForeign(keeping);
-  refuseRunState(folder, isThere, run);
-  if (run.resume) refuseOtherSettings(folder, readJsonObject(join(folder, settingsFile)), settings);
-  else {
-    removeRunState(keeping);
-    makeFolder(folder);
-    const text = JSON.stringify(settings);
-    await writeFileAtomically(join(folder, settingsFile), (append) => append(new TextEncoder().encode(text)));
-  }
-  const pathOf = (part: string) => join(folder, fileOf(part));
+/** Opens the spool of `parts` in the state of a run. */
+export function openSpool(state: RunState, parts: readonly string[]): Spool {
+  const pathOf = (part: string) => state.path(fileOf(part));
   return {
     resultsOf(part) {
-      if (!statSync(pathOf(part), { throwIfNoEntry: false })) return undefined;
+      if (!state.has(fileOf(part))) return undefined;
       const file = openSafetensors(pathOf(part));
       try {
         return headerOf(file).results;
@@ -101,7 +62,7 @@ export async function openSpool(
       await writeSafetensors(pathOf(part), tensors, { quantize: JSON.stringify(header) });
     },
     replacements() {
-      const files = parts.filter((part) => existsSync(pathOf(part))).map((part) => openSafetensors(pathOf(part)));
+      const files = parts.filter((part) => state.has(fileOf(part))).map((part) => openSafetensors(pathOf(part)));
       const places = new Map(
         files.flatMap((file) => Object.entries(headerOf(file).codes).map(([name, told]) => [name, { file, told }])),
       );
@@ -125,7 +86,6 @@ export async function openSpool(
         },
       };
     },
-    remove: () => removeRunState(keeping),
   };
 }
 
@@ -148,7 +108,7 @@ function headerOf(file: SafetensorsFile): Header {
   } catch {
     // said below
   }
-  throw new CriaError('is not a finished part of a run', { where: file.path, remedy: 'begin again with --force' });
+  throw notOfARun(file.path);
 }
 
 function stored(

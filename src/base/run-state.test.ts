@@ -115,7 +115,9 @@ test.each([
   mkdirSync(folder);
   writeFileSync(join(folder, 'one.json'), '1');
   if (content !== undefined) writeFileSync(join(folder, 'settings.json'), content);
-  expect(await refusalOf(() => run(fails, resumed))).toMatch(/is no saved state of a run \(begin again with --force\)$/);
+  expect(await refusalOf(() => run(fails, resumed))).toMatch(
+    /is no saved state of a run \(begin again with --force\)$/,
+  );
   expect(await run(() => 'begun again', forced)).toBe('begun again');
 });
 

@@ -151,7 +151,7 @@ function removeEntries(folder: string, names: readonly string[]): void {
   if (isFolder(folder) && entriesOf(folder).length === 0) rmdirSync(folder);
 }
 
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
 
 /** Nothing where no folder is, which is said when one is written. */
 const entriesOf = (folder: string): string[] => (isFolder(folder) ? readdirSync(folder) : []);

@@ -1,6 +1,7 @@
 import type { AdapterCheck, LoraCheck } from '../artifact/index.ts';
 import { figure } from '../base/index.ts';
-import { argument, defineVerb, modelPath, text } from '../options/index.ts';
+import { argument, defineVerb, text } from '../options/index.ts';
+import { withModel } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: { adapter: argument('a PEFT folder') },
@@ -11,8 +12,7 @@ export const verb = defineVerb({
     const { model } = options;
     const check = checkAdapterFolder(args.adapter);
     if (model !== undefined) {
-      const { loadModel } = await import('../model/index.ts');
-      loadModel(modelPath(model), { adapters: [args.adapter] }).close(); // which checks that they belong together
+      await withModel({ model, adapter: [args.adapter] }, async () => {}); // which checks that they belong together
     }
     const advice = adviceFor(check, args.adapter);
     print(`${[...lines(check), ...(model === undefined ? [] : [`fits ${model}`]), '', ...advice].join('\n')}\n`);

@@ -1,6 +1,8 @@
 import { byteSize, CriaError } from '../base/index.ts';
+import type { LoadedModel } from '../model/index.ts';
 import { argument, choice, defineVerb, forceOption, modelPath, text } from '../options/index.ts';
-import { refuseAround, refuseGgufName } from './shared/replace.ts';
+import { refuseGgufName, refuseOutput } from './shared/output.ts';
+import { withModel } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: {
@@ -20,7 +22,7 @@ export const verb = defineVerb({
       '../artifact/index.ts'
     );
     const { isPlain, readAdapter } = await import('../checkpoint/index.ts');
-    const { loadModel, modulesOf } = await import('../model/index.ts');
+    const { modulesOf } = await import('../model/index.ts');
 
     const adapter = readAdapter(from);
     if (adapter.kind !== 'lora') {
@@ -39,9 +41,8 @@ export const verb = defineVerb({
     }
     if (to === 'padded') refuseGgufName(path, '--to gguf --model MODEL');
     const source = model === undefined ? undefined : modelPath(model);
-    if (force) for (const read of [from, source]) if (read) refuseAround(path, read);
-    const loaded = source === undefined ? undefined : loadModel(source, { adapters: [from] });
-    try {
+    refuseOutput(path, force, [from, source]);
+    const write = async (loaded?: LoadedModel) => {
       const models = model === undefined || source === undefined ? {} : { [model]: source };
       const inputs = await inputHashes({ models, files: [from] }, { progress, signal });
       const bytes =
@@ -55,9 +56,9 @@ export const verb = defineVerb({
             );
       print(`${path}: ${byteSize(bytes)}\n`);
       return { path, bytes };
-    } finally {
-      loaded?.close();
-    }
+    };
+    if (model === undefined) return write();
+    return withModel({ model, adapter: [from] }, (opened) => write(opened.model));
   },
 });
 

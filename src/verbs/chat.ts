@@ -1,17 +1,9 @@
 import { createInterface } from 'node:readline/promises';
 import { CriaError } from '../base/index.ts';
-import { readText } from '../data/index.ts';
-import {
-  adapterOption,
-  defineVerb,
-  modelArgument,
-  modelPath,
-  templateOption,
-  text,
-  weightsOption,
-} from '../options/index.ts';
+import { adapterOption, defineVerb, modelArgument, templateOption, text, weightsOption } from '../options/index.ts';
 import { printed } from './generate.ts';
 import { generateOptions, generationOptions } from './shared/generation-options.ts';
+import { withGenerator } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: { model: modelArgument },
@@ -24,46 +16,43 @@ export const verb = defineVerb({
   },
   examples: ['chat model.gguf', "chat model.gguf --system 'Answer in Spanish.' --temperature 0.7"],
   async run({ args, options, progress, signal, print }) {
-    const { open } = await import('../index.ts');
-    const { weights: precision, adapter: adapters, threads } = options;
-    const template = options.template === undefined ? undefined : readText(options.template);
-    const model = await open(modelPath(args.model), { precision, threads, adapters, progress, template });
-    const { stdin: input, stderr: output } = process;
-    const lines = createInterface({ input, output, terminal: input.isTTY, signal });
-    // a terminal that readline edits sends no signal for Ctrl-C
-    lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
-    let ended = false;
-    lines.on('close', () => {
-      ended = true;
-    });
-    const ask = () => {
-      if (!ended) lines.prompt();
-    };
-    try {
-      let chat = model.chat(options.system);
-      progress.note('Say something. /reset begins anew, /exit or Ctrl-D ends.');
-      lines.setPrompt('> ');
-      ask();
-      for await (const line of lines) {
-        const said = line.trim();
-        if (said === '/exit') break;
-        if (said === '/reset') chat = model.chat(options.system);
-        else if (said !== '') {
-          try {
-            await printed(chat.say(said, generateOptions(options, signal)), print, progress);
-          } catch (error) {
-            // a line that does not fit into the context is not part of the conversation, which goes on
-            if (!(error instanceof CriaError) || error.kind !== 'input') throw error;
-            progress.note(`${error.message}. /reset begins anew.`);
-          }
-        }
-        if (signal.aborted) break;
+    return withGenerator({ ...options, model: args.model, progress }, async (model) => {
+      const { stdin: input, stderr: output } = process;
+      const lines = createInterface({ input, output, terminal: input.isTTY, signal });
+      // a terminal that readline edits sends no signal for Ctrl-C
+      lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+      let ended = false;
+      lines.on('close', () => {
+        ended = true;
+      });
+      const ask = () => {
+        if (!ended) lines.prompt();
+      };
+      try {
+        let chat = model.chat(options.system);
+        progress.note('Say something. /reset begins anew, /exit or Ctrl-D ends.');
+        lines.setPrompt('> ');
         ask();
+        for await (const line of lines) {
+          const said = line.trim();
+          if (said === '/exit') break;
+          if (said === '/reset') chat = model.chat(options.system);
+          else if (said !== '') {
+            try {
+              await printed(chat.say(said, generateOptions(options, signal)), print, progress);
+            } catch (error) {
+              // a line that does not fit into the context is not part of the conversation, which goes on
+              if (!(error instanceof CriaError) || error.kind !== 'input') throw error;
+              progress.note(`${error.message}. /reset begins anew.`);
+            }
+          }
+          if (signal.aborted) break;
+          ask();
+        }
+        return { messages: chat.messages };
+      } finally {
+        lines.close();
       }
-      return { messages: chat.messages };
-    } finally {
-      lines.close();
-      await model.close();
-    }
+    });
   },
 });

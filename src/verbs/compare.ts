@@ -1,4 +1,4 @@
-import { byteSize, CriaError, figure, refuseExisting } from '../base/index.ts';
+import { byteSize, CriaError, figure } from '../base/index.ts';
 import {
   argument,
   bosOption,
@@ -11,6 +11,8 @@ import {
   text,
   weightsOption,
 } from '../options/index.ts';
+import { refuseOutput } from './shared/output.ts';
+import { provenanceFor } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: {
@@ -36,10 +38,9 @@ export const verb = defineVerb({
   async run({ args, options, progress, signal, print }) {
     const { text: file, kl, seed, threads, weights: precision, out, force } = options;
     if (file === undefined) throw new CriaError('there is no text', { remedy: 'give --text book.txt' });
-    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
     const { compareModels, comparisonFigures, verdict, writeComparison } = await import('../quantize/index.ts');
     const { loadModel } = await import('../model/index.ts');
-    if (out !== undefined) refuseExisting(out, force);
+    if (out !== undefined) refuseOutput(out, force, [...[args.reference, ...args.models].map(modelPath), file]);
 
     const named = (name: string) => ({
       name,
@@ -64,10 +65,9 @@ export const verb = defineVerb({
     );
     const figures = comparisonFigures(comparison);
     if (out === undefined) return figures;
-    const models = Object.fromEntries([args.reference, ...args.models].map((model) => [model, modelPath(model)]));
-    const inputs = await inputHashes({ models, files: [file] }, { progress, signal });
     const { json: _, quiet: __, force: ___, ...said } = options;
-    const provenance = provenanceOf('compare', args.reference, { models: args.models, ...said }, seed, inputs);
+    const read = { files: [file], others: args.models, seed, progress, signal };
+    const provenance = await provenanceFor('compare', args.reference, { models: args.models, ...said }, read);
     await writeComparison(out, comparison, provenance, force);
     print(`${out}: report.html, rows.jsonl\n`);
     return { ...figures, path: out };

@@ -1,4 +1,4 @@
-import { byteSize, CriaError, refuseExisting } from '../base/index.ts';
+import { byteSize, CriaError } from '../base/index.ts';
 import type { StoredType } from '../checkpoint/index.ts';
 import {
   adapterOption,
@@ -9,7 +9,8 @@ import {
   modelArgument,
   modelPath,
 } from '../options/index.ts';
-import { refuseAround, refuseGgufName } from './shared/replace.ts';
+import { refuseGgufName, refuseOutput } from './shared/output.ts';
+import { provenanceFor, withModel } from './shared/with-model.ts';
 
 const types = ['auto', 'f32', 'f16', 'bf16', 'q4_0', 'q4_1', 'q8_0', 'q4_k', 'q6_k'] as const;
 
@@ -25,7 +26,7 @@ export const verb = defineVerb({
   async run({ args, options, progress, signal, print }) {
     const { to, dtype, force, seed, adapter } = options;
     const { out: path } = args;
-    const { convert, inputHashes, provenanceOf, writeOnnxFolder } = await import('../artifact/index.ts');
+    const { convert, writeOnnxFolder } = await import('../artifact/index.ts');
     const { openCheckpoint } = await import('../checkpoint/index.ts');
 
     if (adapter.length > 0) {
@@ -34,33 +35,20 @@ export const verb = defineVerb({
     }
     if (to !== 'gguf') refuseGgufName(path, '--to gguf');
     const source = modelPath(args.model);
-    if (force) refuseAround(path, source);
     if (to === 'onnx' && dtype !== 'auto' && dtype !== 'f32') {
       throw new CriaError(`an ONNX folder holds f32, not ${dtype}`, { where: '--dtype', remedy: 'leave it out' });
     }
-    refuseExisting(path, force);
-    const inputs = await inputHashes({ models: { [args.model]: source } }, { progress, signal });
-    const provenance = provenanceOf('convert', args.model, { to, dtype }, seed, inputs);
+    refuseOutput(path, force, [source]);
+    const provenance = await provenanceFor('convert', args.model, { to, dtype }, { seed, progress, signal });
     if (to === 'onnx') {
-      const { loadModel, onnxModel } = await import('../model/index.ts');
-      const { openTokenizer } = await import('../tokenizer/index.ts');
-      const model = loadModel(source, { progress });
-      try {
-        const { checkpoint } = model;
-        const tokenizer = openTokenizer(checkpoint.tokenizer, checkpoint.generation);
-        const parts = {
-          ...onnxModel(model, 'model.onnx.data'),
-          config: checkpoint.config,
-          generation: checkpoint.generation,
-          tokenizer,
-          provenance,
-        };
+      const { onnxModel } = await import('../model/index.ts');
+      return withModel({ model: args.model, progress }, async ({ model, tokenizer }) => {
+        const { config, generation } = model.checkpoint;
+        const parts = { ...onnxModel(model, 'model.onnx.data'), config, generation, tokenizer, provenance };
         const bytes = await writeOnnxFolder(path, parts, { force, progress, signal });
         print(`${path}: ${byteSize(bytes)}\n`);
         return { path, bytes };
-      } finally {
-        model.close();
-      }
+      });
     }
     const checkpoint = openCheckpoint(source);
     try {

@@ -1,6 +1,5 @@
-import { refuseExisting } from '../base/index.ts';
 import { argument, defineVerb, forceOption, integer, text } from '../options/index.ts';
-import { refuseAround } from './shared/replace.ts';
+import { refuseOutput } from './shared/output.ts';
 
 export const verb = defineVerb({
   arguments: {
@@ -22,8 +21,7 @@ export const verb = defineVerb({
     const { join } = await import('node:path');
     const inside = join(args.scores, 'scores.jsonl');
     const path = existsSync(inside) ? inside : args.scores;
-    if (force) refuseAround(args.out, path);
-    refuseExisting(args.out, force);
+    refuseOutput(args.out, force, [path]);
     const { findings, readScores, weightsFrom, writeReportFolder } = await import(
       '../methods/cultural-expressiveness/index.ts'
     );

@@ -1,8 +1,8 @@
-import { CriaError, figure, refuseExisting } from '../base/index.ts';
+import { CriaError, figure } from '../base/index.ts';
 import type { CultureResult } from '../methods/cultural-expressiveness/index.ts';
 import { argument, defineVerb, flag, forceOption, integer, repeated, text } from '../options/index.ts';
 import { encoderOptions, vectorFile, withEncoder } from './shared/culture-encoder.ts';
-import { refuseAround } from './shared/replace.ts';
+import { refuseOutput } from './shared/output.ts';
 
 const file = { placeholder: 'file' };
 
@@ -35,8 +35,7 @@ export const verb = defineVerb({
     const method = await import('../methods/cultural-expressiveness/index.ts');
     const weights = method.weightsFrom(said.weights);
     const files = [responses, questions, references, lexicon, vectorFile(said.embeddings)];
-    if (force) for (const read of files) if (read !== undefined) refuseAround(args.out, read);
-    refuseExisting(args.out, force);
+    refuseOutput(args.out, force, files);
     const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
     const data = await method.readDataset({ responses, questions, references, systems: system });
     const lists = await method.readWordLists(lexicon);

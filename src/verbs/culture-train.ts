@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { CriaError, refuseExisting } from '../base/index.ts';
+import { CriaError } from '../base/index.ts';
 import type { Prompting, TrainingRun } from '../methods/cultural-expressiveness/index.ts';
 import {
   argument,
@@ -13,7 +13,7 @@ import {
   text,
 } from '../options/index.ts';
 import { encoderOptions, vectorFile, withEncoder } from './shared/culture-encoder.ts';
-import { refuseAround } from './shared/replace.ts';
+import { refuseOutput } from './shared/output.ts';
 
 const file = { placeholder: 'file' };
 
@@ -55,8 +55,7 @@ export const verb = defineVerb({
     const prompting = promptingsFrom(said.prompting, method.promptings);
     const source = modelPath(args.model);
     const files = [path, questions, lexicon, vectorFile(said.embeddings)];
-    if (force) for (const read of [source, ...files]) if (read !== undefined) refuseAround(args.out, read);
-    refuseExisting(args.out, force);
+    refuseOutput(args.out, force, [source, ...files]);
     const data = await method.readDataset({ references: path, questions });
     const lists = await method.readWordLists(lexicon);
     const folds = method.topicFolds(data, lists, said.folds);

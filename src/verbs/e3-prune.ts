@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { CriaError, figure, refuseExisting } from '../base/index.ts';
+import { CriaError, figure } from '../base/index.ts';
 import { e3Options } from '../methods/e3-pruner/options.ts';
 import {
   argument,
@@ -13,7 +13,8 @@ import {
   text,
 } from '../options/index.ts';
 import { sequenceOptions } from '../train/options.ts';
-import { refuseAround, refuseGgufName } from './shared/replace.ts';
+import { refuseGgufName, refuseOutput } from './shared/output.ts';
+import { provenanceFor, withModel } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: { model: modelArgument, out: argument('the folder to write') },
@@ -38,19 +39,15 @@ export const verb = defineVerb({
     const { data, threads, seed, columns, test, task } = options;
     if (data === undefined) throw new CriaError('there is no data to search on', { remedy: 'give --data book.txt' });
     refuseGgufName(args.out, 'a folder name, and convert it afterwards');
-    const path = modelPath(args.model);
-    for (const read of [path, data, test, task]) if (force && read) refuseAround(args.out, read);
-    refuseExisting(args.out, force);
-    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
+    const files = [data, test, task];
+    refuseOutput(args.out, force, [modelPath(args.model), ...files]);
     const { columnsFrom } = await import('../data/index.ts');
     const { costOf, e3Prune, summaryOf } = await import('../methods/e3-pruner/index.ts');
-    const { loadModel } = await import('../model/index.ts');
-    const { openTokenizer } = await import('../tokenizer/index.ts');
 
-    const model = loadModel(path, { threads, precision: 'f32', progress });
-    try {
+    return withModel({ model: args.model, weights: 'f32', threads, progress }, async (opened) => {
+      const { model } = opened;
       const how = {
-        ...options,
+        ...said,
         data,
         resume,
         force,
@@ -62,13 +59,8 @@ export const verb = defineVerb({
         print(`drops ${cost.drop} of ${cost.layers} layers; reads ${cost.blockPasses} million token-blocks\n`);
         return { ...cost, path: args.out };
       }
-      const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
-      const inputs = await inputHashes(
-        { models: { [args.model]: path }, files: [data, test, task] },
-        { progress, signal },
-      );
-      const provenance = provenanceOf('e3-prune', args.model, said, seed, inputs);
-      const result = await e3Prune(model, tokenizer, args.out, how, provenance, signal);
+      const provenance = await provenanceFor('e3-prune', args.model, said, { files, seed, progress, signal });
+      const result = await e3Prune(model, opened.tokenizer, args.out, how, provenance, signal);
       const summary = summaryOf(result, seed);
       const { speedup, seconds, tokens } = result;
       print(
@@ -77,8 +69,6 @@ export const verb = defineVerb({
           `decoding ${figure(speedup.decode)} times as fast (at most ${figure(speedup.ceiling.decode)})\n`,
       );
       return { ...summary, speedup, tokens, seconds, path: args.out };
-    } finally {
-      model.close();
-    }
+    });
   },
 });

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { CriaError, figure, refuseExisting } from '../base/index.ts';
+import { CriaError, figure } from '../base/index.ts';
 import { evaOptions } from '../methods/eva/options.ts';
 import {
   adapterOption,
@@ -12,7 +12,8 @@ import {
   text,
 } from '../options/index.ts';
 import { sequenceOptions } from '../train/options.ts';
-import { refuseAround } from './shared/replace.ts';
+import { refuseOutput } from './shared/output.ts';
+import { provenanceFor, withModel } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: { model: modelArgument, out: argument('the adapter folder to write') },
@@ -31,33 +32,25 @@ export const verb = defineVerb({
     'eva model.gguf smaller --from start --rank 8',
   ],
   async run({ args, options, progress, signal, print }) {
-    const { data, columns, from, seed, threads, adapter } = options;
+    const { data, columns, from, seed, adapter } = options;
     if ((data === undefined) === (from === undefined)) {
       const remedy = 'give --data train.jsonl, or --from an earlier adapter';
       throw new CriaError('data or an earlier adapter is needed, and not both', { remedy });
     }
-    const path = modelPath(args.model);
     const files = [data, from, ...adapter];
-    if (options.force) for (const read of [path, ...files]) if (read) refuseAround(args.out, read);
-    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
+    refuseOutput(args.out, options.force, [modelPath(args.model), ...files]);
     const { columnsFrom } = await import('../data/index.ts');
     const { initializeAdapter, initializeAgain, parameterCount } = await import('../methods/eva/index.ts');
-    const { loadModel } = await import('../model/index.ts');
-    const { openTokenizer } = await import('../tokenizer/index.ts');
 
     const begun = performance.now();
-    refuseExisting(args.out, options.force);
-    const model = loadModel(path, { threads, precision: 'f32', adapters: adapter, progress });
-    try {
+    return withModel({ ...options, model: args.model, weights: 'f32', progress }, async ({ model, tokenizer }) => {
       const { json: _, quiet: __, resume: ___, force: ____, ...said } = options;
-      const inputs = await inputHashes({ models: { [args.model]: path }, files }, { progress, signal });
-      const provenance = provenanceOf('eva', args.model, said, seed, inputs);
+      const provenance = await provenanceFor('eva', args.model, said, { files, seed, progress, signal });
       const settings = {
         ...options,
         columns: columns === undefined ? undefined : columnsFrom(columns),
         sequence: options.sequence ?? Math.min(512, model.config.context),
       };
-      const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
       const result =
         data === undefined
           ? await initializeAgain(model, from as string, args.out, settings, provenance)
@@ -78,8 +71,6 @@ export const verb = defineVerb({
       const rankPattern = Object.fromEntries([...ranks].filter(([, rank]) => rank !== options.rank && rank > 0));
       const { batches } = state;
       return { rankPattern, dropped, unconverged, batches, parameters, uniform, seconds, path: args.out };
-    } finally {
-      model.close();
-    }
+    });
   },
 });

@@ -8,11 +8,11 @@ import {
   defineVerb,
   integer,
   modelArgument,
-  modelPath,
   text,
   weightsOption,
 } from '../options/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
+import { withModel } from './shared/with-model.ts';
 
 const metrics = ['accuracy', 'choice', 'match'] as const;
 
@@ -33,16 +33,12 @@ export const verb = defineVerb({
     'evaluate org/name --task questions.jsonl --metric choice --limit 200 --json',
   ],
   async run({ args, options, progress, signal, print }) {
-    const { task, metric, columns, seed, shots, limit, threads, weights: precision, adapter: adapters } = options;
+    const { task, metric, columns, seed, shots, limit } = options;
     if (task === undefined) throw new CriaError('there is no task', { remedy: 'give --task questions.jsonl' });
     const { columnsFrom } = await import('../data/index.ts');
     const { asked, readTask, withChoices } = await import('../evaluate/index.ts');
-    const { loadModel } = await import('../model/index.ts');
-    const { openTokenizer } = await import('../tokenizer/index.ts');
 
-    const model = loadModel(modelPath(args.model), { threads, precision, adapters, progress });
-    try {
-      const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
+    return withModel({ ...options, model: args.model, progress }, async ({ model, tokenizer }) => {
       const rows = await readTask(task, columns === undefined ? undefined : columnsFrom(columns));
       const questions = asked(metric === 'choice' ? withChoices(rows) : rows, { shots, limit, seed });
       const watch = { progress, signal };
@@ -53,9 +49,7 @@ export const verb = defineVerb({
       const { accuracy, low, high, n } = result;
       print(`${metric} ${figure(accuracy)} (95% ${figure(low)} to ${figure(high)}) on ${n} questions\n`);
       return { metric, shots, ...result };
-    } finally {
-      model.close();
-    }
+    });
   },
 });
 

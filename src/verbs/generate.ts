@@ -1,12 +1,10 @@
 import { CriaError, type Progress } from '../base/index.ts';
-import { readText } from '../data/index.ts';
 import type { Generated } from '../generate/index.ts';
 import {
   adapterOption,
   defineVerb,
   flag,
   modelArgument,
-  modelPath,
   optionalArgument,
   templateOption,
   text,
@@ -14,6 +12,7 @@ import {
 } from '../options/index.ts';
 import { generateOptions, generationOptions } from './shared/generation-options.ts';
 import { givenBy, templated } from './shared/prompts.ts';
+import { withGenerator } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: {
@@ -40,8 +39,6 @@ export const verb = defineVerb({
     "generate model.gguf 'What is the capital of Peru?' --chat --temperature 0.8 --seed 3",
   ],
   async run({ args, options, progress, signal, print }) {
-    const { open } = await import('../index.ts');
-    const { weights: precision, adapter: adapters, threads } = options;
     const given = await givenBy(args.prompt, options);
     const inTemplate = options.chat || options.system !== undefined;
     if (options.template !== undefined && !inTemplate) {
@@ -51,9 +48,7 @@ export const verb = defineVerb({
       const where = options.chat ? '--chat' : '--system';
       throw new CriaError('ids are continued as they are', { where, remedy: 'leave it out, or give PROMPT' });
     }
-    const template = options.template === undefined ? undefined : readText(options.template);
-    const model = await open(modelPath(args.model), { precision, threads, adapters, progress, template });
-    try {
+    return withGenerator({ ...options, model: args.model, progress }, async (model) => {
       const idsOf = (prompt: string) =>
         inTemplate
           ? templated(model.tokenizer, prompt, options.system)
@@ -65,9 +60,7 @@ export const verb = defineVerb({
       }
       const ids = 'ids' in given ? given.ids : idsOf(given.text);
       return await printed(model.generate(ids, generateOptions(options, signal)), print, progress);
-    } finally {
-      await model.close();
-    }
+    });
   },
 });
 

@@ -1,4 +1,5 @@
 import type { Plan, Precision } from '../model/index.ts';
+import { withModel } from './shared/with-model.ts';
 
 /** What a verb takes of the memory when it runs. */
 interface Need {
@@ -33,25 +34,25 @@ export async function memoryOf(
   context: number | undefined,
 ): Promise<{ readonly memory: Memory; readonly longest: number }> {
   const { availableMemory } = await import('../engine/index.ts');
-  const { fits, generationNeed, loadModel, precisions, programBytes, scoringNeed, usualTokens } = await import(
+  const { fits, generationNeed, precisions, programBytes, scoringNeed, usualTokens } = await import(
     '../model/index.ts'
   );
-  const model = loadModel(path, { adapters });
-  const { config } = model;
-  const tokens = context ?? usualTokens(config);
-  const available = availableMemory();
-  const program = programBytes(config);
-  const need = (verb: Need['verb'], weights: Precision, plan: Plan): Need => {
-    const at = { config, bound: (precision = weights) => model.bound(precision) };
-    const { peak, steady } = (verb === 'generate' ? generationNeed : scoringNeed)(at, plan, tokens);
-    return { verb, weights, plan, bytes: program + peak, steady: program + steady, fits: fits(peak, available) };
-  };
-  const needs = [
-    ...precisions.map((precision) => need('generate', precision, 'whole')),
-    need('generate', 'f32', 'by-layer'),
-    need('score', 'f32', 'whole'),
-    need('score', 'f32', 'by-layer'),
-  ];
-  model.close();
-  return { memory: { context: tokens, available, needs }, longest: config.context };
+  return withModel({ model: path, adapter: adapters }, async ({ model }) => {
+    const { config } = model;
+    const tokens = context ?? usualTokens(config);
+    const available = availableMemory();
+    const program = programBytes(config);
+    const need = (verb: Need['verb'], weights: Precision, plan: Plan): Need => {
+      const at = { config, bound: (precision = weights) => model.bound(precision) };
+      const { peak, steady } = (verb === 'generate' ? generationNeed : scoringNeed)(at, plan, tokens);
+      return { verb, weights, plan, bytes: program + peak, steady: program + steady, fits: fits(peak, available) };
+    };
+    const needs = [
+      ...precisions.map((precision) => need('generate', precision, 'whole')),
+      need('generate', 'f32', 'by-layer'),
+      need('score', 'f32', 'whole'),
+      need('score', 'f32', 'by-layer'),
+    ];
+    return { memory: { context: tokens, available, needs }, longest: config.context };
+  });
 }

@@ -1,14 +1,6 @@
 import { CriaError, figure } from '../base/index.ts';
-import {
-  adapterOption,
-  argument,
-  choice,
-  defineVerb,
-  integer,
-  modelArgument,
-  modelPath,
-  text,
-} from '../options/index.ts';
+import { adapterOption, argument, choice, defineVerb, integer, modelArgument, text } from '../options/index.ts';
+import { withModel } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: { model: modelArgument, words: argument('words with + and -, as in "Athens - Greece + China"') },
@@ -26,23 +18,17 @@ export const verb = defineVerb({
   },
   examples: ['lens apply model.gguf --heads lens/heads.json "Athens - Greece + China"'],
   async run({ args, options, progress, signal, print }) {
-    const { heads, lens, candidates, prefix, layer, top, nearest, adapter, threads } = options;
+    const { heads, lens, candidates, prefix, layer, top, nearest } = options;
     if (heads === undefined) throw new CriaError('there are no heads', { remedy: 'give --heads OUT/heads.json' });
     const { applyLens } = await import('../methods/vector-arithmetic/index.ts');
-    const { loadModel } = await import('../model/index.ts');
-    const { openTokenizer } = await import('../tokenizer/index.ts');
 
-    const model = loadModel(modelPath(args.model), { threads, precision: 'f32', adapters: adapter, progress });
-    try {
-      const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
+    return withModel({ ...options, model: args.model, weights: 'f32', progress }, async ({ model, tokenizer }) => {
       const asked = { expression: args.words, heads, lens, candidates, prefix, layer, top, nearest };
       const result = await applyLens(model, tokenizer, asked, { progress, signal });
       const told = result.nearest.map(({ word, cosine }) => `${word} ${figure(cosine)}`).join(', ');
       const read = result.reads.map((token) => JSON.stringify(token)).join(', ');
       print(`${told}\nreads as ${read} (${lens}, layer ${result.layer}, ${result.candidates} words)\n`);
       return result;
-    } finally {
-      model.close();
-    }
+    });
   },
 });

@@ -1,4 +1,4 @@
-import { CriaError, figure, refuseExisting, withRunState } from '../base/index.ts';
+import { CriaError, figure, withRunState } from '../base/index.ts';
 import type { LensResult } from '../methods/vector-arithmetic/index.ts';
 import { lensOptions } from '../methods/vector-arithmetic/options.ts';
 import {
@@ -12,7 +12,8 @@ import {
   repeated,
   text,
 } from '../options/index.ts';
-import { refuseAround } from './shared/replace.ts';
+import { refuseOutput } from './shared/output.ts';
+import { provenanceFor, withModel } from './shared/with-model.ts';
 
 const file = { placeholder: 'file' };
 
@@ -37,44 +38,37 @@ export const verb = defineVerb({
     const { json: _, quiet: __, threads, resume, force, ...said } = options;
     const { task: tasks, entities, filler, candidates, heads, prompts, length, seed, adapter, ...lenses } = said;
     if (tasks.length === 0) throw new CriaError('there is no task', { remedy: 'give --task country-capital.json' });
-    const source = modelPath(args.model);
     const files = [...tasks, entities, filler, candidates, heads, ...adapter];
-    if (force) for (const read of [source, ...files]) if (read) refuseAround(args.out, read);
-    refuseExisting(args.out, force);
-    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
+    refuseOutput(args.out, force, [modelPath(args.model), ...files]);
+    const { inputHashes } = await import('../artifact/index.ts');
     const { lensPlace, linesIn, readHeads, vectorArithmetic, writeLensFolder } = await import(
       '../methods/vector-arithmetic/index.ts'
     );
-    const { loadModel } = await import('../model/index.ts');
-    const { openTokenizer } = await import('../tokenizer/index.ts');
 
     const read = await inputHashes({ files }, { progress, signal });
     const prompted = { model: args.model, tasks, entities, filler, prompts, length, seed };
     const contents = [...tasks, entities, filler].map((path) => path && read[path]);
-    return withRunState(lensPlace(args.out), { ...prompted, contents }, { resume, force, signal }, async (state) => {
-    const model = loadModel(source, { threads, precision: 'f32', adapters: adapter, progress });
-    try {
-      const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
-      const result = await vectorArithmetic(
-        model,
-        tokenizer,
-        {
-          ...{ tasks, entities, filler, prompts, length, seed, ...lenses },
-          candidates: candidates === undefined ? undefined : await linesIn(candidates),
-          scores: heads === undefined ? undefined : readHeads(heads, model.config),
-        },
-        { progress, signal, state },
-      );
-      const ofModel = await inputHashes({ models: { [args.model]: source } }, { progress, signal });
-      const inputs = { ...ofModel, ...read };
-      const provenance = provenanceOf('lens', args.model, { ...prompted, candidates, heads, ...lenses }, seed, inputs);
-      await writeLensFolder(args.out, model, result, provenance, force);
-      print(summary(result, args.out));
-      return { path: args.out, ...report(result) };
-    } finally {
-      model.close();
-    }
-    });
+    const opening = { model: args.model, weights: 'f32', adapter, threads, progress } as const;
+    const start = { resume, force, signal };
+    return withRunState(lensPlace(args.out), { ...prompted, contents }, start, (state) =>
+      withModel(opening, async ({ model, tokenizer }) => {
+        const result = await vectorArithmetic(
+          model,
+          tokenizer,
+          {
+            ...{ tasks, entities, filler, prompts, length, seed, ...lenses },
+            candidates: candidates === undefined ? undefined : await linesIn(candidates),
+            scores: heads === undefined ? undefined : readHeads(heads, model.config),
+          },
+          { progress, signal, state },
+        );
+        const options = { ...prompted, candidates, heads, ...lenses };
+        const provenance = await provenanceFor('lens', args.model, options, { files, seed, progress, signal });
+        await writeLensFolder(args.out, model, result, provenance, force);
+        print(summary(result, args.out));
+        return { path: args.out, ...report(result) };
+      }),
+    );
   },
 });
 

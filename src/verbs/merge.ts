@@ -1,6 +1,7 @@
-import { byteSize, refuseExisting } from '../base/index.ts';
+import { byteSize } from '../base/index.ts';
 import { argument, defineVerb, flag, forceOption, modelArgument, modelPath } from '../options/index.ts';
-import { refuseAround } from './shared/replace.ts';
+import { refuseOutput } from './shared/output.ts';
+import { provenanceFor, withModel } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: {
@@ -16,21 +17,15 @@ export const verb = defineVerb({
   async run({ args, options, progress, signal, print }) {
     const { force, seed, densify } = options;
     const { out: path } = args;
-    const { inputHashes, mergeAdapter, provenanceOf } = await import('../artifact/index.ts');
+    const { mergeAdapter } = await import('../artifact/index.ts');
     const { readAdapter } = await import('../checkpoint/index.ts');
-    const { loadModel } = await import('../model/index.ts');
 
-    const source = modelPath(args.model);
-    if (force) for (const read of [source, args.adapter]) refuseAround(path, read);
-    refuseExisting(path, force);
+    refuseOutput(path, force, [modelPath(args.model), args.adapter]);
     const adapter = readAdapter(args.adapter);
-    const model = loadModel(source, { adapters: [args.adapter], progress }); // which checks that they belong together
-    try {
-      const inputs = await inputHashes(
-        { models: { [args.model]: source }, files: [args.adapter] },
-        { progress, signal },
-      );
-      const provenance = provenanceOf('merge', args.model, { adapter: args.adapter, densify }, seed, inputs);
+    const opening = { model: args.model, adapter: [args.adapter], progress }; // which checks that they belong together
+    return withModel(opening, async ({ model }) => {
+      const read = { files: [args.adapter], seed, progress, signal };
+      const provenance = await provenanceFor('merge', args.model, { adapter: args.adapter, densify }, read);
       const bytes = await mergeAdapter(model.checkpoint, adapter, path, {
         densify,
         force,
@@ -40,8 +35,6 @@ export const verb = defineVerb({
       });
       print(`${path}: ${byteSize(bytes)}\n`);
       return { path, bytes };
-    } finally {
-      model.close();
-    }
+    });
   },
 });

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
-import { refuseExisting } from '../base/index.ts';
 import { argument, defineVerb, forceOption } from '../options/index.ts';
-import { refuseAround } from './shared/replace.ts';
+import { refuseOutput } from './shared/output.ts';
 
 export const verb = defineVerb({
   arguments: {
@@ -14,8 +13,7 @@ export const verb = defineVerb({
     const { frontPage, readFront } = await import('../methods/mosp/index.ts');
     const { writePage } = await import('../report/index.ts');
     const { pareto, lines } = readFront(args.bundle);
-    if (options.force) refuseAround(args.out, args.bundle);
-    refuseExisting(args.out, options.force);
+    refuseOutput(args.out, options.force, [args.bundle]);
     await writePage(args.out, frontPage(pareto, lines));
     print(`${resolve(args.out)}\n`);
     return { points: pareto.points.length, path: args.out };

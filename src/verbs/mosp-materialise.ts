@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { CriaError } from '../base/index.ts';
 import { argument, defineVerb, forceOption, modelPath, text } from '../options/index.ts';
-import { refuseAround } from './shared/replace.ts';
+import { refuseOutput } from './shared/output.ts';
 
 export const verb = defineVerb({
   arguments: {
@@ -20,7 +20,7 @@ export const verb = defineVerb({
       throw new CriaError('no weights are given', { remedy: 'give --weights NAME=X,NAME=Y' });
     }
     const { materialise, openBundle } = await import('../methods/mosp/index.ts');
-    if (force) refuseAround(args.out, args.bundle);
+    refuseOutput(args.out, force, [args.bundle]);
     const bundle = openBundle(args.bundle);
     try {
       const base = options.base === undefined ? bundle.base.path : modelPath(options.base);

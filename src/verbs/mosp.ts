@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { byteSize, CriaError, duration, figure, refuseExisting } from '../base/index.ts';
+import { byteSize, CriaError, duration, figure } from '../base/index.ts';
 import {
   argument,
   choice,
@@ -13,8 +13,9 @@ import {
   several,
   text,
 } from '../options/index.ts';
+import { refuseOutput } from './shared/output.ts';
 import { pruningOptions, sequenceOf, sparsitiesOf } from './shared/pruning-options.ts';
-import { refuseAround } from './shared/replace.ts';
+import { provenanceFor, withModel } from './shared/with-model.ts';
 
 const named = { placeholder: 'name=file' };
 
@@ -44,15 +45,11 @@ export const verb = defineVerb({
   ],
   async run({ args, options, progress, signal, print }) {
     const { seed, threads, dryRun } = options;
-    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
     const { baselineNames, estimateFront, mosp, objectiveFrom, planFront, sparsityFrom } = await import(
       '../methods/mosp/index.ts'
     );
     const { columnsFrom } = await import('../data/index.ts');
-    const { loadModel } = await import('../model/index.ts');
-    const { openTokenizer } = await import('../tokenizer/index.ts');
 
-    const path = modelPath(args.model);
     const sparsities = sparsitiesOf(options, sparsityFrom);
     const objectives = options.objective.map((each) => objectiveFrom(each, '--objective'));
     const tests = options.test.map((each) => objectiveFrom(each, '--test'));
@@ -68,11 +65,9 @@ export const verb = defineVerb({
         });
       });
     const files = [...objectives, ...tests].map(({ data }) => data);
-    refuseExisting(args.out, options.force);
-    if (options.force) for (const read of [path, ...files]) refuseAround(args.out, read);
-    const model = loadModel(path, { threads, precision: 'f32', progress });
-    try {
-      const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
+    refuseOutput(args.out, options.force, [modelPath(args.model), ...files]);
+    const opening = { model: args.model, weights: 'f32', threads, progress } as const;
+    return withModel(opening, async ({ model, tokenizer }) => {
       const { json: _, quiet: __, resume: ___, force: ____, dryRun: _____, threads: ______, ...said } = options;
       const asked = {
         ...options,
@@ -92,8 +87,7 @@ export const verb = defineVerb({
         );
         return { ...estimate, points: plan.preferences.length, skipped: plan.targets.skipped, path: args.out };
       }
-      const inputs = await inputHashes({ models: { [args.model]: path }, files }, { progress, signal });
-      const provenance = provenanceOf('mosp', args.model, said, seed, inputs);
+      const provenance = await provenanceFor('mosp', args.model, said, { files, seed, progress, signal });
       const { pareto: front, seconds } = await mosp(model, tokenizer, args.out, asked, provenance, {
         progress,
         signal,
@@ -139,8 +133,6 @@ export const verb = defineVerb({
         seconds,
         path: args.out,
       };
-    } finally {
-      model.close();
-    }
+    });
   },
 });

@@ -1,14 +1,6 @@
 import { CriaError, figure } from '../base/index.ts';
-import {
-  adapterOption,
-  bosOption,
-  defineVerb,
-  integer,
-  modelArgument,
-  modelPath,
-  text,
-  weightsOption,
-} from '../options/index.ts';
+import { adapterOption, bosOption, defineVerb, integer, modelArgument, text, weightsOption } from '../options/index.ts';
+import { withModel } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: { model: modelArgument },
@@ -26,13 +18,12 @@ export const verb = defineVerb({
     'perplexity org/name --text valid.txt --context 1024 --stride 512',
   ],
   async run({ args, options, progress, signal, print }) {
-    const { threads, weights: precision, adapter: adapters, text: file } = options;
+    const { text: file } = options;
     if (file === undefined) throw new CriaError('there is no text', { remedy: 'give --text book.txt' });
     const { evaluationText, perplexity } = await import('../evaluate/index.ts');
-    const { loadModel, openForward } = await import('../model/index.ts');
+    const { openForward } = await import('../model/index.ts');
 
-    const model = loadModel(modelPath(args.model), { threads, precision, adapters, progress });
-    try {
+    return withModel({ ...options, model: args.model, progress }, async ({ model }) => {
       const { ids, context, bos } = evaluationText(model, { ...options, text: file });
       const forward = await openForward(model);
       try {
@@ -51,8 +42,6 @@ export const verb = defineVerb({
       } finally {
         await forward.dispose();
       }
-    } finally {
-      model.close();
-    }
+    });
   },
 });

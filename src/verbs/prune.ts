@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
-import { CriaError, figure, refuseExisting } from '../base/index.ts';
+import { CriaError, figure } from '../base/index.ts';
 import { argument, choice, defineVerb, forceOption, modelArgument, modelPath, text } from '../options/index.ts';
+import { refuseOutput } from './shared/output.ts';
 import { pruningOptions, sequenceOf, sparsitiesOf } from './shared/pruning-options.ts';
-import { refuseAround } from './shared/replace.ts';
+import { provenanceFor, withModel } from './shared/with-model.ts';
 
 const { dryRun: _, ...options } = pruningOptions;
 
@@ -18,26 +19,19 @@ export const verb = defineVerb({
   examples: ['prune org/name pruned --method sparsegpt --sparsity 2:4 --calibration book.txt'],
   async run({ args, options, progress, signal, print }) {
     const { method, calibration, test, seed, threads } = options;
-    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
     const { columnsFrom } = await import('../data/index.ts');
     const { pruneModel, sparsityFrom } = await import('../methods/mosp/index.ts');
-    const { loadModel } = await import('../model/index.ts');
-    const { openTokenizer } = await import('../tokenizer/index.ts');
 
-    const path = modelPath(args.model);
     const sparsities = sparsitiesOf(options, sparsityFrom);
     if (calibration === undefined) {
       throw new CriaError('no calibration data is given', { remedy: 'give --calibration FILE' });
     }
-    refuseExisting(args.out, options.force);
     const files = [calibration, test];
-    if (options.force) for (const read of [path, ...files]) if (read !== undefined) refuseAround(args.out, read);
-    const model = loadModel(path, { threads, precision: 'f32', progress });
-    try {
-      const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
+    refuseOutput(args.out, options.force, [modelPath(args.model), ...files]);
+    const opening = { model: args.model, weights: 'f32', threads, progress } as const;
+    return withModel(opening, async ({ model, tokenizer }) => {
       const { json: _, quiet: __, resume: ___, force: ____, threads: _____, ...said } = options;
-      const inputs = await inputHashes({ models: { [args.model]: path }, files }, { progress, signal });
-      const provenance = provenanceOf('prune', args.model, said, seed, inputs);
+      const provenance = await provenanceFor('prune', args.model, said, { files, seed, progress, signal });
       const sequence = sequenceOf(options.sequence, model.config.context);
       const columns = options.columns === undefined ? undefined : columnsFrom(options.columns);
       const { keep, reprune, samples, capture, resume, force } = options;
@@ -64,8 +58,6 @@ export const verb = defineVerb({
           'A dense file with zeros is neither smaller nor faster by itself.\n',
       );
       return result;
-    } finally {
-      model.close();
-    }
+    });
   },
 });

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { byteSize, CriaError, duration, figure, refuseExisting } from '../base/index.ts';
+import { byteSize, CriaError, duration, figure } from '../base/index.ts';
 import {
   argument,
   choice,
@@ -13,7 +13,8 @@ import {
   several,
   text,
 } from '../options/index.ts';
-import { refuseAround, refuseGgufName } from './shared/replace.ts';
+import { refuseGgufName, refuseOutput } from './shared/output.ts';
+import { provenanceFor, withModel } from './shared/with-model.ts';
 
 const schemes = ['rtn', 'gptq', 'awq', 'nf4', 'int8', 'q8_0', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q4_k', 'q6_k'] as const;
 const formats = ['auto', 'hf', 'gptq', 'awq', 'compressed-tensors', 'bitsandbytes', 'gguf'] as const;
@@ -62,26 +63,24 @@ export const verb = defineVerb({
     'quantize org/name small --scheme rtn --bits 4 --group 64 --format compressed-tensors',
   ],
   async run({ args, options, progress, signal, print }) {
-    const { scheme, seed, threads, dtype, group } = options;
-    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
+    const { json: _, quiet: __, resume, force, dryRun, threads, ...said } = options;
+    const { scheme, seed, dtype, group } = said;
     const { bitsPerWeight, estimateOf, planOf, quantizeModel } = await import('../quantize/index.ts');
-    const { loadModel } = await import('../model/index.ts');
 
-    const path = modelPath(args.model);
-    if (options.force) refuseAround(args.out, path);
+    refuseOutput(args.out, force, [modelPath(args.model)]);
     const asked = {
-      ...options,
+      ...said,
+      resume,
+      force,
       bits: options.bits === 'auto' ? undefined : (Number(options.bits) as 8 | 4 | 3 | 2),
       group: groupOf(group),
       format: options.format === 'auto' ? undefined : options.format,
       dtype: dtype === 'auto' ? undefined : (dtype.toUpperCase() as 'F32' | 'F16' | 'BF16'),
     };
-    const model = loadModel(path, { threads, precision: 'f32', progress });
-    try {
-      refuseExisting(args.out, options.force);
+    return withModel({ model: args.model, weights: 'f32', threads, progress }, async ({ model }) => {
       const plan = planOf(model.checkpoint, model.config, asked, progress);
       refuseName(args.out, plan.format);
-      if (options.dryRun) {
+      if (dryRun) {
         const estimate = estimateOf(model.checkpoint, model.config, plan, asked);
         print(
           `${plan.targets.length} matrices by ${scheme} as ${plan.format}: about ${byteSize(estimate.bytes)}, ` +
@@ -92,15 +91,11 @@ export const verb = defineVerb({
         const tensors = plan.targets.map(({ name, quantizer, fallback }) => ({ name, ...quantizer, fallback }));
         return { ...estimate, format, simulated: format === 'hf', tensors, kept, path: args.out };
       }
-      const { json: _, quiet: __, resume: ___, force: ____, dryRun: _____, threads: ______, ...said } = options;
-      const inputs = await inputHashes(
-        { models: { [args.model]: path }, files: [options.calibration, options.imatrix, options.measure] },
-        { progress, signal },
-      );
-      const provenance = provenanceOf('quantize', args.model, said, seed, inputs);
+      const files = [said.calibration, said.imatrix, said.measure];
+      const provenance = await provenanceFor('quantize', args.model, said, { files, seed, progress, signal });
       const result = await quantizeModel(model, args.out, asked, provenance, { progress, signal });
       const bits = bitsPerWeight(result.tensors);
-      const tensors = result.tensors.map(({ bits: _, elements: __, ...each }) => each);
+      const tensors = result.tensors.map(({ bits: ___, elements: ____, ...each }) => each);
       const measured = result.measured?.comparison;
       if (measured) {
         print(
@@ -133,9 +128,7 @@ export const verb = defineVerb({
         }),
         seconds: result.seconds,
       };
-    } finally {
-      model.close();
-    }
+    });
   },
 });
 

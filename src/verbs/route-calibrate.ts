@@ -1,6 +1,6 @@
-import { figure, refuseExisting } from '../base/index.ts';
+import { figure } from '../base/index.ts';
 import { argument, defineVerb, forceOption, number } from '../options/index.ts';
-import { refuseAround } from './shared/replace.ts';
+import { refuseOutput } from './shared/output.ts';
 
 export const verb = defineVerb({
   arguments: {
@@ -15,8 +15,7 @@ export const verb = defineVerb({
   examples: ['route calibrate policy log certified --alpha 0.1'],
   async run({ args, options, signal, print }) {
     const { seed, force } = options;
-    refuseExisting(args.out, force);
-    if (force) for (const read of [args.policy, args.log]) refuseAround(args.out, read);
+    refuseOutput(args.out, force, [args.policy, args.log]);
     const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
     const { calibratePolicy, readLog, readPolicy, writePolicyFolder } = await import('../methods/ccpo/index.ts');
     const trained = readPolicy(args.policy);

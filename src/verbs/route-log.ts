@@ -1,6 +1,6 @@
-import { CriaError, refuseExisting, withRunState } from '../base/index.ts';
+import { CriaError, withRunState } from '../base/index.ts';
 import { argument, defineVerb, flag, forceOption, integer, text } from '../options/index.ts';
-import { refuseAround } from './shared/replace.ts';
+import { refuseOutput } from './shared/output.ts';
 
 export const verb = defineVerb({
   arguments: { out: argument('the folder to write') },
@@ -20,8 +20,7 @@ export const verb = defineVerb({
     if (file === undefined) throw new CriaError('there are no models', { remedy: 'give --models models.yaml' });
     if (task === undefined)
       throw new CriaError('there are no questions', { remedy: 'give --questions questions.jsonl' });
-    refuseExisting(args.out, force);
-    if (force) for (const read of [file, task]) refuseAround(args.out, read);
+    refuseOutput(args.out, force, [file, task]);
     const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
     const { logPlace, logQuestions, openAgents, questionsToLog, writeLog } = await import('../router/index.ts');
     const { asked, examples } = await questionsToLog(task, file, { horizon, limit, seed });

@@ -1,6 +1,6 @@
-import { figure, refuseExisting } from '../base/index.ts';
+import { figure } from '../base/index.ts';
 import { argument, choice, defineVerb, flag, forceOption, integer, integers, number } from '../options/index.ts';
-import { refuseAround } from './shared/replace.ts';
+import { refuseOutput } from './shared/output.ts';
 
 export const verb = defineVerb({
   arguments: {
@@ -25,8 +25,7 @@ export const verb = defineVerb({
   examples: ['route train log policy --alpha 0.1', 'route train log policy --alpha 0.05 --seed 3'],
   async run({ args, options, progress, signal, print }) {
     const { alpha, estimator, steps, batch, hidden, ladder, lambda, emptyRule, seed, force } = options;
-    refuseExisting(args.out, force);
-    if (force) refuseAround(args.out, args.log);
+    refuseOutput(args.out, force, [args.log]);
     const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
     const { readiness, readLog, refuseLevel, trainingPage, trainPolicy, writePolicyFolder } = await import(
       '../methods/ccpo/index.ts'

@@ -1,8 +1,8 @@
 import { CriaError, figure } from '../base/index.ts';
 import type { Row } from '../data/index.ts';
 import type { Scored } from '../evaluate/index.ts';
-import { adapterOption, defineVerb, integer, modelArgument, modelPath, text, weightsOption } from '../options/index.ts';
-import type { Tokenizer } from '../tokenizer/index.ts';
+import { adapterOption, defineVerb, integer, modelArgument, text, weightsOption } from '../options/index.ts';
+import { type Opened, withModel } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: { model: modelArgument },
@@ -14,38 +14,30 @@ export const verb = defineVerb({
   },
   examples: ['score model.gguf --file texts.jsonl', 'score model.gguf --file texts.jsonl --top 5 --json'],
   async run({ args, options, progress, signal, print }) {
-    const { file, top, threads, weights: precision, adapter: adapters } = options;
+    const { file, top } = options;
     if (file === undefined) throw new CriaError('there is nothing to score', { remedy: 'give --file texts.jsonl' });
     const { isAbsent, readRows, textIn } = await import('../data/index.ts');
     const { score } = await import('../evaluate/index.ts');
-    const { loadModel, openForward } = await import('../model/index.ts');
-    const { openTokenizer } = await import('../tokenizer/index.ts');
+    const { openForward } = await import('../model/index.ts');
 
-    const model = loadModel(modelPath(args.model), { threads, precision, adapters, progress });
-    try {
-      let tokenizer: Tokenizer | undefined; // ids need none
-      const open = () => {
-        tokenizer ??= openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
-        return tokenizer;
-      };
+    return withModel({ ...options, model: args.model, progress }, async (opened) => {
+      const { model } = opened;
       const texts: (readonly number[])[] = [];
       for await (const row of readRows(file)) {
-        const ids = isAbsent(row.values.ids) ? open().encode(textIn(row, 'text')) : idsIn(row);
+        const ids = isAbsent(row.values.ids) ? opened.tokenizer.encode(textIn(row, 'text')) : idsIn(row);
         texts.push(checked(ids, model.config, row));
       }
       if (texts.length === 0) throw new CriaError('has no rows', { where: file });
       const forward = await openForward(model);
       try {
         const rows = await score(forward, texts, { top, progress, signal });
-        const spell = spelling(() => open());
+        const spell = spelling(opened);
         print(rows.map((row, i) => `${sentence(i + 1, row, spell)}\n`).join(''));
         return { rows };
       } finally {
         await forward.dispose();
       }
-    } finally {
-      model.close();
-    }
+    });
   },
 });
 
@@ -72,9 +64,9 @@ function checked(
 }
 
 /** How a token is shown: as its text, or as its id where the model has no tokenizer. */
-function spelling(open: () => Tokenizer): (id: number) => string {
+function spelling(opened: Opened): (id: number) => string {
   try {
-    const tokenizer = open();
+    const { tokenizer } = opened;
     return (id) => JSON.stringify(tokenizer.decode([id], { continues: true }));
   } catch {
     return String;

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
-import { CriaError, figure, refuseExisting } from '../base/index.ts';
+import { CriaError, figure } from '../base/index.ts';
 import { adapterOption, argument, choice, defineVerb, modelArgument, modelPath } from '../options/index.ts';
 import { trainOptions } from '../train/options.ts';
-import { refuseAround } from './shared/replace.ts';
+import { refuseOutput } from './shared/output.ts';
+import { provenanceFor, withModel } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: { model: modelArgument, out: argument('the folder to write') },
@@ -18,30 +19,23 @@ export const verb = defineVerb({
   ],
   async run({ args, options, progress, signal, print }) {
     const { json: _, quiet: __, resume, force, ...said } = options;
-    const { data, threads, weights: precision, seed, columns, init, adapter: adapters, ...rest } = said;
+    const { data, threads: ___, weights: precision, seed, columns, init, adapter: adapters, ...rest } = said;
     if (data === undefined) throw new CriaError('there is nothing to learn', { remedy: 'give --data train.jsonl' });
-    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
     const { columnsFrom } = await import('../data/index.ts');
-    const { loadModel } = await import('../model/index.ts');
-    const { openTokenizer } = await import('../tokenizer/index.ts');
     const { trainModel } = await import('../train/index.ts');
 
     if (options.mode === 'full' && precision !== 'f32') {
       const remedy = 'leave it out: only weights that stay as they are can be packed';
       throw new CriaError('full training is in float32', { where: '--weights', remedy });
     }
-    const path = modelPath(args.model);
     const teacher = rest.teacher === undefined ? undefined : modelPath(rest.teacher);
     const start = init === 'kaiming' || init === 'eva' ? undefined : init;
     if (init === 'eva' && options.mode !== 'lora') {
       throw new CriaError('eva starts LoRA only', { where: '--init', remedy: 'give --mode lora, or leave it out' });
     }
-    const read = [data, rest.valid, start, ...adapters];
-    if (force) for (const each of [path, teacher, ...read]) if (each) refuseAround(args.out, each);
-    refuseExisting(args.out, force);
-    const model = loadModel(path, { threads, precision, adapters, progress });
-    try {
-      const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
+    const files = [data, rest.valid, start, ...adapters];
+    refuseOutput(args.out, force, [modelPath(args.model), teacher, ...files]);
+    return withModel({ ...options, model: args.model, progress }, async ({ model, tokenizer }) => {
       const settings = {
         ...rest,
         resume,
@@ -52,9 +46,8 @@ export const verb = defineVerb({
         init: start,
         teacher,
       };
-      const models = { [args.model]: path, ...(rest.teacher && teacher ? { [rest.teacher]: teacher } : {}) };
-      const inputs = await inputHashes({ models, files: read }, { progress, signal });
-      const provenance = provenanceOf('train', args.model, said, seed, inputs);
+      const read = { files, others: [rest.teacher], seed, progress, signal };
+      const provenance = await provenanceFor('train', args.model, said, read);
       const fromEva = async (folder: string, resume: boolean) => {
         const { evaDefaults, initializeStart } = await import('../methods/eva/index.ts');
         const { rank = evaDefaults.rank, sequence = Math.min(512, model.config.context) } = settings;
@@ -72,9 +65,7 @@ export const verb = defineVerb({
       const { steps, loss, seconds } = result;
       print(`${resolve(args.out)}: ${steps} steps in ${figure(seconds)} s, last loss ${loss.toFixed(4)}\n`);
       return result;
-    } finally {
-      model.close();
-    }
+    });
   },
 });
 

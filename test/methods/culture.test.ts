@@ -95,6 +95,9 @@ describe('score', () => {
     for (const name of ['tests.json', 'quality.json', 'report.html', 'cria.json', 'promptfoo.jsonl', 'systems.svg']) {
       expect(existsSync(join(result.path, name)), name).toBe(true);
     }
+    const { inputs } = JSON.parse(read(join(result.path, 'cria.json')));
+    const builtIn = ['cria/lexicon.jsonl', 'cria/sentiment.jsonl']; // by name: an install elsewhere resumes the run
+    expect(Object.keys(inputs).slice(-2)).toEqual(builtIn);
     const tests: Hypothesis[] = JSON.parse(read(join(result.path, 'tests.json')));
     expect(tests.filter(({ family }) => family === 'omnibus').map(({ metric }) => metric)).toEqual([
       'ce',

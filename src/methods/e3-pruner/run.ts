@@ -68,7 +68,9 @@ export async function e3Prune(
           before: await taskAccuracy(model, tokenizer, questions, watch),
           after: await taskAccuracy(pruned, tokenizer, questions, watch),
         })));
-      const speedup = await time('speed', () => measureSpeedup(model, pruned, (data.windows[0] as Predicted).ids, watch));
+      const speedup = await time('speed', () =>
+        measureSpeedup(model, pruned, (data.windows[0] as Predicted).ids, watch),
+      );
       const tokens = {
         search: found ? options.searchSteps * data.batch * options.sequence : 0,
         recovery: options.recovery === 'none' ? 0 : options.recoveryTokens,
@@ -174,7 +176,10 @@ async function measureCuts(
 }
 
 /** The folder of the method's own model, complete; it is written where it is not there yet. */
-async function finalFolder({ model, options, state, watch, context }: Stages, kept: readonly number[]): Promise<string> {
+async function finalFolder(
+  { model, options, state, watch, context }: Stages,
+  kept: readonly number[],
+): Promise<string> {
   const recovered = state.path(`recovered-${own}`);
   if (options.recovery === 'full') return recovered;
   const path = state.path('final');

@@ -1,13 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { hashOfInput, type Provenance, writeAdapterFolder, writeTexts } from '../../artifact/index.ts';
-import {
-  besideOutput,
-  refuseExisting,
-  refuseOtherSettings,
-  type Settings,
-  withRunState,
-} from '../../base/index.ts';
+import { besideOutput, refuseExisting, refuseOtherSettings, type Settings, withRunState } from '../../base/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import { picture, writePage } from '../../report/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';

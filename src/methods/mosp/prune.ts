@@ -66,43 +66,46 @@ export async function pruneModel(
   const place = { out, ending: 'prune', names: [method, 'rows'] };
   const settings = { ...said, inputs: provenance.inputs };
   return withRunState(place, settings, { resume, force, signal: watch.signal }, async ({ folder }) => {
-  const engine = await openLayerEngine({ device: model.device, threads: model.threads, takesTurns: true });
-  const { progress } = model;
-  try {
-    const { store } = await sweepBaseline(
-      {
-        ...{ model, blocks, calibration, engine, folder, watch: { progress, signal: watch.signal } },
-        options: { ...frontDefaults, ...options, guard: false },
-      },
-      method,
-    );
-    const weights = prunedWeights(blocks, store, (_target, { shared }) => shared);
-    const candidates = tests.length > 0 ? [{ name: 'base' }, { name: method, weights }] : [];
-    const rows = await evaluateCandidates(model, candidates, tests, join(folder, 'rows'), {
-      progress,
-      signal: watch.signal,
-    });
-    const perplexity = perplexitiesOf(rows);
-    const reports = blocks.flatMap((targets, layer) => (targets.length > 0 ? store.reports(layer) : []));
-    const total = (of: (report: MatrixReport) => number) => reports.reduce((sum, report) => sum + of(report), 0);
-    const result: PruneResult = {
-      path: out,
-      method,
-      sparsity: 1 - total(({ kept }) => kept) / total(({ size }) => size),
-      layerError: total(({ shared }) => shared[0] as number) / total(({ energy }) => energy[0] as number),
-      perplexityBefore: perplexity.get('base')?.[testName] ?? null,
-      perplexityAfter: perplexity.get(method)?.[testName] ?? null,
-      skipped,
-      seconds: (performance.now() - begun) / 1000,
-    };
-    await writePruned(out, model, weights, provenance, {}, watch, async (written) => {
-      await writeTexts(written, { 'layers.jsonl': jsonLines(reports), 'rows.jsonl': jsonLines(rows) });
-      await writePage(join(written, 'report.html'), prunePage(result, reports, sparsityText(sparsity), sparsity.kind));
-    });
-    return result;
-  } finally {
-    await engine.dispose();
-  }
+    const engine = await openLayerEngine({ device: model.device, threads: model.threads, takesTurns: true });
+    const { progress } = model;
+    try {
+      const { store } = await sweepBaseline(
+        {
+          ...{ model, blocks, calibration, engine, folder, watch: { progress, signal: watch.signal } },
+          options: { ...frontDefaults, ...options, guard: false },
+        },
+        method,
+      );
+      const weights = prunedWeights(blocks, store, (_target, { shared }) => shared);
+      const candidates = tests.length > 0 ? [{ name: 'base' }, { name: method, weights }] : [];
+      const rows = await evaluateCandidates(model, candidates, tests, join(folder, 'rows'), {
+        progress,
+        signal: watch.signal,
+      });
+      const perplexity = perplexitiesOf(rows);
+      const reports = blocks.flatMap((targets, layer) => (targets.length > 0 ? store.reports(layer) : []));
+      const total = (of: (report: MatrixReport) => number) => reports.reduce((sum, report) => sum + of(report), 0);
+      const result: PruneResult = {
+        path: out,
+        method,
+        sparsity: 1 - total(({ kept }) => kept) / total(({ size }) => size),
+        layerError: total(({ shared }) => shared[0] as number) / total(({ energy }) => energy[0] as number),
+        perplexityBefore: perplexity.get('base')?.[testName] ?? null,
+        perplexityAfter: perplexity.get(method)?.[testName] ?? null,
+        skipped,
+        seconds: (performance.now() - begun) / 1000,
+      };
+      await writePruned(out, model, weights, provenance, {}, watch, async (written) => {
+        await writeTexts(written, { 'layers.jsonl': jsonLines(reports), 'rows.jsonl': jsonLines(rows) });
+        await writePage(
+          join(written, 'report.html'),
+          prunePage(result, reports, sparsityText(sparsity), sparsity.kind),
+        );
+      });
+      return result;
+    } finally {
+      await engine.dispose();
+    }
   });
 }
 

@@ -69,40 +69,40 @@ export async function mosp(
   const place = { out, ending: 'mosp', names: stateNames(options) };
   const start = { ...options, signal: watch.signal };
   return withRunState(place, settingsOf(options, provenance), start, async ({ folder }) => {
-  const engine = await openLayerEngine({ device: model.device, threads: model.threads, takesTurns: true });
-  try {
-    const context: SweepContext = {
-      ...{ model, blocks: targets.blocks, calibration, options, engine, folder },
-      watch: { progress: model.progress, signal: watch.signal },
-    };
-    const main = await sweepMosp(context, {
-      power: options.power,
-      polish: options.polish ? preferences : [],
-      measure: tests.length > 0 ? [] : preferences,
-    });
-    const baselines = await sweepBaselines(context, options.baselines);
-    const points = new Map(
-      preferences.map((preference) => {
-        const choose: Parameters<typeof prunedWeights>[2] = (target, matrix) =>
-          pointOf(target, matrix, preference, options);
-        return [preferenceId(preference), prunedWeights(targets.blocks, main.store, choose)] as const;
-      }),
-    );
-    const begun = performance.now();
-    const candidates = tests.length > 0 ? candidatesOf(points, baselines, targets) : [];
-    const read = await evaluateCandidates(model, candidates, tests, join(folder, 'rows'), context.watch);
-    const rows = options.baselines.includes('alps') ? withAlps(read, preferences) : read;
-    const evaluation = (performance.now() - begun) / 1000;
-    const names = options.objectives.map(({ name }) => name);
-    const front = tests.length > 0 ? measureFront(rows, preferences, names, options.seed) : undefined;
-    const seconds = { ...main.seconds, baselines: baselines.reduce((sum, run) => sum + run.seconds, 0), evaluation };
-    const pareto = await writeFront(out, {
-      ...{ model, options, provenance, plan, points, baselines, rows, front, seconds, store: main.store, watch },
-    });
-    return { pareto, seconds };
-  } finally {
-    await engine.dispose();
-  }
+    const engine = await openLayerEngine({ device: model.device, threads: model.threads, takesTurns: true });
+    try {
+      const context: SweepContext = {
+        ...{ model, blocks: targets.blocks, calibration, options, engine, folder },
+        watch: { progress: model.progress, signal: watch.signal },
+      };
+      const main = await sweepMosp(context, {
+        power: options.power,
+        polish: options.polish ? preferences : [],
+        measure: tests.length > 0 ? [] : preferences,
+      });
+      const baselines = await sweepBaselines(context, options.baselines);
+      const points = new Map(
+        preferences.map((preference) => {
+          const choose: Parameters<typeof prunedWeights>[2] = (target, matrix) =>
+            pointOf(target, matrix, preference, options);
+          return [preferenceId(preference), prunedWeights(targets.blocks, main.store, choose)] as const;
+        }),
+      );
+      const begun = performance.now();
+      const candidates = tests.length > 0 ? candidatesOf(points, baselines, targets) : [];
+      const read = await evaluateCandidates(model, candidates, tests, join(folder, 'rows'), context.watch);
+      const rows = options.baselines.includes('alps') ? withAlps(read, preferences) : read;
+      const evaluation = (performance.now() - begun) / 1000;
+      const names = options.objectives.map(({ name }) => name);
+      const front = tests.length > 0 ? measureFront(rows, preferences, names, options.seed) : undefined;
+      const seconds = { ...main.seconds, baselines: baselines.reduce((sum, run) => sum + run.seconds, 0), evaluation };
+      const pareto = await writeFront(out, {
+        ...{ model, options, provenance, plan, points, baselines, rows, front, seconds, store: main.store, watch },
+      });
+      return { pareto, seconds };
+    } finally {
+      await engine.dispose();
+    }
   });
 }
 

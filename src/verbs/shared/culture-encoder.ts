@@ -1,6 +1,7 @@
 import { CriaError, type Progress } from '../../base/index.ts';
 import type { Encoder } from '../../methods/cultural-expressiveness/index.ts';
-import { modelPath, type OptionValues, text } from '../../options/index.ts';
+import { type OptionValues, text } from '../../options/index.ts';
+import { withModel } from './with-model.ts';
 
 /** What makes vectors of texts. */
 export const encoderOptions = {
@@ -37,15 +38,8 @@ export async function withEncoder<T>(
     const endpoint = openEndpoint({ baseUrl: embeddings, keyEnv });
     return work(method.endpointEncoder(endpoint, embeddingModel ?? (await onlyModel(endpoint))));
   }
-  const { loadModel } = await import('../../model/index.ts');
-  const { openTokenizer } = await import('../../tokenizer/index.ts');
-  const model = loadModel(modelPath(embeddings), { threads, precision: 'f32', progress });
-  try {
-    const tokenizer = openTokenizer(model.checkpoint.tokenizer, model.checkpoint.generation);
-    return await work(method.modelEncoder(model, tokenizer));
-  } finally {
-    model.close();
-  }
+  const opening = { model: embeddings, weights: 'f32', threads, progress } as const;
+  return withModel(opening, ({ model, tokenizer }) => work(method.modelEncoder(model, tokenizer)));
 }
 
 async function onlyModel(endpoint: { url: string; models(): Promise<string[]> }): Promise<string> {

@@ -1,9 +1,17 @@
 import { realpathSync } from 'node:fs';
 import { relative, sep } from 'node:path';
-import { CriaError } from '../../base/index.ts';
+import { CriaError, refuseExisting } from '../../base/index.ts';
 
-/** @throws CriaError when replacing `path` would remove a source with it. */
-export function refuseAround(path: string, source: string): void {
+/**
+ * Called before a verb reads anything.
+ * @throws CriaError when something stands at `out` and `force` is not set, or when replacing it would remove what is read.
+ */
+export function refuseOutput(out: string, force: boolean, read: readonly (string | undefined)[] = []): void {
+  if (force) for (const source of read) if (source !== undefined) refuseAround(out, source);
+  refuseExisting(out, force);
+}
+
+function refuseAround(path: string, source: string): void {
   try {
     const inside = relative(realpathSync(path), realpathSync(source));
     if (inside === '..' || inside.startsWith(`..${sep}`)) return;

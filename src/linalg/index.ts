@@ -5,7 +5,7 @@ export {
   openCholesky,
   type Precision,
 } from './large-cholesky.ts';
-export type { Matrix } from './matrix.ts';
+export { type Matrix, transposed } from './matrix.ts';
 export { type LinearMap, openRandomizedSvd, type RandomizedSvd, type Rows, type SingularRows } from './randomized.ts';
 export {
   countDifferent,
@@ -15,6 +15,8 @@ export {
   keepLargestInRows,
   type Mask,
   masked,
+  packBits,
   support,
+  unpackBits,
 } from './selection.ts';
 export { type Singular, topSingular } from './singular.ts';

@@ -26,12 +26,16 @@ export function multiply(a: Matrix, b: Matrix): Matrix {
 }
 
 /** The matrix with rows and columns exchanged. */
-export function transposed({ rows, columns, data }: Matrix): Matrix {
-  const turned = matrix(columns, rows);
+export function transposed<Data extends Float32Array | Float64Array>({
+  rows,
+  columns,
+  data,
+}: Matrix<Data>): Matrix<Data> {
+  const turned = data.slice() as Data;
   for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) turned.data[j * rows + i] = data[i * columns + j] as number;
+    for (let j = 0; j < columns; j++) turned[j * rows + i] = data[i * columns + j] as number;
   }
-  return turned;
+  return { rows: columns, columns: rows, data: turned };
 }
 
 export function identity(size: number): Matrix {

@@ -29,6 +29,22 @@ export function masked(values: Float32Array, kept: Mask): Float32Array {
   return result;
 }
 
+/** Bits of a mask, eight a byte, the first in the lowest bit. */
+export function packBits(mask: Mask): Uint8Array {
+  const bytes = new Uint8Array(Math.ceil(mask.length / 8));
+  for (let i = 0; i < mask.length; i++) {
+    if (mask[i] !== 0) bytes[i >> 3] = (bytes[i >> 3] as number) | (1 << (i & 7));
+  }
+  return bytes;
+}
+
+/** The inverse: the first `count` bits. */
+export function unpackBits(bytes: Uint8Array, count: number): Mask {
+  const mask = new Uint8Array(count);
+  for (let i = 0; i < count; i++) mask[i] = ((bytes[i >> 3] as number) >> (i & 7)) & 1;
+  return mask;
+}
+
 /**
  * Keeps the `count` elements of largest magnitude among those that `among` keeps, or all of those when they are fewer.
  * Of equal magnitudes the first are kept. A histogram of the float32 patterns leaves one bin to be sorted, so the time is
@@ -38,22 +54,20 @@ export function keepLargest(values: Float32Array, count: number, among?: Mask): 
   const mask = new Uint8Array(values.length);
   if (count <= 0) return mask;
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const may = among ?? new Uint8Array(values.length).fill(1);
   const low = values.length < 2 ** 14 ? 21 : 15; // of the 31 bits that order magnitudes, those that choose no bin
   const bins = new Uint32Array(2 ** (31 - low));
   const binAt = (i: number) => ((bits[i] as number) & 0x7fffffff) >>> low;
-  if (among) for (let i = 0; i < bits.length; i++) bins[binAt(i)] = (bins[binAt(i)] as number) + (among[i] as number);
-  else for (let i = 0; i < bits.length; i++) bins[binAt(i)] = (bins[binAt(i)] as number) + 1;
+  for (let i = 0; i < bits.length; i++) bins[binAt(i)] = (bins[binAt(i)] as number) + (may[i] as number);
   const last = binOf(bins, count);
-  if (!last) return among ? among.slice() : mask.fill(1);
-  const inBin: number[] = [];
+  if (!last) return may.slice();
+  const candidates: number[] = [];
   for (let i = 0; i < bits.length; i++) {
     const bin = binAt(i);
-    mask[i] = (last.bin - bin) >>> 31;
-    if (bin === last.bin) inBin.push(i);
+    mask[i] = ((last.bin - bin) >>> 31) & (may[i] as number);
+    if (bin === last.bin && may[i] !== 0) candidates.push(i);
   }
-  if (among) for (let i = 0; i < bits.length; i++) mask[i] = (mask[i] as number) & (among[i] as number);
   const magnitude = (i: number) => (bits[i] as number) & 0x7fffffff;
-  const candidates = among ? inBin.filter((i) => among[i] !== 0) : inBin;
   candidates.sort((a, b) => magnitude(b) - magnitude(a) || a - b);
   for (const i of candidates.slice(0, last.left)) mask[i] = 1;
   return mask;

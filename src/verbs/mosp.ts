@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { byteSize, CriaError, duration, figure } from '../base/index.ts';
+import { CriaError, figure } from '../base/index.ts';
 import {
   argument,
   choice,
@@ -14,7 +14,7 @@ import {
   text,
 } from '../options/index.ts';
 import { refuseOutput } from './shared/output.ts';
-import { pruningOptions, sequenceOf, sparsitiesOf } from './shared/pruning-options.ts';
+import { estimated, pruningOptions, sequenceOf, sparsitiesOf } from './shared/pruning-options.ts';
 import { provenanceFor, withModel } from './shared/with-model.ts';
 
 const named = { placeholder: 'name=file' };
@@ -45,7 +45,7 @@ export const verb = defineVerb({
   ],
   async run({ args, options, progress, signal, print }) {
     const { seed, threads, dryRun } = options;
-    const { baselineNames, estimateFront, mosp, objectiveFrom, planFront, sparsityFrom } = await import(
+    const { baselineNames, estimateRun, mosp, objectiveFrom, planFront, sparsityFrom } = await import(
       '../methods/mosp/index.ts'
     );
     const { columnsFrom } = await import('../data/index.ts');
@@ -80,11 +80,8 @@ export const verb = defineVerb({
       };
       if (dryRun) {
         const plan = await planFront(model, tokenizer, asked, { signal });
-        const estimate = await estimateFront(plan, model.config, asked, model);
-        print(
-          `${estimate.matrices} matrices, ${estimate.calibrationTokens} calibration tokens, ${estimate.models} models to evaluate: about ` +
-            `${duration(estimate.seconds)}, ${byteSize(estimate.memoryBytes)} beside the model, a bundle of ${byteSize(estimate.bundleBytes)}\n`,
-        );
+        const estimate = await estimateRun(plan, model, ['mosp', ...baselines.filter((name) => name !== 'alps')]);
+        print(`${estimated(estimate)}\n`);
         return { ...estimate, points: plan.preferences.length, skipped: plan.targets.skipped, path: args.out };
       }
       const provenance = await provenanceFor('mosp', args.model, said, { files, seed, progress, signal });

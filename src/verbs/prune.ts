@@ -2,10 +2,8 @@ import { resolve } from 'node:path';
 import { CriaError, figure } from '../base/index.ts';
 import { argument, choice, defineVerb, forceOption, modelArgument, modelPath, text } from '../options/index.ts';
 import { refuseOutput } from './shared/output.ts';
-import { pruningOptions, sequenceOf, sparsitiesOf } from './shared/pruning-options.ts';
+import { estimated, pruningOptions, sequenceOf, sparsitiesOf } from './shared/pruning-options.ts';
 import { provenanceFor, withModel } from './shared/with-model.ts';
-
-const { dryRun: _, ...options } = pruningOptions;
 
 export const verb = defineVerb({
   arguments: { model: modelArgument, out: argument('the folder to write') },
@@ -13,14 +11,14 @@ export const verb = defineVerb({
     method: choice(['magnitude', 'wanda', 'sparsegpt', 'alps'], 'how weights are chosen, and corrected', 'alps'),
     calibration: text('data that the model should keep well: .txt, .jsonl, .csv or .parquet', { placeholder: 'file' }),
     test: text('text of which the perplexity is measured before and after', { placeholder: 'file' }),
-    ...options,
+    ...pruningOptions,
     force: forceOption,
   },
   examples: ['prune org/name pruned --method sparsegpt --sparsity 2:4 --calibration book.txt'],
   async run({ args, options, progress, signal, print }) {
     const { method, calibration, test, seed, threads } = options;
     const { columnsFrom } = await import('../data/index.ts');
-    const { pruneModel, sparsityFrom } = await import('../methods/mosp/index.ts');
+    const { estimateRun, planPrune, pruneModel, sparsityFrom } = await import('../methods/mosp/index.ts');
 
     const sparsities = sparsitiesOf(options, sparsityFrom);
     if (calibration === undefined) {
@@ -30,25 +28,19 @@ export const verb = defineVerb({
     refuseOutput(args.out, options.force, [modelPath(args.model), ...files]);
     const opening = { model: args.model, weights: 'f32', threads, progress } as const;
     return withModel(opening, async ({ model, tokenizer }) => {
-      const { json: _, quiet: __, resume: ___, force: ____, threads: _____, ...said } = options;
-      const provenance = await provenanceFor('prune', args.model, said, { files, seed, progress, signal });
       const sequence = sequenceOf(options.sequence, model.config.context);
       const columns = options.columns === undefined ? undefined : columnsFrom(options.columns);
       const { keep, reprune, samples, capture, resume, force } = options;
-      const asked = {
-        ...sparsities,
-        keep,
-        reprune,
-        samples,
-        capture,
-        resume,
-        force,
-        method,
-        calibration,
-        test,
-        sequence,
-        columns,
-      };
+      const how = { ...sparsities, keep, reprune, samples, capture, resume, force };
+      const asked = { ...how, method, calibration, test, sequence, columns };
+      if (options.dryRun) {
+        const plan = await planPrune(model, tokenizer, asked, { signal });
+        const estimate = await estimateRun(plan, model, [method]);
+        print(`${estimated(estimate)}\n`);
+        return { ...estimate, skipped: plan.targets.skipped, path: args.out };
+      }
+      const { json: _, quiet: __, resume: ___, force: ____, threads: _____, dryRun: ______, ...said } = options;
+      const provenance = await provenanceFor('prune', args.model, said, { files, seed, progress, signal });
       const result = await pruneModel(model, tokenizer, args.out, asked, provenance, { progress, signal });
       const { perplexityBefore: before, perplexityAfter: after, seconds } = result;
       const tested =

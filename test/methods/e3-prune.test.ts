@@ -1,13 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openCheckpoint, overlaid } from '../../src/checkpoint/index.ts';
 import { runsOf } from '../../src/methods/e3-pruner/commands.ts';
 import { ceilingOf } from '../../src/methods/e3-pruner/evaluation.ts';
-import { call } from '../command-line.ts';
+import { call, killedWhen } from '../command-line.ts';
 import { temporaryFolder } from '../hostile.ts';
 import { goldenPath, opened } from '../model/goldens.ts';
 import { dataFile, rows, tinyModel } from '../train/tiny.ts';
@@ -163,7 +161,6 @@ describe('with recovery', () => {
 });
 
 describe('stopping and going on', () => {
-  const main = resolve(import.meta.dirname, '../../dist/cli/main.js');
   const how = ['--drop', '2', ...recovery, '--lr', '0.02', '--baselines', 'shortgpt'];
 
   /** Everything that is written but the page, which tells speeds. */
@@ -174,14 +171,8 @@ describe('stopping and going on', () => {
         .map((name) => [name, readFileSync(join(folder, name), 'latin1')]),
     );
 
-  async function killed(out: string, isReached: () => boolean): Promise<void> {
-    const argv = [main, 'e3-prune', model, out, '--data', data, ...small, ...how, ...quick];
-    const child: ChildProcess = spawn(process.execPath, argv, { stdio: 'ignore' });
-    const ended = once(child, 'exit');
-    while (!isReached() && child.exitCode === null) await new Promise((done) => setTimeout(done, 2));
-    child.kill('SIGKILL');
-    await ended;
-  }
+  const killed = (out: string, isReached: () => boolean) =>
+    killedWhen(['e3-prune', model, out, '--data', data, ...small, ...how, ...quick], isReached);
 
   test.each([
     ['in the search', 'search.json'],

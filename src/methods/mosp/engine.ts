@@ -16,7 +16,7 @@ import {
   type Tensor,
   where,
 } from '../../tensor/index.ts';
-import type { Floats } from './problem.ts';
+import { type Floats, plusDiagonal } from './problem.ts';
 
 /** The state of a splitting: `a` is W + V / rho of one problem or of several [problems, out, in], `kept` the support of D. */
 export interface Splitting {
@@ -119,12 +119,6 @@ export async function openLayerEngine(options: CompileOptions = {}): Promise<Lay
       await Promise.all([...Object.values(programs).map((program) => program.dispose()), cholesky.dispose()]);
     },
   };
-}
-
-function plusDiagonal({ rows, columns, data }: Floats, rho: number): Floats {
-  const sum = data.slice();
-  for (let i = 0; i < rows; i++) sum[i * columns + i] = (sum[i * columns + i] as number) + rho;
-  return { rows, columns, data: sum };
 }
 
 const totalOf = (squared: Value | undefined): number =>

@@ -1,5 +1,5 @@
 export { openBundle, readFront } from './bundle.ts';
-export { estimateFront, type FrontEstimate } from './estimate.ts';
+export { estimateRun, type PruningEstimate } from './estimate.ts';
 export { materialise } from './materialise.ts';
 export { objectiveFrom } from './objectives.ts';
 export {
@@ -10,7 +10,7 @@ export {
   type Objective,
 } from './options.ts';
 export { type Sparsity, sparsityFrom } from './pattern.ts';
-export { type PruneMethod, type PruneResult, pruneModel, type SinglePruneOptions } from './prune.ts';
+export { type PruneMethod, type PruneResult, planPrune, pruneModel, type SinglePruneOptions } from './prune.ts';
 export { frontPage } from './report.ts';
 export type { Pareto } from './result.ts';
 export { mosp, planFront } from './run.ts';

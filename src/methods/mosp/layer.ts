@@ -91,15 +91,7 @@ export async function pruneLayer(
     if (guard) candidates.push(await refit(start, prepared, task), shared);
     own.push(await best(engine, candidates, dense, group.moments[i] as Floats));
   }
-  const { iterations, penalties, restarts } = found;
-  return {
-    shared,
-    own,
-    core: found.core,
-    scale: group.shared.scale,
-    seconds,
-    primary: { iterations, penalties, restarts },
-  };
+  return { shared, own, core: found.core, scale: group.shared.scale, seconds, primary: found };
 }
 
 /** Adds the seconds of a piece of work to those of its stage. */

@@ -1,10 +1,28 @@
-import { CriaError } from '../../base/index.ts';
+import { CriaError, type Watch } from '../../base/index.ts';
+import type { LoadedModel } from '../../model/index.ts';
+import type { Tokenizer } from '../../tokenizer/index.ts';
+import { textWindows, type WindowOptions } from '../../train/index.ts';
 import type { Objective } from './options.ts';
 
 /** The windows of an objective's text: each of as many tokens. */
 export interface Windows {
   readonly name: string;
   readonly windows: readonly (readonly number[])[];
+}
+
+/** Reads the windows of files. @throws CriaError when one has not a full window. */
+export async function readWindows(
+  files: readonly Objective[],
+  tokenizer: Tokenizer,
+  options: WindowOptions,
+  { progress }: LoadedModel,
+  { signal }: Watch,
+): Promise<Windows[]> {
+  const read: Windows[] = [];
+  for (const { name, data } of files) {
+    read.push({ name, windows: await textWindows(data, tokenizer, options, progress, signal) });
+  }
+  return read;
 }
 
 /** Reads NAME=FILE. @throws CriaError when it is not written so. */

@@ -37,7 +37,7 @@ export interface Pattern {
   /** The core within a support: the share alpha of it with the largest entries, or of the blocks with the largest sums. */
   core(values: Float32Array, support: Mask): Mask;
   /** P with every entry of the core kept. */
-  projectAround(values: Float32Array, core: Mask): Mask;
+  projectAround(core: Mask): (values: Float32Array) => Mask;
 }
 
 /** `among` are the entries that may be kept: of a matrix that has been pruned before, those that were. */
@@ -57,11 +57,10 @@ function wholePattern(share: number, size: number, alpha: number, among?: Mask):
     kept,
     project: (values) => keepLargest(values, kept, among),
     core: (values, support) => keepLargest(values, inCore, support),
-    projectAround(values, core) {
-      const outside = new Uint8Array(size);
-      for (let i = 0; i < size; i++) outside[i] = 1 - (core[i] as number);
-      if (among) for (let i = 0; i < size; i++) outside[i] = (outside[i] as number) & (among[i] as number);
-      return union(core, keepLargest(values, kept - countKept(core), outside));
+    projectAround(core) {
+      const outside = core.map((isCore, i) => (1 - isCore) & (among?.[i] ?? 1));
+      const others = kept - countKept(core);
+      return (values) => union(core, keepLargest(values, others, outside));
     },
   };
 }
@@ -88,12 +87,12 @@ function blockPattern({ n, m }: { n: number; m: number }, size: number, alpha: n
       for (let i = 0; i < size; i++) if (support[i] === 0) mask[i] = 0;
       return mask;
     },
-    projectAround(values, core) {
+    projectAround(core) {
       const hasCore = new Uint8Array(blocks);
       for (let i = 0; i < size; i++) if (core[i] !== 0) hasCore[Math.floor(i / m)] = 1;
       const outside = spread(hasCore);
       for (let i = 0; i < size; i++) outside[i] = outside[i] === 0 && among?.[i] !== 0 ? 1 : 0;
-      return union(core, keepInBlocks(values, n, m, outside));
+      return (values) => union(core, keepInBlocks(values, n, m, outside));
     },
   };
 }

@@ -101,5 +101,5 @@ export function merged(sets: WeightSets, pattern: Pattern, preference: Preferenc
     }
   }
   const magnitudes = intoScale({ ...shared, data: sum }, scale).data;
-  return { ...shared, data: masked(sum, pattern.projectAround(magnitudes, core)) };
+  return { ...shared, data: masked(sum, pattern.projectAround(core)(magnitudes)) };
 }

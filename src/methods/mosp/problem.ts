@@ -13,11 +13,23 @@ export interface ScaledMoment {
 export const ridge = 0.01; // of the mean of the diagonal: ALPS, the authors' code
 const least = 1e-8; // the scale of an input that is always zero
 
-/** Adds a hundredth of the mean diagonal and divides by the roots of the diagonal on both sides. (ALPS, section 3.3) */
-export function scaleMoment({ rows: n, data }: Floats): ScaledMoment {
+export function meanDiagonal({ rows: n, data }: Floats): number {
   let trace = 0;
   for (let i = 0; i < n; i++) trace += data[i * n + i] as number;
-  const gamma = (ridge * trace) / n;
+  return trace / n;
+}
+
+/** The matrix with a number added to its diagonal. */
+export function plusDiagonal({ rows: n, columns, data }: Floats, added: number): Floats {
+  const sum = data.slice();
+  for (let i = 0; i < n; i++) sum[i * n + i] = (sum[i * n + i] as number) + added;
+  return { rows: n, columns, data: sum };
+}
+
+/** Adds a hundredth of the mean diagonal and divides by the roots of the diagonal on both sides. (ALPS, section 3.3) */
+export function scaleMoment(unscaled: Floats): ScaledMoment {
+  const { rows: n, data } = unscaled;
+  const gamma = ridge * meanDiagonal(unscaled);
   const scale = Float32Array.from({ length: n }, (_, i) => Math.sqrt((data[i * n + i] as number) + gamma) + least);
   const moment = new Float32Array(n * n);
   for (let i = 0; i < n; i++) {

@@ -2,18 +2,19 @@ import { join } from 'node:path';
 import { jsonLines, type Provenance, writeTexts } from '../../artifact/index.ts';
 import { figure, refuseExisting, type Watch, withRunState } from '../../base/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
-import { type LineChart, type Page, writePage } from '../../report/index.ts';
+import { type Page, writePage } from '../../report/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
-import { textWindows } from '../../train/index.ts';
 import type { MatrixReport } from './blocks.ts';
 import { openLayerEngine } from './engine.ts';
 import { evaluateCandidates } from './evaluate.ts';
 import { perplexitiesOf } from './front.ts';
 import { targetsOf } from './matrices.ts';
+import { readWindows } from './objectives.ts';
 import { type BaselineName, frontDefaults, type PruneOptions } from './options.ts';
 import { sparsityText } from './pattern.ts';
 import { prunedWeights } from './points.ts';
-import { sizeNote } from './report.ts';
+import { errorsByLayer, sizeNote } from './report.ts';
+import { type FrontPlan, settingsOf } from './run.ts';
 import { sweepBaseline } from './sweeps.ts';
 import { writePruned } from './write.ts';
 
@@ -43,6 +44,22 @@ export interface PruneResult {
 
 const testName = 'test';
 
+/** Reads the data of a run. @throws CriaError when options, data and model do not fit together. */
+export async function planPrune(
+  model: LoadedModel,
+  tokenizer: Tokenizer,
+  options: SinglePruneOptions,
+  watch: Watch,
+): Promise<Pick<FrontPlan, 'targets' | 'calibration' | 'tests'>> {
+  const { calibration, test } = options;
+  const read = (name: string, data: string) => readWindows([{ name, data }], tokenizer, options, model, watch);
+  return {
+    targets: targetsOf(model.checkpoint, model.config, options),
+    calibration: await read('calibration', calibration),
+    tests: test === undefined ? [] : await read(testName, test),
+  };
+}
+
 /**
  * Prunes a model once, by one method, and writes it. Interrupted, it leaves finished blocks beside the output.
  * @throws CriaError when options, data and model do not fit together.
@@ -58,14 +75,11 @@ export async function pruneModel(
   const begun = performance.now();
   const { method, sparsity } = options;
   refuseExisting(out, options.force);
-  const { blocks, skipped } = targetsOf(model.checkpoint, model.config, options);
-  const read = (data: string) => textWindows(data, tokenizer, options, model.progress, watch.signal);
-  const calibration = [{ name: 'calibration', windows: await read(options.calibration) }];
-  const tests = options.test === undefined ? [] : [{ name: testName, windows: await read(options.test) }];
-  const { resume, force, ...said } = options;
+  const { targets, calibration, tests } = await planPrune(model, tokenizer, options, watch);
+  const { blocks, skipped } = targets;
   const place = { out, ending: 'prune', names: [method, 'rows'] };
-  const settings = { ...said, inputs: provenance.inputs };
-  return withRunState(place, settings, { resume, force, signal: watch.signal }, async ({ folder }) => {
+  const start = { ...options, signal: watch.signal };
+  return withRunState(place, settingsOf(provenance), start, async ({ folder }) => {
     const engine = await openLayerEngine({ device: model.device, threads: model.threads, takesTurns: true });
     const { progress } = model;
     try {
@@ -118,20 +132,13 @@ function prunePage(
   const { method, layerError, perplexityBefore: before, perplexityAfter: after } = result;
   const tested =
     before === null || after === null ? '' : ` Perplexity ${figure(before)} before and ${figure(after)} after.`;
-  const points = reports.map(({ shared, energy }, x) => ({ x, y: (shared[0] as number) / (energy[0] as number) }));
-  const errors: LineChart = {
-    kind: 'lines',
-    title: 'Squared error of the outputs, as a share of the outputs',
-    alt: 'Relative squared errors of all matrices in the order of the model.',
-    x: { label: 'matrix' },
-    y: { label: 'relative squared error' },
-    series: [{ name: method, points }],
-  };
+  const title = 'Squared error of the outputs, as a share of the outputs';
+  const errors = errorsByLayer(reports, title, 0, [[method, ({ shared }) => shared]]);
   return {
     title: `Pruned to ${target} by ${method}`,
     summary: `The squared errors of all layers are ${figure(layerError)} of their outputs.${tested}`,
     sections: [
-      { title: 'Error by matrix', parts: [errors] },
+      { title: 'Errors by layer', parts: [errors] },
       { title: 'Size and speed', parts: [{ kind: 'prose', text: sizeNote(kind) }] },
     ],
   };

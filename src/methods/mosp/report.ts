@@ -1,5 +1,6 @@
-import { figure } from '../../base/index.ts';
+import { figure, groupBy } from '../../base/index.ts';
 import type { LabelledPoint, LineChart, Page, Part, Scatter, Section, Table } from '../../report/index.ts';
+import type { MatrixReport } from './blocks.ts';
 import type { LayerLine, Pareto } from './result.ts';
 
 /** What a person looks at: the front beside the baselines, where errors and supports lie, and what the files are good for. */
@@ -11,7 +12,7 @@ export function frontPage(pareto: Pareto, lines: readonly LayerLine[]): Page {
     summary: summaryOf(pareto),
     sections: [
       { title: 'The front', parts: [...fronts(pareto), pointTable(pareto)] },
-      { title: 'Errors by layer', parts: names.map((_, i) => errorsByLayer(pareto, lines, i)) },
+      { title: 'Errors by layer', parts: names.map((_, i) => objectiveErrors(pareto, lines, i)) },
       { title: 'Supports by layer', parts: names.length > 1 ? [overlapByLayer(pareto, lines)] : [] },
       { title: 'Size and speed', parts: [{ kind: 'prose', text: sizeNote(sparsity.kind) }] },
       howMeasured(pareto),
@@ -99,44 +100,46 @@ function pointTable({ objectives, points, baselines, basePerplexity }: Pareto): 
 const layerOf = /^model\.layers\.(\d+)\./;
 
 /** The lines of each block. */
-function byLayer(lines: readonly LayerLine[]): Map<number, LayerLine[]> {
-  const layers = new Map<number, LayerLine[]>();
-  for (const line of lines) {
-    const layer = Number(layerOf.exec(line.matrix)?.[1]);
-    layers.set(layer, [...(layers.get(layer) ?? []), line]);
-  }
-  return layers;
+function byLayer<Line extends MatrixReport>(lines: readonly Line[]): Map<number, Line[]> {
+  return groupBy(lines, ({ matrix }) => Number(layerOf.exec(matrix)?.[1]));
 }
 
-function errorsByLayer({ objectives }: Pareto, lines: readonly LayerLine[], objective: number): LineChart {
-  const name = objectives[objective]?.name ?? '';
-  const layers = byLayer(lines);
-  const series = (label: string, errorsOf: (line: LayerLine) => readonly number[] | undefined) => ({
-    name: label,
-    points: [...layers].map(([x, own]) => {
-      const total = (of: (line: LayerLine) => number) => own.reduce((sum, line) => sum + of(line), 0);
-      return {
-        x,
-        y:
-          total((line) => errorsOf(line)?.[objective] ?? Number.NaN) /
-          total(({ energy }) => energy[objective] as number),
-      };
-    }),
-  });
+type ErrorsOf<Line> = (line: Line) => readonly number[] | undefined;
+
+/** The errors of an objective's outputs by block, for each of some sets of weights. */
+export function errorsByLayer<Line extends MatrixReport>(
+  lines: readonly Line[],
+  title: string,
+  objective: number,
+  sets: readonly (readonly [name: string, errorsOf: ErrorsOf<Line>])[],
+): LineChart {
+  const total = (own: readonly Line[], errorsOf: ErrorsOf<Line>) =>
+    own.reduce((sum, line) => sum + (errorsOf(line)?.[objective] ?? Number.NaN), 0);
   return {
     kind: 'lines',
-    title: `Error of the outputs of layers on ${name}, as a share of the outputs`,
-    alt: `Errors on ${name} by block of the shared weights and of those of each objective.`,
+    title,
+    alt: `Errors by block of ${sets.map(([name]) => name).join(', ')}.`,
     x: { label: 'block' },
     y: { label: 'relative squared error' },
-    series: [
-      series('shared', ({ shared }) => shared),
-      ...objectives.map((each, i) => series(each.name, ({ own }) => own[i])),
-      ...(lines[0] && 'sparsegpt' in lines[0].baselines
-        ? [series('SparseGPT', ({ baselines }) => baselines.sparsegpt)]
-        : []),
-    ],
+    series: sets.map(([name, errorsOf]) => ({
+      name,
+      points: [...byLayer(lines)].map(([x, own]) => ({
+        x,
+        y: total(own, errorsOf) / total(own, ({ energy }) => energy),
+      })),
+    })),
   };
+}
+
+function objectiveErrors({ objectives }: Pareto, lines: readonly LayerLine[], objective: number): LineChart {
+  const title = `Error of the outputs of layers on ${objectives[objective]?.name}, as a share of the outputs`;
+  return errorsByLayer(lines, title, objective, [
+    ['shared', ({ shared }) => shared],
+    ...objectives.map(({ name }, i) => [name, ({ own }: LayerLine) => own[i]] as const),
+    ...(lines[0] && 'sparsegpt' in lines[0].baselines
+      ? [['SparseGPT', ({ baselines }: LayerLine) => baselines.sparsegpt] as const]
+      : []),
+  ]);
 }
 
 function overlapByLayer({ objectives, sparsity }: Pareto, lines: readonly LayerLine[]): LineChart {

@@ -3,13 +3,12 @@ import type { Provenance } from '../../artifact/index.ts';
 import { CriaError, refuseExisting, type Settings, type Watch, withRunState } from '../../base/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
-import { textWindows } from '../../train/index.ts';
 import { openLayerEngine } from './engine.ts';
 import type { TestRow } from './evaluate.ts';
 import { type Candidate, evaluateCandidates } from './evaluate.ts';
 import { evaluatedBaselines, measureFront } from './front.ts';
 import { type Targets, targetsOf } from './matrices.ts';
-import { checkNames, type Windows } from './objectives.ts';
+import { checkNames, readWindows, type Windows } from './objectives.ts';
 import { baselineNames, type FrontOptions } from './options.ts';
 import { type PrunedWeights, pointOf, prunedWeights } from './points.ts';
 import { frontPreferences, isUniform, onlyObjective, type Preference, preferenceId } from './preference.ts';
@@ -32,23 +31,16 @@ export async function planFront(
   model: LoadedModel,
   tokenizer: Tokenizer,
   options: FrontOptions,
-  { signal }: Watch = {},
+  watch: Watch = {},
 ): Promise<FrontPlan> {
   const { objectives, tests } = options;
   checkNames(objectives, tests);
   const targets = targetsOf(model.checkpoint, model.config, options);
   const preferences = frontPreferences(objectives.length, options.points);
   const written = writtenOf(options, preferences);
-  const read = async (list: FrontOptions['objectives']) => {
-    const windows: Windows[] = [];
-    for (const { name, data } of list) {
-      windows.push({ name, windows: await textWindows(data, tokenizer, options, model.progress, signal) });
-    }
-    return windows;
-  };
-  const calibration = await read(objectives);
+  const calibration = await readWindows(objectives, tokenizer, options, model, watch);
   const inOrder = objectives.flatMap(({ name }) => tests.filter((test) => test.name === name));
-  const tested = await read(inOrder);
+  const tested = await readWindows(inOrder, tokenizer, options, model, watch);
   warnOfOverlap(calibration, tested, model);
   for (const name of targets.skipped) model.progress.note(`${name} stays dense: M does not divide its inputs.`);
   return { targets, preferences, written, calibration, tests: tested };
@@ -68,7 +60,7 @@ export async function mosp(
   const { targets, preferences, calibration, tests } = plan;
   const place = { out, ending: 'mosp', names: stateNames(options) };
   const start = { ...options, signal: watch.signal };
-  return withRunState(place, settingsOf(options, provenance), start, async ({ folder }) => {
+  return withRunState(place, settingsOf(provenance), start, async ({ folder }) => {
     const engine = await openLayerEngine({ device: model.device, threads: model.threads, takesTurns: true });
     try {
       const context: SweepContext = {
@@ -157,12 +149,6 @@ const stateNames = ({ objectives }: FrontOptions): string[] => [
 ];
 
 /** What a resumed run has to repeat: everything but which models are written. */
-function settingsOf(options: FrontOptions, { inputs }: Provenance): Settings {
-  const { objectives, tests, sparsity, sparsityFor, keep, reprune, samples, sequence, columns, capture, propagate } =
-    options;
-  const { alpha, guard, points, power, polish, baselines, seed } = options;
-  return {
-    ...{ objectives, tests, sparsity, sparsityFor, keep, reprune, samples, sequence, columns, capture, propagate },
-    ...{ alpha, guard, points, power, polish, baselines, seed, inputs },
-  };
+export function settingsOf({ options: { write: _, ...said }, inputs }: Provenance): Settings {
+  return { ...said, inputs };
 }

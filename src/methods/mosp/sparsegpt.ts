@@ -1,8 +1,8 @@
 import { throwIfAborted } from '../../base/index.ts';
-import { keepInBlocks, keepLargest, type Mask } from '../../linalg/index.ts';
+import { keepInBlocks, keepLargest, type Mask, transposed } from '../../linalg/index.ts';
 import type { LayerEngine } from './engine.ts';
 import type { Sparsity } from './pattern.ts';
-import type { Floats } from './problem.ts';
+import { type Floats, meanDiagonal, plusDiagonal } from './problem.ts';
 
 const blockInputs = 128;
 const damping = 0.01; // of the mean diagonal: both as in the authors' code
@@ -26,7 +26,7 @@ export async function pruneBySparseGpt(
   { among, signal }: SparseGptOptions = {},
 ): Promise<Floats> {
   const { rows: outputs, columns: inputs } = dense;
-  const factor = await engine.inverseFactor(damped(moment));
+  const factor = await engine.inverseFactor(plusDiagonal(moment, damping * meanDiagonal(moment)));
   const weights = transposed(dense); // an input's weights are a row, and a block's rows stand together
   const may = among && turned(among, outputs, inputs);
   let kept = 0;
@@ -110,21 +110,6 @@ function keepAcross(scores: Float32Array, outputs: number, { n, m }: { n: number
 
 const turned = (mask: Mask, rows: number, columns: number): Mask =>
   Uint8Array.from(transposed({ rows, columns, data: Float32Array.from(mask) }).data);
-
-function damped({ rows: n, data }: Floats): Floats {
-  const sum = data.slice();
-  let trace = 0;
-  for (let i = 0; i < n; i++) trace += data[i * (n + 1)] as number;
-  for (let i = 0; i < n; i++) sum[i * (n + 1)] = (sum[i * (n + 1)] as number) + (damping * trace) / n;
-  return { rows: n, columns: n, data: sum };
-}
-
-function transposed({ rows, columns, data }: Floats): Floats {
-  const turned = new Float32Array(data.length);
-  for (let i = 0; i < rows; i++)
-    for (let j = 0; j < columns; j++) turned[j * rows + i] = data[i * columns + j] as number;
-  return { rows: columns, columns: rows, data: turned };
-}
 
 /** Rows from..to of the factor, right of `to`, transposed: [inputs - to, to - from]. */
 function turnedPart({ rows: n, data }: Floats, from: number, to: number): Floats {

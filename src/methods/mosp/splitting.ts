@@ -95,7 +95,7 @@ export async function splitDual(
 }
 
 export const taskRho = 0.5;
-const taskIterations = 10;
+export const taskIterations = 10;
 
 /**
  * Stage 2: the splitting for one objective from the weights of stage 1, whose core stays, with a fixed penalty.
@@ -110,6 +110,7 @@ export async function splitTask(
 ): Promise<Supported> {
   const inverted = await inverse(taskRho);
   const rho = { before: taskRho, now: taskRho };
+  const project = pattern.projectAround(core);
   let a = start.weights.data;
   let kept = start.support;
   for (let iteration = 0; iteration < taskIterations; iteration++) {
@@ -117,7 +118,7 @@ export async function splitTask(
     const into = new Float32Array(a.length);
     await engine.split({ a, kept }, g, inverted, rho, into);
     a = into;
-    kept = pattern.projectAround(a, core);
+    kept = project(a);
   }
   return { weights: { ...dense, data: masked(a, kept) }, support: kept };
 }

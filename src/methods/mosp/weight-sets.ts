@@ -6,7 +6,7 @@ import {
   type SafetensorsFile,
   type TensorToWrite,
 } from '../../checkpoint/index.ts';
-import { countKept, type Mask, support } from '../../linalg/index.ts';
+import { countKept, type Mask, packBits, support, unpackBits } from '../../linalg/index.ts';
 import type { WeightSets } from './preference.ts';
 import type { Floats } from './problem.ts';
 
@@ -24,21 +24,6 @@ export function roundedTo(type: PlainType, weights: Floats, where: string): Floa
   const data = new Float32Array(weights.data.length);
   decodeStored(type, encodeStored(type, weights.data, where), data);
   return { ...weights, data };
-}
-
-/** Bits of a mask, eight a byte, the first in the lowest bit. */
-function packBits(mask: Mask): Uint8Array {
-  const bytes = new Uint8Array(Math.ceil(mask.length / 8));
-  for (let i = 0; i < mask.length; i++) {
-    if (mask[i] !== 0) bytes[i >> 3] = (bytes[i >> 3] as number) | (1 << (i & 7));
-  }
-  return bytes;
-}
-
-function unpackBits(bytes: Uint8Array, count: number): Mask {
-  const mask = new Uint8Array(count);
-  for (let i = 0; i < count; i++) mask[i] = ((bytes[i >> 3] as number) >> (i & 7)) & 1;
-  return mask;
 }
 
 /** The tensors that hold a pruned matrix: masks in bits, the values that are not zero, the core, and the scales. */

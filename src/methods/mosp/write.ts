@@ -109,10 +109,7 @@ function linesOf({ plan, store, baselines }: Finished): LayerLine[] {
   });
 }
 
-function paretoOf(
-  { model, options, provenance, plan, front, baselines }: Finished,
-  lines: readonly LayerLine[],
-): Pareto {
+function paretoOf({ model, options, provenance, plan, front }: Finished, lines: readonly LayerLine[]): Pareto {
   const { objectives, tests, sparsity, alpha, power, capture, propagate, guard, polish } = options;
   const { preferences, written, calibration, tests: tested } = plan;
   const perplexityOf = (name: string) => front?.perplexity.get(name) ?? {};
@@ -132,9 +129,6 @@ function paretoOf(
       dominated: front?.dominated[i] ?? byLayers[i] ?? false,
     };
   });
-  const evaluated = [
-    ...new Set([...baselines.map(({ name }) => name), ...(options.baselines.includes('alps') ? ['alps'] : [])]),
-  ];
   const baselineOf = (name: string): BaselineResult => ({
     perplexity: perplexityOf(name),
     ...(written.has(name) && { path: join('baselines', name) }),
@@ -163,7 +157,7 @@ function paretoOf(
     },
     preference: { p: power },
     points,
-    baselines: Object.fromEntries(evaluated.map((name) => [name, baselineOf(name)])),
+    baselines: Object.fromEntries(options.baselines.map((name) => [name, baselineOf(name)])),
     basePerplexity: perplexityOf('base'),
     hypervolume: front?.hypervolume ?? null,
     hypervolumeLog: front?.hypervolumeLog ?? null,

@@ -1,5 +1,5 @@
-import { CriaError } from '../../base/index.ts';
-import type { Sparsity } from '../../methods/mosp/index.ts';
+import { byteSize, CriaError, duration } from '../../base/index.ts';
+import type { PruningEstimate, Sparsity } from '../../methods/mosp/index.ts';
 import {
   choice,
   columnsOption,
@@ -57,4 +57,13 @@ export function sequenceOf(asked: number | undefined, context: number): number {
     where: '--sequence',
     remedy: `give ${context} or fewer`,
   });
+}
+
+/** One line on what a run would take. */
+export function estimated({ matrices, calibrationTokens, models, seconds, memoryBytes, bundleBytes }: PruningEstimate) {
+  const bundle = bundleBytes === undefined ? '' : `, a bundle of ${byteSize(bundleBytes)}`;
+  return (
+    `${matrices} matrices, ${calibrationTokens} calibration tokens, ${models} models to evaluate: about ${duration(seconds)} ` +
+    `when nothing else runs, ${byteSize(memoryBytes)} beside the model${bundle}`
+  );
 }

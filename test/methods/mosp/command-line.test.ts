@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../../../src/checkpoint/index.ts';
 import { countKept, support } from '../../../src/linalg/index.ts';
-import { call } from '../../command-line.ts';
+import { call, killedWhen } from '../../command-line.ts';
 import { tinyModel } from '../../train/tiny.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cria-mosp-'));
@@ -157,21 +157,23 @@ describe('a front of two objectives at 60%', () => {
     expect(weightsIn(made).equals(weightsIn(join(out, 'points', id)))).toBe(true);
   });
 
-  test('a run that was stopped anywhere goes on to the same bytes', async () => {
+  test('a run that was stopped or killed anywhere goes on to the same bytes', async () => {
     const again = join(folder, 'again');
     const resumed = [...argv.map((each) => (each === out ? again : each)), ...baselines];
-    const { mosp, planned, stopping } = { mosp: again, planned: resumed, stopping: [0, 1, 4, 9, 20] };
-    for (const [i, steps] of stopping.entries()) {
+    // the state of the run is looked at between pieces of work: blocks that are finished and models that are read
+    const reached = (steps: number) => () => statesIn(`${again}.mosp`) >= steps;
+    for (const [i, steps] of [0, 4, 16].entries()) {
       const controller = new AbortController();
-      // the state of the run is looked at between pieces of work: blocks that are finished and models that are read
       const timer = setInterval(() => {
-        if (statesIn(`${mosp}.mosp`) >= steps) controller.abort(new Error('stopped'));
+        if (reached(steps)()) controller.abort(new Error('stopped'));
       }, 1);
-      const { code } = await call([...planned, ...(i > 0 ? ['--resume'] : [])], { signal: controller.signal });
+      const { code } = await call([...resumed, ...(i > 0 ? ['--resume'] : [])], { signal: controller.signal });
       clearInterval(timer);
       expect(code).toBe(130);
+      await killedWhen([...resumed, '--resume'], reached(steps + 3));
+      expect(existsSync(again)).toBe(false);
     }
-    await json(...planned, '--resume');
+    await json(...resumed, '--resume');
     for (const name of [
       'bundle.safetensors',
       'rows.jsonl',
@@ -381,4 +383,9 @@ test('--dry-run prints what a run would take', async () => {
   const estimate = await json(...base, ...objectives, '--sparsity', '0.5', '--dry-run', ...windows);
   expect(estimate).toMatchObject({ matrices: 14, calibrationTokens: 2 * 6 * 32, models: 0, points: 11 });
   expect(estimate.seconds).toBeGreaterThan(0);
+  const single = ['prune', model, join(folder, 'refused'), '--method', 'alps', '--calibration', data.count];
+  const other = await json(...single, '--test', tests.count, '--sparsity', '2:4', '--dry-run', ...windows);
+  expect(other).toMatchObject({ matrices: 14, calibrationTokens: 6 * 32, models: 2, skipped: [] });
+  expect(other.seconds).toBeGreaterThan(0);
+  expect(existsSync(join(folder, 'refused'))).toBe(false);
 });

@@ -217,12 +217,14 @@ describe('the penalty', () => {
     }));
 
   test('its course is the same every time, and a start at 1,000 triggers the guard (oracle 16)', async () => {
-    const [once, again, large, one] = [await run(0.1), await run(0.1), await run(1000), await run(1)];
+    const [once, again, large] = [await run(0.1), await run(0.1), await run(1000)];
     expect(again.penalties).toEqual(once.penalties);
     expect(once.restarts).toBe(0);
     expect(large.restarts).toBeGreaterThanOrEqual(1);
     expect(large.error / once.error).toBeLessThan(1.1);
-    expect(Math.abs(one.error / once.error - 1)).toBeLessThan(0.04);
+    for (const start of [await run(1), await run(10)]) {
+      expect(Math.abs(start.error / once.error - 1)).toBeLessThan(0.04);
+    }
   });
 });
 

@@ -1,7 +1,7 @@
 import { normalFrom, randomFrom } from '../../../src/base/index.ts';
 import type { Floats } from '../../../src/methods/mosp/problem.ts';
 
-const correlation = 0.4;
+const [correlation, spread] = [0.3, 0.8];
 
 const normals = (count: number, seed: number): Float32Array =>
   Float32Array.from({ length: count }, normalFrom(randomFrom(seed)));
@@ -14,7 +14,7 @@ export const matrixOf = (rows: number, columns: number, seed: number): Floats =>
 
 /**
  * The second moments of `tasks` sets of inputs that are correlated along the channels (an autoregressive process of
- * coefficient 0.6), each task with own channel scales, and the weights of a layer over them.
+ * coefficient 0.3), each task with own channel scales, and the weights of a layer over them.
  */
 export function correlatedTasks(
   { inputs = 96, outputs = 80, tasks = 3, samples = 400 } = {},
@@ -22,7 +22,7 @@ export function correlatedTasks(
 ): { dense: Floats; moments: Floats[]; rows: Floats[] } {
   const rows = Array.from({ length: tasks }, (_, task) => {
     const noise = normals(samples * inputs, 100 * seed + task);
-    const scales = normals(inputs, 100 * seed + 50 + task).map((x) => Math.exp(0.5 * x));
+    const scales = normals(inputs, 100 * seed + 50 + task).map((x) => Math.exp(spread * x));
     const data = new Float32Array(samples * inputs);
     for (let i = 0; i < samples; i++) {
       let state = noise[i * inputs] as number;

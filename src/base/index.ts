@@ -15,6 +15,7 @@ export { fitsGlob } from './glob.ts';
 export { parseExactly, Real } from './json.ts';
 export { allFinite, figure, gibibytes } from './numbers.ts';
 export { type Progress, silent, type Watch } from './progress.ts';
+export { queue } from './queue.ts';
 export { fnv1a, normalFrom, permutation, type Random, randomFrom } from './random.ts';
 export {
   besideOutput,

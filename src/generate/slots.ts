@@ -1,9 +1,8 @@
-import { CriaError, serialized } from '../base/index.ts';
+import { CriaError, queue, serialized } from '../base/index.ts';
 import type { IncrementalDecoder, LoadedModel, Sequence } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { type TextDraft, textDraft } from './draft.ts';
 import { lastText, manyTexts, type Prefixes } from './prefixes.ts';
-import { queue } from './queue.ts';
 import { samplingFrom } from './sampling.ts';
 import type { FinishReason, Generated, GenerateOptions, Written } from './types.ts';
 
@@ -15,6 +14,11 @@ export interface Slots {
    * @throws CriaError when an option is out of range or the prompt does not fit.
    */
   write(prompt: readonly number[], options?: GenerateOptions): AsyncGenerator<Written, Generated>;
+  /**
+   * Reads a text some tokens at a time, between the tokens of the others: the logits behind each of them, [some, vocabulary].
+   * @throws CriaError when it does not fit into the context; the signal's reason when it is aborted.
+   */
+  read(ids: readonly number[], signal?: AbortSignal): AsyncGenerator<Float32Array, void>;
   /** Texts that have a slot, and those that wait for one. */
   readonly active: number;
   readonly waiting: number;
@@ -48,6 +52,7 @@ interface Job {
 type Outcome = FinishReason | { readonly failure: unknown };
 
 const chunk = 512; // tokens of a prompt between two tokens of the others
+const chunkOfLogits = 128; // where each has logits
 
 /** Slots over a decoder. */
 export function openSlots(
@@ -200,6 +205,18 @@ function slotsOver(
     },
     get waiting() {
       return waiting.length;
+    },
+    async *read(ids, signal) {
+      const sequence = decoder.open();
+      for (let from = 0; from < ids.length; from += chunkOfLogits) {
+        const piece = { sequence, ids: ids.slice(from, from + chunkOfLogits), logits: 'all' as const };
+        let logits: Float32Array = new Float32Array();
+        await exclusive(async () => {
+          const [result] = await decoder.extend([piece], signal);
+          logits = result?.logits as Float32Array;
+        });
+        yield logits;
+      }
     },
     async *write(prompt, options = {}) {
       const sampling = samplingFrom(options);

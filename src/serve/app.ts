@@ -9,6 +9,7 @@ import { answerChat } from './chat.ts';
 import { answerCompletion } from './completions.ts';
 import { answerEmbeddings } from './embeddings.ts';
 import { ApiError, asApiError, errorBody } from './errors.ts';
+import { jsonOf } from './json.ts';
 import type { Keys } from './keys.ts';
 import { openMetrics } from './metrics.ts';
 import { modelNamed, type ServedModel } from './models.ts';
@@ -42,11 +43,18 @@ interface Post<S extends z.ZodType> {
   readonly path: `/v1/${string}`;
   readonly summary: string;
   readonly schema: S;
-  answer(served: ServedModel, request: z.infer<S>, signal: AbortSignal): Reply;
+  answer(served: ServedModel, request: z.infer<S>, signal: AbortSignal): Promise<Reply>;
 }
 
+/** What is read with GET, besides the page and the description. */
+const gets = {
+  '/v1/models': 'the models',
+  '/health': 'whether the server answers',
+  '/metrics': 'figures for Prometheus',
+};
+
 /** The routes of a server, for a server of one's own: `app.route('/', createApp(…))`; `drain` makes it refuse what is new. */
-export function createApp(options: AppOptions): { app: Hono; drain(): void; running(): number } {
+export function createApp(options: AppOptions): { app: Hono; drain(): void } {
   const { models, backend, keys, slots, queue, timeout, log, seed = randomInt(2 ** 31) } = options;
   const metrics = openMetrics(() => ({
     active: models.reduce((sum, each) => sum + each.slots.active, 0),
@@ -61,12 +69,12 @@ export function createApp(options: AppOptions): { app: Hono; drain(): void; runn
     timeout,
     taken: new Map(),
   };
+  const paths = [...Object.keys(gets), '/openapi.json']; // what requests are counted by
   let draining = false;
-  let running = 0;
   const app = new Hono();
 
   app.onError((error, c) => {
-    const refusal = asApiError(error);
+    const refusal = c.req.raw.signal.aborted ? new ApiError(499, 'the client has left') : asApiError(error);
     if (refusal.status === 500) log?.({ level: 'error', error: refusal.message });
     return c.json(errorBody(refusal), refusal.status as 400, { ...refusal.headers });
   });
@@ -74,12 +82,11 @@ export function createApp(options: AppOptions): { app: Hono; drain(): void; runn
   app.use(async (c, next) => {
     const begun = performance.now();
     await next();
-    const endpoint =
-      c.req.path.startsWith('/v1/') && c.res.status !== 404 ? c.req.path : c.res.status === 404 ? 'other' : c.req.path;
+    const endpoint = paths.find((path) => path === c.req.path || c.req.path.startsWith(`${path}/`)) ?? 'other';
     metrics.requests.inc({ endpoint, status: c.res.status });
     log?.({ method: c.req.method, path: c.req.path, status: c.res.status, ms: Math.round(performance.now() - begun) });
   });
-  if (options.cors?.length) app.use(cors({ origin: [...options.cors] }));
+  if (options.cors?.length) app.use(cors({ origin: options.cors.includes('*') ? '*' : [...options.cors] }));
   app.use('/v1/*', async (c, next) => {
     if (keys && c.req.method !== 'OPTIONS' && !keys.accepts(c.req.header('authorization'))) {
       throw new ApiError(401, 'the API key is missing or wrong', { code: 'invalid_api_key' });
@@ -95,32 +102,17 @@ export function createApp(options: AppOptions): { app: Hono; drain(): void; runn
   const declarations: object[] = [];
   const post = <S extends z.ZodType>({ path, summary, schema, answer }: Post<S>) => {
     declarations.push({ [path]: { post: described(summary, z.toJSONSchema(schema, { target: 'openapi-3.0' })) } });
+    paths.push(path);
     app.post(path, async (c) => {
       const text = await c.req.text();
       const body = jsonOf(text);
       if (options.logPrompts) log?.({ path, body });
       const { model } = (body ?? {}) as { readonly model?: unknown };
-      if (backend && typeof model === 'string' && !models.some(({ id }) => id === model)) {
-        return counted(() => backend.forward(path.slice(3), text, c.req.raw.signal));
-      }
+      const isOwn = models.length > 0 && (typeof model !== 'string' || models.some(({ id }) => id === model));
+      if (backend && !isOwn) return backend.forward(path.slice(3), text, timeout, c.req.raw.signal);
       const request = checked(schema, body);
-      return counted(() =>
-        respond(c, (signal) => answer(modelNamed(models, (request as { model: string }).model), request, signal)),
-      );
+      return respond(c, (signal) => answer(modelNamed(models, (request as { model: string }).model), request, signal));
     });
-  };
-  const counted = async (work: () => Promise<Response>): Promise<Response> => {
-    running++;
-    try {
-      const response = await work();
-      if (!response.body) return response;
-      running++;
-      const whole = response.body.pipeThrough(new TransformStream()); // its end is seen
-      const body = watched(whole, () => running--);
-      return new Response(body, response);
-    } finally {
-      running--;
-    }
   };
 
   post({
@@ -139,7 +131,7 @@ export function createApp(options: AppOptions): { app: Hono; drain(): void; runn
     path: '/v1/embeddings',
     summary: 'vectors of texts',
     schema: embeddingRequest,
-    answer: (served, request) => answerEmbeddings(served, request),
+    answer: (served, request, signal) => answerEmbeddings(served, request, answering, signal),
   });
 
   const listed = ({ id, created, model }: ServedModel) => ({
@@ -149,9 +141,12 @@ export function createApp(options: AppOptions): { app: Hono; drain(): void; runn
     owned_by: 'cria',
     context: model.config.context,
   });
-  app.get('/v1/models', async (c) =>
-    c.json({ object: 'list', data: [...models.map(listed), ...((await backend?.models()) ?? [])] }),
-  );
+  app.get('/v1/models', async (c) => {
+    const others = await backend?.models().catch((error: unknown) => {
+      if (models.length === 0) throw error;
+    });
+    return c.json({ object: 'list', data: [...models.map(listed), ...(others ?? [])] });
+  });
   app.get('/v1/models/:id{.+}', async (c) => {
     const id = c.req.param('id');
     const own = models.find((each) => each.id === id);
@@ -166,11 +161,6 @@ export function createApp(options: AppOptions): { app: Hono; drain(): void; runn
   app.get('/metrics', async (c) =>
     c.text(await metrics.registry.metrics(), 200, { 'content-type': metrics.registry.contentType }),
   );
-  const gets = Object.entries({
-    '/v1/models': 'the models',
-    '/health': 'whether the server answers',
-    '/metrics': 'figures for Prometheus',
-  });
   app.get('/openapi.json', (c) =>
     c.json({
       openapi: '3.0.3',
@@ -178,7 +168,7 @@ export function createApp(options: AppOptions): { app: Hono; drain(): void; runn
       paths: Object.assign(
         {},
         ...declarations,
-        ...gets.map(([path, summary]) => ({ [path]: { get: described(summary) } })),
+        ...Object.entries(gets).map(([path, summary]) => ({ [path]: { get: described(summary) } })),
       ),
     }),
   );
@@ -194,79 +184,71 @@ export function createApp(options: AppOptions): { app: Hono; drain(): void; runn
     drain() {
       draining = true;
     },
-    running: () => running,
   };
 }
 
-/** Answers with a whole, or with a stream whose text ends when nobody reads it. */
-async function respond(c: Context, answer: (signal: AbortSignal) => Reply): Promise<Response> {
+/** Answers with a whole, or with a stream; what is written ends when nobody reads it. */
+async function respond(c: Context, answer: (signal: AbortSignal) => Promise<Reply>): Promise<Response> {
   const left = new AbortController();
-  const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
-  const reply = answer(signal);
-  if (!reply.stream) return c.json(await reply.whole());
-  const events = reply.events();
-  const first = await events.next(); // what is refused is an error and no stream
+  const leave = () => left.abort();
+  c.req.raw.signal.addEventListener('abort', leave, { once: true });
+  if (c.req.raw.signal.aborted) leave();
+  try {
+    const reply = await answer(left.signal);
+    if (!reply.stream) return c.json(await reply.whole());
+    const events = reply.events();
+    const body = streamOf(events, await events.next(), leave); // what is refused is an error and no stream
+    return new Response(body, { headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' } });
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+/** Events as a client reads them; `leave` is called when it does not read to the end. */
+function streamOf(events: AsyncGenerator<object, void>, first: IteratorResult<object, void>, leave: () => void) {
   const encoder = new TextEncoder();
   const line = (data: string) => encoder.encode(`data: ${data}\n\n`);
-  let next: Promise<IteratorResult<object, void>> = Promise.resolve(first);
-  const body = new ReadableStream<Uint8Array>({
+  let next = Promise.resolve(first);
+  return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
         const { done, value } = await next;
         controller.enqueue(line(done ? '[DONE]' : JSON.stringify(value)));
-        if (done) controller.close();
-        else next = events.next();
-        next.catch(() => undefined);
+        if (done) return controller.close();
+        next = events.next();
+        next.catch(() => undefined); // thrown where it is awaited
       } catch (error) {
+        leave();
         controller.enqueue(line(JSON.stringify(errorBody(asApiError(error)))));
         controller.close();
       }
     },
-    async cancel() {
-      left.abort();
-      await events.return(undefined).catch(() => undefined);
-    },
+    cancel: leave,
   });
-  return new Response(body, { headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' } });
-}
-
-/** A body of which the end is heard. */
-function watched(body: ReadableStream<Uint8Array>, ended: () => void): ReadableStream<Uint8Array> {
-  const reader = body.getReader();
-  return new ReadableStream({
-    async pull(controller) {
-      try {
-        const { done, value } = await reader.read();
-        if (!done) return controller.enqueue(value);
-        ended();
-        controller.close();
-      } catch (error) {
-        ended();
-        controller.error(error);
-      }
-    },
-    async cancel(reason) {
-      ended();
-      await reader.cancel(reason);
-    },
-  });
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new ApiError(400, 'the body is not JSON');
-  }
 }
 
 /** @throws ApiError (400) that names the field that is wrong. */
 function checked<S extends z.ZodType>(schema: S, body: unknown): z.infer<S> {
   const { success, data, error } = schema.safeParse(body);
   if (success) return data;
-  const [issue] = error.issues;
-  const param = issue?.path.join('.') ?? '';
-  throw new ApiError(400, `${param || 'the body'}: ${issue?.message ?? 'is wrong'}`, { param, code: 'invalid_value' });
+  const { path, message } = deepest(error.issues[0] as z.core.$ZodIssue);
+  const param = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
+  const field = param.slice(1);
+  throw new ApiError(400, `${field || 'the body'}: ${message}`, {
+    code: 'invalid_value',
+    ...(field ? { param: field } : {}),
+  });
+}
+
+/** What is wrong with an alternative of a union: the one that is followed the furthest. */
+function deepest(issue: z.core.$ZodIssue): Pick<z.core.$ZodIssue, 'path' | 'message'> {
+  if (issue.code !== 'invalid_union') return issue;
+  const [inner] = issue.errors
+    .flat()
+    .map(deepest)
+    .sort((a, b) => b.path.length - a.path.length);
+  return inner?.path.length ? { ...inner, path: [...issue.path, ...inner.path] } : issue;
 }
 
 function described(summary: string, schema?: object): object {

@@ -5,8 +5,8 @@ import { ApiError } from './errors.ts';
 /** Another server behind this one. */
 export interface Backend {
   models(signal?: AbortSignal): Promise<readonly { readonly id: string }[]>;
-  /** The backend's answer as it is, its body unbuffered. @throws ApiError (502) when it cannot be reached. */
-  forward(path: string, body: string, signal: AbortSignal): Promise<Response>;
+  /** The backend's answer as it is, its body unbuffered. @throws ApiError (502) when it does not begin in `timeout` seconds. */
+  forward(path: string, body: string, timeout: number, signal: AbortSignal): Promise<Response>;
   isReady(): Promise<boolean>;
 }
 
@@ -28,8 +28,11 @@ export function openBackend(baseUrl: string, keyEnv: string | undefined): Backen
       const body = (await response.json().catch(() => ({}))) as { readonly data?: readonly { readonly id: string }[] };
       return response.ok && Array.isArray(body.data) ? body.data : [];
     },
-    async forward(path, body, signal) {
-      const response = await send(path, 'POST', body, signal);
+    async forward(path, body, timeout, signal) {
+      const late = new AbortController();
+      const timer = setTimeout(() => late.abort(new Error(`no answer within ${timeout} s`)), timeout * 1000);
+      const both = AbortSignal.any([signal, late.signal]);
+      const response = await send(path, 'POST', body, both).finally(() => clearTimeout(timer));
       const headers = new Headers();
       for (const name of passed) {
         const value = response.headers.get(name);

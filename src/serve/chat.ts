@@ -1,17 +1,18 @@
-import { randomUUID } from 'node:crypto';
 import type { WrittenToken } from '../generate/index.ts';
 import { ApiError } from './errors.ts';
-import { checkSchema } from './grammar.ts';
+import { jsonOf } from './json.ts';
 import type { ServedModel } from './models.ts';
 import type { Reply } from './reply.ts';
+import { followable } from './schema.ts';
 import type { ChatRequest } from './schemas.ts';
 import {
   type Answering,
   biasOf,
+  type Ended,
   finishReason,
   gathered,
+  headOf,
   optionsOf,
-  type Piece,
   piecesOf,
   timeoutField,
   tokenText,
@@ -20,31 +21,28 @@ import {
 import { beforeCalls, callSchema, toolCallsIn } from './tools.ts';
 
 type Message = ChatRequest['messages'][number];
-type Ended = NonNullable<Piece['end']>;
 
 /** Answers a conversation. @throws ApiError when it cannot be. */
-export function answerChat(
+export async function answerChat(
   served: ServedModel,
   request: ChatRequest,
   answering: Answering,
   signal: AbortSignal,
-): Reply {
+): Promise<Reply> {
   const tools = request.tool_choice === 'none' ? [] : (request.tools ?? []);
   const names = tools.map((tool) => tool.function.name);
+  if (request.top_logprobs && !request.logprobs)
+    throw new ApiError(400, 'top_logprobs needs logprobs', { param: 'top_logprobs' });
   const schema = schemaOf(request, tools);
   const prompt = encoded(served, request, tools);
   const most = request.max_completion_tokens ?? request.max_tokens ?? undefined;
   const n = request.n ?? 1;
   const logprobs = request.logprobs ? { logprobs: request.top_logprobs ?? 0 } : {};
   const options = { ...optionsOf(request, most), ...biasOf(request, served), ...logprobs };
-  const own =
-    schema &&
-    (async () => {
-      const { constrain, observer, dispose } = await served.grammars.json(schema.of);
-      return { constrain, observers: [observer], dispose };
-    });
-  const pieces = piecesOf(served, { prompts: [prompt], options, n, signal, ...(own ? { own } : {}) }, answering);
-  const head = { id: `chatcmpl-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model: request.model };
+  const grammar = schema && (() => served.grammars.json(schema.of));
+  const texts = { prompts: [prompt], param: 'messages' as const, options, grammar, n, signal };
+  const pieces = await piecesOf(served, texts, answering);
+  const head = headOf('chatcmpl', request);
   const asLogprobs = (tokens: readonly WrittenToken[]) =>
     request.logprobs ? { content: tokens.map((token) => logprobOf(served, token)) } : null;
   const finish = (end: Ended, calls: number) =>
@@ -76,18 +74,11 @@ export function answerChat(
       };
     },
     async *events() {
-      const chunk = (choices: readonly object[], more: object = {}) => ({
-        ...head,
-        object: 'chat.completion.chunk',
-        choices,
-        ...more,
+      const chunk = { ...head, object: 'chat.completion.chunk' };
+      const delta = (index: number, content: object, more: object = {}) => ({
+        ...chunk,
+        choices: [{ index, delta: content, logprobs: null, finish_reason: null, ...more }],
       });
-      const delta = (
-        index: number,
-        content: object,
-        finish_reason: string | null = null,
-        logprobs: object | null = null,
-      ) => chunk([{ index, delta: content, logprobs, finish_reason }]);
       const texts = Array<string>(n).fill('');
       const given = Array<number>(n).fill(0);
       const ends: Ended[] = [];
@@ -101,7 +92,7 @@ export function answerChat(
           const piece = all.slice(given[choice], Math.max(to, given[choice] as number));
           given[choice] = (given[choice] as number) + piece.length;
           if (piece || (request.logprobs && tokens.length > 0))
-            yield delta(choice, { content: piece }, null, asLogprobs(tokens));
+            yield delta(choice, { content: piece }, { logprobs: asLogprobs(tokens) });
           continue;
         }
         ends.push(end);
@@ -109,35 +100,27 @@ export function answerChat(
         const rest = calls.length > 0 ? '' : content.slice(given[choice]);
         if (rest) yield delta(choice, { content: rest });
         if (calls.length > 0) yield delta(choice, { tool_calls: calls.map((call, index) => ({ index, ...call })) });
-        yield { ...delta(choice, {}, finish(end, calls.length)), ...timeoutField([end]) };
+        yield { ...delta(choice, {}, { finish_reason: finish(end, calls.length) }), ...timeoutField([end]) };
       }
-      if (request.stream_options?.include_usage) yield chunk([], { usage: usageOf([prompt], ends) });
+      if (request.stream_options?.include_usage) yield { ...chunk, choices: [], usage: usageOf([prompt], ends) };
     },
   };
 }
 
 /** What a text has to be, if anything: a call that tool_choice asks for, or a response_format. */
-function schemaOf(
-  request: ChatRequest,
-  tools: NonNullable<ChatRequest['tools']>,
-): { of: object | undefined } | undefined {
+function schemaOf(request: ChatRequest, tools: NonNullable<ChatRequest['tools']>): { of: object } | undefined {
   const { tool_choice: choice, response_format: format } = request;
-  if (choice === 'required' || typeof choice === 'object') {
-    const wanted = typeof choice === 'object' ? choice?.function.name : undefined;
+  if (choice === 'required' || (typeof choice === 'object' && choice)) {
+    const wanted = typeof choice === 'object' ? choice.function.name : undefined;
     const chosen = tools.filter((tool) => wanted === undefined || tool.function.name === wanted);
-    if (choice && chosen.length === 0) {
-      const message =
-        wanted === undefined
-          ? 'tool_choice asks for a call, and there are no tools'
-          : `tool_choice names '${wanted}', which is not in tools`;
-      throw new ApiError(400, message, { param: 'tool_choice' });
-    }
-    if (choice) return { of: callSchema(chosen) };
+    if (chosen.length > 0) return { of: callSchema(chosen) };
+    const names =
+      wanted === undefined ? 'asks for a call, and there are no tools' : `names '${wanted}', which is not in tools`;
+    throw new ApiError(400, `tool_choice ${names}`, { param: 'tool_choice' });
   }
-  if (format?.type === 'json_object') return { of: undefined };
+  if (format?.type === 'json_object') return { of: { type: 'object', additionalProperties: true } };
   if (format?.type !== 'json_schema') return undefined;
-  checkSchema(format.json_schema.schema);
-  return { of: format.json_schema.schema };
+  return { of: followable(format.json_schema.schema, { param: 'response_format' }) };
 }
 
 function encoded({ tokenizer }: ServedModel, request: ChatRequest, tools: NonNullable<ChatRequest['tools']>): number[] {
@@ -149,11 +132,11 @@ function encoded({ tokenizer }: ServedModel, request: ChatRequest, tools: NonNul
 function readable(message: Message, i: number): Message & { role: string } {
   const { content, tool_calls } = message;
   if (Array.isArray(content)) {
+    const param = `messages[${i}].content`;
     const other = content.find((part) => part.type !== 'text');
-    if (other)
-      throw new ApiError(400, `a part of type '${other.type}': this server reads text only`, {
-        param: `messages[${i}].content`,
-      });
+    if (other) throw new ApiError(400, `a part of type '${other.type}': this server reads text only`, { param });
+    if (!content.every((part) => typeof part.text === 'string'))
+      throw new ApiError(400, 'a part has no text', { param });
   }
   if (!tool_calls) return message;
   const calls = tool_calls.map((call) => ({
@@ -163,9 +146,10 @@ function readable(message: Message, i: number): Message & { role: string } {
   return { ...message, content: content ?? '', tool_calls: calls };
 }
 
+/** What the arguments of a call spell; what is not JSON stays a text. */
 function objectOf(given: unknown): unknown {
   try {
-    return typeof given === 'string' ? JSON.parse(given) : given;
+    return typeof given === 'string' ? jsonOf(given) : given;
   } catch {
     return given;
   }

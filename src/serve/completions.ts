@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { likeliest, logSumExp, type WrittenToken } from '../generate/index.ts';
 import { ApiError } from './errors.ts';
 import type { ServedModel } from './models.ts';
@@ -7,59 +6,54 @@ import type { CompletionRequest } from './schemas.ts';
 import {
   type Answering,
   biasOf,
+  type Ended,
   finishReason,
   gathered,
+  headOf,
   optionsOf,
-  type Piece,
   piecesOf,
   timeoutField,
   tokenText,
   usageOf,
 } from './text.ts';
 
-type Ended = NonNullable<Piece['end']>;
-
 const defaultTokens = 16;
-const rowsAtOnce = 64; // tokens of a prompt whose logits stand in memory
 
 /** Continues prompts. @throws ApiError when it cannot be done. */
-export function answerCompletion(
+export async function answerCompletion(
   served: ServedModel,
   request: CompletionRequest,
   answering: Answering,
   signal: AbortSignal,
-): Reply {
+): Promise<Reply> {
   if (request.suffix) throw new ApiError(400, 'suffix is not supported', { param: 'suffix' });
   const n = request.n ?? 1;
   if (request.best_of != null && request.best_of !== n)
     throw new ApiError(400, 'best_of is not supported', { param: 'best_of' });
-  const prompts = idsOf(served, request.prompt);
-  const most = request.max_tokens ?? defaultTokens;
+  const prompts = idsOf(served, request.prompt, 'prompt');
   const top = request.logprobs ?? undefined;
+  const logprobs = top === undefined ? {} : { logprobs: top };
   const options = {
-    ...optionsOf(request, most),
+    ...optionsOf(request, request.max_tokens ?? defaultTokens),
     ...biasOf(request, served),
-    ...(top === undefined ? {} : { logprobs: top }),
+    ...logprobs,
   };
-  const pieces = piecesOf(served, { prompts, options, n, signal }, answering);
-  const head = {
-    id: `cmpl-${randomUUID()}`,
-    object: 'text_completion',
-    created: Math.floor(Date.now() / 1000),
-    model: request.model,
-  };
-  const echoed = async (prompt: readonly number[]): Promise<Listed> => {
-    if (!request.echo) return { text: '', tokens: [] };
-    return {
-      text: served.tokenizer.decode(prompt, { skipSpecial: true }),
-      tokens: top === undefined ? [] : await promptTokens(served, prompt, top, signal),
-    };
+  const pieces = await piecesOf(served, { prompts, param: 'prompt', options, n, signal }, answering);
+  const head = { ...headOf('cmpl', request), object: 'text_completion' };
+  /** What the choices of each prompt begin with. */
+  const echoes = async function* (): AsyncGenerator<Listed, void> {
+    for (const prompt of prompts) {
+      const text = request.echo ? served.tokenizer.decode(prompt, { skipSpecial: true }) : '';
+      const tokens = request.echo && top !== undefined ? await promptTokens(served, prompt, top, signal) : [];
+      for (let i = 0; i < n; i++) yield { text, tokens };
+    }
   };
 
   return {
     stream: request.stream === true,
     async whole() {
-      const choices = await Promise.all(prompts.flatMap((prompt) => Array.from({ length: n }, () => echoed(prompt))));
+      const choices: Listed[] = [];
+      for await (const echo of echoes()) choices.push(echo);
       const starts = choices.map(({ tokens }) => tokens.length);
       const texts = await gathered(pieces, choices);
       const ends = texts.map(({ end }) => end as Ended);
@@ -84,10 +78,8 @@ export function answerCompletion(
         const logprobs = top === undefined ? null : logprobsOf(served, tokens, top, offset, isPrompt);
         return chunk([{ index, text, logprobs, finish_reason: null }]);
       };
-      if (request.echo) {
-        for (const index of offsets.keys())
-          yield piece(index, await echoed(prompts[Math.floor(index / n)] as readonly number[]), true);
-      }
+      let index = 0;
+      if (request.echo) for await (const echo of echoes()) yield piece(index++, echo, true);
       const ends: Ended[] = [];
       for await (const { choice, text, tokens, end } of pieces) {
         if (!end) yield piece(choice, { text, tokens });
@@ -113,9 +105,9 @@ interface Listed {
 export function idsOf(
   { tokenizer, model }: ServedModel,
   given: CompletionRequest['prompt'],
-  continued = true,
+  param: 'prompt' | 'input',
 ): number[][] {
-  const encode = (text: string) => tokenizer.encode(text, { continued });
+  const encode = (text: string) => tokenizer.encode(text, { continued: param === 'prompt' });
   if (typeof given === 'string') return [encode(given)];
   const lists = given.every((each) => typeof each === 'number')
     ? [given as number[]]
@@ -123,28 +115,21 @@ export function idsOf(
   const ids = lists.map((each) => (typeof each === 'string' ? encode(each) : each));
   const wrong = ids.flat().find((id) => id >= model.config.vocabulary);
   if (wrong === undefined) return ids;
-  throw new ApiError(400, `the id ${wrong} is not in the vocabulary of ${model.config.vocabulary}`, {
-    param: 'prompt',
-  });
+  throw new ApiError(400, `the id ${wrong} is not in the vocabulary of ${model.config.vocabulary}`, { param });
 }
 
 /** The tokens of a prompt with their log-probabilities; the first has none. */
 async function promptTokens(
-  { decoder }: ServedModel,
+  { slots, model }: ServedModel,
   prompt: readonly number[],
   top: number,
   signal: AbortSignal,
 ): Promise<WrittenToken[]> {
-  const sequence = decoder.open();
   const tokens: WrittenToken[] = [{ id: prompt[0] as number }];
-  for (let from = 0; from + 1 < prompt.length; from += rowsAtOnce) {
-    const ids = prompt.slice(from, Math.min(from + rowsAtOnce, prompt.length - 1));
-    const [result] = await decoder.extend([{ sequence, ids, logits: 'all' }], signal);
-    const logits = result?.logits as Float32Array;
-    const size = logits.length / ids.length;
-    for (const i of ids.keys()) {
-      const row = logits.subarray(i * size, (i + 1) * size);
-      const id = prompt[from + i + 1] as number;
+  for await (const logits of slots.read(prompt.slice(0, -1), signal)) {
+    for (let from = 0; from < logits.length; from += model.config.vocabulary) {
+      const row = logits.subarray(from, from + model.config.vocabulary);
+      const id = prompt[tokens.length] as number;
       tokens.push({ id, logprob: (row[id] as number) - logSumExp(row), top: likeliest(row, top) });
     }
   }

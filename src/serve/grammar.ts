@@ -5,57 +5,17 @@ import type { GenerateOptions, Observer } from '../generate/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { ApiError } from './errors.ts';
 
-/** What makes a text follow a grammar: a constraint, and an observer that hears of every token. */
-export interface Grammar {
-  readonly constrain: NonNullable<GenerateOptions['constrain']>;
-  readonly observer: Observer;
+/** A compiled grammar. */
+export interface JsonGrammar {
+  /** What makes one text follow it: a constraint, and an observer that hears of every token. */
+  begin(): Promise<{ readonly options: Pick<GenerateOptions, 'constrain' | 'observers'>; dispose(): void }>;
   dispose(): void;
 }
 
 /** Grammars for one vocabulary, compiled when they are asked for. */
 export interface JsonGrammars {
-  /** Any JSON object, or what a schema describes. @throws ApiError (400) naming a keyword that is not supported. */
-  json(schema?: object): Promise<Grammar>;
-}
-
-const keywords = new Set([
-  ...['type', 'enum', 'const', 'properties', 'required', 'additionalProperties', 'items', 'minItems', 'maxItems'],
-  ...[
-    'minLength',
-    'maxLength',
-    'pattern',
-    'anyOf',
-    '$ref',
-    '$defs',
-    'definitions',
-    '$schema',
-    '$id',
-    'title',
-    'description',
-  ],
-  ...['default', 'examples'],
-]);
-const subschemas = new Set(['properties', '$defs', 'definitions']);
-
-/** @throws ApiError (400) naming the first keyword of a schema that is not supported. */
-export function checkSchema(schema: unknown, where = 'schema', depth = 0): void {
-  if (depth > 64) throw new ApiError(400, `${where}: nested too deeply`, { param: 'response_format' });
-  if (typeof schema === 'boolean') return;
-  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
-    throw new ApiError(400, `${where} is not a schema`, { param: 'response_format' });
-  }
-  for (const [key, value] of Object.entries(schema)) {
-    if (!keywords.has(key))
-      throw new ApiError(400, `${where}: the keyword '${key}' is not supported`, { param: 'response_format' });
-    const inner = subschemas.has(key)
-      ? Object.entries((value ?? {}) as object)
-      : key === 'anyOf' && Array.isArray(value)
-        ? value.map((each, i) => [String(i), each] as const)
-        : key === 'items' || key === 'additionalProperties'
-          ? [[key, value] as const]
-          : [];
-    for (const [name, each] of inner) checkSchema(each, `${where}.${key}.${name}`, depth + 1);
-  }
+  /** JSON that fits a schema (see `followable`). @throws ApiError (400) when it cannot be followed. */
+  json(schema: object): Promise<JsonGrammar>;
 }
 
 export function openGrammars(tokenizer: Tokenizer, vocabulary: number): JsonGrammars {
@@ -67,7 +27,7 @@ export function openGrammars(tokenizer: Tokenizer, vocabulary: number): JsonGram
       let compiled: CompiledGrammar;
       try {
         compiled = await (await compiler).compileJSONSchema(
-          JSON.stringify(schema ?? { type: 'object', additionalProperties: true }),
+          JSON.stringify(schema),
           false, // spaces where JSON.stringify of Python has them: a model may like nothing better
           -1,
           [', ', ': '],
@@ -75,20 +35,23 @@ export function openGrammars(tokenizer: Tokenizer, vocabulary: number): JsonGram
       } catch {
         throw new ApiError(400, 'the schema cannot be followed', { param: 'response_format' });
       }
-      const matcher = await GrammarMatcher.createGrammarMatcher(compiled, [...tokenizer.special.eos]);
-      let mask = await matcher.getNextTokenBitmask();
       return {
-        constrain(logits) {
-          for (let id = 0; id < logits.length; id++) {
-            if (((mask[id >> 5] as number) & (1 << (id & 31))) === 0) logits[id] = Number.NEGATIVE_INFINITY;
-          }
+        async begin() {
+          const matcher = await GrammarMatcher.createGrammarMatcher(compiled, [...tokenizer.special.eos]);
+          let mask = await matcher.getNextTokenBitmask();
+          const constrain = (logits: Float32Array) => {
+            for (let id = 0; id < logits.length; id++) {
+              if (((mask[id >> 5] as number) & (1 << (id & 31))) === 0) logits[id] = Number.NEGATIVE_INFINITY;
+            }
+          };
+          const observer: Observer = async ({ ids, ended }) => {
+            if (ended || !matcher.acceptToken(ids.at(-1) as number) || matcher.isTerminated()) return undefined;
+            mask = await matcher.getNextTokenBitmask();
+            return undefined;
+          };
+          return { options: { constrain, observers: [observer] }, dispose: () => matcher.dispose() };
         },
-        async observer({ ids, ended }) {
-          if (ended || !matcher.acceptToken(ids.at(-1) as number) || matcher.isTerminated()) return undefined;
-          mask = await matcher.getNextTokenBitmask();
-          return undefined;
-        },
-        dispose: () => matcher.dispose(),
+        dispose: () => compiled.dispose(),
       };
     },
   };
@@ -103,18 +66,18 @@ async function compilerFor(tokenizer: Tokenizer, vocabulary: number): Promise<Gr
   );
   const type = tokenizer.idOf('<0x0A>') === undefined ? 'byte_level' : 'byte_fallback';
   const info = await TokenizerInfo.createTokenizerInfo(tokens, type, false, vocabulary, [...tokenizer.special.eos]);
-  return Compiler.createGrammarCompiler(info);
+  return Compiler.createGrammarCompiler(info, false);
 }
 
 type Library = typeof import('@mlc-ai/web-xgrammar');
 let loaded: Promise<Library> | undefined;
 
-/** The library, whose package calls itself a module and is a script: it is given what a script has. */
+/** The library, whose package calls itself a module and is a script: it is given what a script has, and a console that is silent. */
 function library(): Promise<Library> {
   loaded ??= (async () => {
     const file = createRequire(import.meta.url).resolve('@mlc-ai/web-xgrammar');
     const head = `import { createRequire } from 'node:module'; const require = createRequire(${JSON.stringify(file)}),
-      __filename = ${JSON.stringify(file)}, __dirname = '', exports = {}, module = { exports };`;
+      console = { log() {}, info() {}, warn() {}, error() {} }, __filename = ${JSON.stringify(file)}, __dirname = '', exports = {}, module = { exports };`;
     const source = `${head}\n${readFileSync(file, 'utf8')}\nexport { exports as default };`;
     const { default: api } = await import(`data:text/javascript;base64,${Buffer.from(source).toString('base64')}`);
     return api as Library;

@@ -1,5 +1,5 @@
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { Server, ServerResponse } from 'node:http';
+import { type AddressInfo, Server as Listener } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { CriaError } from '../base/index.ts';
 import { type AppOptions, createApp } from './app.ts';
@@ -18,6 +18,7 @@ export interface RunningServer {
 }
 
 const checkMs = 500; // how often requests that do not come are looked for
+const graceMs = 10_000;
 
 /**
  * Serves models over HTTP.
@@ -25,12 +26,18 @@ const checkMs = 500; // how often requests that do not come are looked for
  */
 export async function createServer(options: ServerOptions): Promise<RunningServer> {
   const { host = '127.0.0.1', port = 0, timeout } = options;
-  const { app, drain, running } = createApp(options);
+  const { app, drain } = createApp(options);
   const most = Math.min(timeout * 1000, 2 ** 31 - 1);
   const server = createAdaptorServer({
     fetch: app.fetch,
     serverOptions: { requestTimeout: most, headersTimeout: most, connectionsCheckingInterval: checkMs },
   }) as Server;
+  server.setTimeout(Math.min(most + graceMs, 2 ** 31 - 1)); // of a client that does not read
+  const unsent = new Set<ServerResponse>();
+  server.on('request', (_, response: ServerResponse) => {
+    unsent.add(response);
+    response.once('close', () => unsent.delete(response));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const what =
@@ -44,11 +51,12 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     url: `http://${shown}:${(server.address() as AddressInfo).port}`,
     async close() {
       drain();
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      while (running() > 0) await new Promise((resolve) => setTimeout(resolve, 20));
-      server.closeIdleConnections();
-      setTimeout(() => server.closeAllConnections(), 200).unref();
+      // not the server's own close: it cuts connections that are idle, whose next request is to be refused with 503
+      const closed = new Promise<void>((resolve) => Listener.prototype.close.call(server, () => resolve()));
+      while (unsent.size > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      server.closeAllConnections();
       await closed;
+      server.close(); // its timers
     },
   };
 }

@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
+import { queue } from '../base/index.ts';
 import type { Generated, GenerateOptions, WrittenToken } from '../generate/index.ts';
 import { ApiError } from './errors.ts';
+import type { JsonGrammar } from './grammar.ts';
 import type { Metrics } from './metrics.ts';
 import type { ServedModel } from './models.ts';
 import type { GenerationRequest } from './schemas.ts';
@@ -17,111 +20,111 @@ export interface Answering {
   readonly taken: Map<ServedModel, number>;
 }
 
+export type Ended = Generated & { readonly timedOut: boolean };
+
 export interface Piece {
   readonly choice: number;
   readonly text: string;
   readonly tokens: readonly WrittenToken[];
   /** Of the last piece of a choice. */
-  readonly end?: Generated & { readonly timedOut: boolean };
+  readonly end?: Ended;
 }
 
 /** The texts that a request asks for. */
 export interface Texts {
   readonly prompts: readonly (readonly number[])[];
+  /** The field that the prompts come from. */
+  readonly param: 'prompt' | 'messages';
   readonly options: GenerateOptions;
-  /** What one text has of its own: a grammar remembers where it is. */
-  readonly own?: () => Promise<Pick<GenerateOptions, 'constrain' | 'observers'> & { dispose?(): void }>;
+  /** What each text is to follow. */
+  readonly grammar?: (() => Promise<JsonGrammar>) | undefined;
   readonly n: number;
   readonly signal: AbortSignal;
 }
 
 /**
- * The texts of a request side by side, piece by piece as they come; choice i is of prompt i / n.
- * @throws ApiError 429 at once when there are more texts than slots and queue take, 400 when the prompt is too long.
+ * The texts of a request side by side, piece by piece as they come; choice i is of prompt i / n. They are written whether or
+ * not somebody reads the pieces, until `signal` ends them, and take at most as many places as there are slots.
+ * @throws ApiError 400 when a prompt is too long or a grammar cannot be followed, 429 when there is no place.
  */
-export function piecesOf(served: ServedModel, texts: Texts, answering: Answering): AsyncGenerator<Piece, void> {
-  const { slots, queue, timeout, metrics, taken } = answering;
-  const { prompts, n, signal } = texts;
+export async function piecesOf(served: ServedModel, texts: Texts, answering: Answering): Promise<AsyncIterable<Piece>> {
+  const { prompts, param, options, n, signal } = texts;
+  const { slots, timeout, metrics } = answering;
   const count = prompts.length * n;
   if (n > slots) throw new ApiError(400, `n is ${n}, and the server has ${slots} slots`, { param: 'n' });
+  const { context } = served.model.config;
+  for (const prompt of prompts) {
+    if (prompt.length === 0) throw new ApiError(400, 'the prompt has no tokens', { param });
+    if (prompt.length <= context) continue;
+    const message = `the prompt has ${prompt.length} tokens, and the model's context is ${context}`;
+    throw new ApiError(400, message, { code: 'context_length_exceeded', param });
+  }
+  const begun = performance.now();
+  const places = Math.min(count, slots);
+  const leave = takePlaces(served, places, answering);
+  const grammar = await texts.grammar?.().catch((error: unknown) => {
+    leave(places);
+    throw error;
+  });
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort('late'), Math.min(timeout * 1000, 2 ** 31 - 1));
+  const either = AbortSignal.any([signal, stop.signal]);
+  const { items, push, finish, fail } = queue<Piece>();
+
+  const write = async (choice: number) => {
+    const prompt = prompts[Math.floor(choice / n)] as readonly number[];
+    const seed = (options.seed ?? answering.freshSeed()) + (choice % n);
+    const own = await grammar?.begin();
+    try {
+      const written = served.slots.write(prompt, { ...options, ...own?.options, seed, signal: either });
+      for (let last = 0; ; ) {
+        const { done, value } = await written.next();
+        if (done) {
+          const cut = value.finishReason === 'cancelled' && stop.signal.reason === 'late' && !signal.aborted;
+          return push({ choice, text: '', tokens: [], end: { ...value, timedOut: cut } });
+        }
+        const now = performance.now();
+        if (last === 0) metrics.firstToken.observe((now - begun) / 1000);
+        else metrics.betweenTokens.observe((now - last) / 1000);
+        last = now;
+        metrics.tokens.inc(value.tokens.length);
+        push({ choice, ...value });
+      }
+    } finally {
+      own?.dispose();
+    }
+  };
+  let next = 0;
+  const writeSome = async () => {
+    try {
+      while (next < count) await write(next++);
+    } finally {
+      leave(1);
+    }
+  };
+  void Promise.all(Array.from({ length: places }, writeSome))
+    .then(finish, (error: unknown) => {
+      fail(error);
+      stop.abort();
+    })
+    .finally(() => {
+      clearTimeout(timer);
+      grammar?.dispose();
+    });
+  return { [Symbol.asyncIterator]: items };
+}
+
+/** Takes places of a model; the function gives some of them back. @throws ApiError 429 when there are not as many. */
+export function takePlaces(served: ServedModel, count: number, { slots, queue: most, taken }: Answering) {
   const before = taken.get(served) ?? 0;
-  if (before + count > slots + queue) {
+  if (before + count > slots + most) {
     const headers = { 'retry-after': String(1 + served.slots.waiting) };
     throw new ApiError(429, 'the server is busy: try again later', { code: 'queue_full', headers });
   }
-  const { context } = served.model.config;
-  for (const prompt of prompts) {
-    if (prompt.length === 0) throw new ApiError(400, 'the prompt has no tokens', { param: 'prompt' });
-    if (prompt.length <= context) continue;
-    const message = `the prompt has ${prompt.length} tokens, and the model's context is ${context}`;
-    throw new ApiError(400, message, { code: 'context_length_exceeded', param: 'prompt' });
-  }
   taken.set(served, before + count);
-  const begun = performance.now();
-  const timer = AbortSignal.timeout(Math.min(timeout * 1000, 2 ** 31 - 1));
-  const either = AbortSignal.any([signal, timer]);
-  const write = async function* (choice: number): AsyncGenerator<Piece, void> {
-    let own: Awaited<ReturnType<NonNullable<Texts['own']>>> | undefined;
-    try {
-      own = await texts.own?.();
-      const prompt = prompts[Math.floor(choice / n)] as readonly number[];
-      const seed = (texts.options.seed ?? answering.freshSeed()) + (choice % n);
-      const written = served.slots.write(prompt, { ...texts.options, ...own, seed, signal: either });
-      let last = 0;
-      let next = await written.next();
-      try {
-        for (; !next.done; next = await written.next()) {
-          const now = performance.now();
-          if (last === 0) metrics.firstToken.observe((now - begun) / 1000);
-          else metrics.betweenTokens.observe((now - last) / 1000);
-          last = now;
-          metrics.tokens.inc(next.value.tokens.length);
-          yield { choice, ...next.value };
-        }
-      } finally {
-        if (!next.done) await written.return(undefined as never);
-      }
-      const timedOut = next.value.finishReason === 'cancelled' && timer.aborted && !signal.aborted;
-      yield { choice, text: '', tokens: [], end: { ...next.value, timedOut } };
-    } finally {
-      own?.dispose?.();
-      taken.set(served, (taken.get(served) as number) - 1);
-    }
+  return (some: number): void => {
+    taken.set(served, (taken.get(served) as number) - some);
   };
-  return merged(Array.from({ length: count }, (_, choice) => write(choice)));
-}
-
-/** Several streams as one, each as it comes; all of them begin at once. */
-function merged<T>(streams: readonly AsyncGenerator<T, void>[]): AsyncGenerator<T, void> {
-  const pull = (stream: AsyncGenerator<T, void>) => {
-    const pulled = stream.next().then((next) => ({ stream, next }));
-    pulled.catch(() => undefined); // thrown where it is awaited
-    return pulled;
-  };
-  return asTheyCome(new Map(streams.map((stream) => [stream, pull(stream)])), pull);
-}
-
-interface Pulled<T> {
-  readonly stream: AsyncGenerator<T, void>;
-  readonly next: IteratorResult<T, void>;
-}
-
-async function* asTheyCome<T>(
-  pulls: Map<AsyncGenerator<T, void>, Promise<Pulled<T>>>,
-  pull: (stream: AsyncGenerator<T, void>) => Promise<Pulled<T>>,
-): AsyncGenerator<T, void> {
-  try {
-    while (pulls.size > 0) {
-      const { stream, next } = await Promise.race(pulls.values());
-      if (next.done) pulls.delete(stream);
-      else {
-        pulls.set(stream, pull(stream));
-        yield next.value;
-      }
-    }
-  } finally {
-    for (const stream of pulls.keys()) void stream.return(undefined).catch(() => undefined);
-  }
 }
 
 /** The options of a request as the generate room takes them. */
@@ -165,20 +168,13 @@ export async function gathered(
   return choices;
 }
 
-export const finishReason = ({ finishReason: reason, timedOut }: NonNullable<Piece['end']>): 'stop' | 'length' =>
+export const finishReason = ({ finishReason: reason, timedOut }: Ended): 'stop' | 'length' =>
   reason === 'length' || timedOut ? 'length' : 'stop';
 
-export const timeoutField = (ends: readonly NonNullable<Piece['end']>[]) =>
+export const timeoutField = (ends: readonly Ended[]) =>
   ends.some(({ timedOut }) => timedOut) ? { cria: { timeout: true } } : {};
 
-export interface Usage {
-  readonly prompt_tokens: number;
-  readonly completion_tokens: number;
-  readonly total_tokens: number;
-  readonly prompt_tokens_details: { readonly cached_tokens: number };
-}
-
-export function usageOf(prompts: readonly (readonly number[])[], ends: readonly NonNullable<Piece['end']>[]): Usage {
+export function usageOf(prompts: readonly (readonly number[])[], ends: readonly Ended[]) {
   const prompt_tokens = prompts.reduce((sum, { length }) => sum + length, 0);
   const completion_tokens = ends.reduce((sum, { tokens }) => sum + tokens, 0);
   const cached_tokens = ends.reduce((sum, { cachedTokens }) => sum + cachedTokens, 0);
@@ -189,6 +185,13 @@ export function usageOf(prompts: readonly (readonly number[])[], ends: readonly 
     prompt_tokens_details: { cached_tokens },
   };
 }
+
+/** What every answer begins with. */
+export const headOf = (kind: string, { model }: GenerationRequest) => ({
+  id: `${kind}-${randomUUID()}`,
+  created: Math.floor(Date.now() / 1000),
+  model,
+});
 
 /** A token as text. */
 export const tokenText = ({ tokenizer }: ServedModel, id: number): string =>

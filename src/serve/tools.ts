@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { followable } from './schema.ts';
 
 export interface ToolCall {
   readonly id: string;
@@ -69,15 +70,29 @@ function parsed(json: string): unknown {
   }
 }
 
-/** The schema of a call of one of some tools: what `tool_choice` lets be written. */
-export function callSchema(
-  tools: readonly { readonly function: { readonly name: string; readonly parameters?: unknown } }[],
-): object {
-  const call = ({ function: { name, parameters } }: (typeof tools)[number]) => ({
+interface Tool {
+  readonly function: {
+    readonly name: string;
+    readonly parameters?: unknown;
+    readonly strict?: boolean | null | undefined;
+  };
+}
+
+/**
+ * The schema of a call of one of some tools: what `tool_choice` lets be written. Keywords of parameters that are not supported
+ * are refused where a tool is strict, and left out otherwise.
+ * @throws ApiError (400) when parameters cannot be followed.
+ */
+export function callSchema(tools: readonly Tool[]): object {
+  const parametersOf = ({ function: { parameters, strict } }: Tool, i: number) => {
+    const options = { param: 'tools', isLenient: strict !== true, base: `/$defs/${i}` };
+    return [String(i), followable(parameters ?? { type: 'object' }, options)];
+  };
+  const call = ({ function: { name } }: Tool, i: number) => ({
     type: 'object',
-    properties: { name: { const: name }, arguments: parameters ?? { type: 'object' } },
+    properties: { name: { const: name }, arguments: { $ref: `#/$defs/${i}` } },
     required: ['name', 'arguments'],
     additionalProperties: false,
   });
-  return tools.length === 1 ? call(tools[0] as (typeof tools)[number]) : { anyOf: tools.map(call) };
+  return { $defs: Object.fromEntries(tools.map(parametersOf)), anyOf: tools.map(call) };
 }

@@ -45,7 +45,7 @@ export const verb = defineVerb({
     const { host, port, slots, queue, timeout, maxBody, cors, seed, threads, weights: precision } = options;
     if (args.models.length === 0 && options.backend === undefined)
       throw new CriaError('there is no model', { remedy: 'give MODEL or --backend URL' });
-    const logger = pino({ level: options.quiet ? 'error' : 'info' }, pino.destination(2));
+    const logger = pino({ level: options.quiet ? 'warn' : 'info' }, pino.destination(2));
     const keys =
       options.apiKeyFile === undefined ? undefined : keysFrom(options.apiKeyFile, (sentence) => logger.warn(sentence));
     if (!keys && !isLoopback(host))
@@ -58,7 +58,8 @@ export const verb = defineVerb({
     );
     const reload = () => {
       try {
-        keys?.reload();
+        if (!keys) return logger.info('there is no key file');
+        keys.reload();
         logger.info('the keys were read again');
       } catch (error) {
         logger.error(String(error));

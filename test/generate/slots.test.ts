@@ -183,3 +183,14 @@ test.each(['whole', 'by-layer'] as const)(
     expect(distance(next?.logits ?? [], await forward.logits(row))).toBeLessThan(1e-4);
   },
 );
+
+test('an observer that never answers keeps no slot when the text is cancelled', async () => {
+  const { slots } = await slotsOf(1);
+  const controller = new AbortController();
+  const stuck = whole(slots, prompt, { observers: [() => new Promise(() => {})], signal: controller.signal });
+  const other = whole(slots, prompt, { maxTokens: 3 });
+  setTimeout(() => controller.abort(), 20);
+  expect(await stuck).toMatchObject({ finishReason: 'cancelled', text: '', tokens: 1 });
+  expect((await other).tokens).toBe(3);
+  expect([slots.active, slots.waiting]).toEqual([0, 0]);
+});

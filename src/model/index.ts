@@ -81,7 +81,7 @@ export {
 } from './weights/adapters.ts';
 export { type BoundWeights, bindWeights, weightFeeds } from './weights/bind.ts';
 export { openBlocks, type WeightReader, weightReader } from './weights/block-weights.ts';
-export { type LowRank, loraNames, loraWeights } from './weights/lora.ts';
+export { gateFeeds, gatesName, type LowRank, loraNames, loraWeights } from './weights/lora.ts';
 export { type Precision, precisions } from './weights/packing.ts';
 export { promptName, promptWeights } from './weights/prompt.ts';
 export { floatWeights, packedWeights, type Weights } from './weights/weights.ts';

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { randomFrom } from '../../src/base/index.ts';
 import { readAdapter } from '../../src/checkpoint/index.ts';
 import { compile, integers, type Value, value } from '../../src/engine/index.ts';
-import { blocks, decoder, freshPositions, positionInputs, rotaryFeeds } from '../../src/model/index.ts';
+import { blocks, decoder, freshPositions, gateFeeds, positionInputs, rotaryFeeds } from '../../src/model/index.ts';
 import {
   differentiate,
   input,
@@ -17,14 +17,15 @@ import { adapterPath, goldenPath, opened, readAdapterGolden } from './goldens.ts
 const step = 2e-3; // the loss is rounded at 5e-7, so the slope at 2e-4
 
 test.each([
-  ['lora', 28],
-  ['prompt', 1],
-  ['prompt-gemma', 1],
-  ['prefix', 4],
-  ['prefix-mistral', 4],
-])('the gradient of a loss with respect to %s is its slope', async (name, parameterCount) => {
+  ['lora', 28, false],
+  ['lora', 28, true], // each position with a gate of its own
+  ['prompt', 1, false],
+  ['prompt-gemma', 1, false],
+  ['prefix', 4, false],
+  ['prefix-mistral', 4, false],
+])('the gradient of a loss with respect to %s is its slope', async (name, parameterCount, gated) => {
   const { checkpoint, sequences } = readAdapterGolden(name);
-  const model = opened(goldenPath(checkpoint), { adapters: [readAdapter(adapterPath(name))] });
+  const model = opened(goldenPath(checkpoint), { adapters: [readAdapter(adapterPath(name))], gated });
   const { config, adaptation } = model;
   const bound = model.bound('f32');
   const texts = sequences.map(({ ids }) => ids.slice(0, 6));
@@ -54,6 +55,7 @@ test.each([
     ),
     ...rotaryFeeds(config)(config.context),
     [positionInputs.positions]: integers(positions.flat(), shape),
+    ...(gated && gateFeeds(all, 1, (text, position) => [(text + position) / 4])),
   };
   for (const each of inputsOf({ loss }).keys()) feeds[each] ??= bound.value(each) as Value;
   const forward = await compile({ loss }, { threads: 1 });

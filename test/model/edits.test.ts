@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { concatArrays } from '../../src/base/index.ts';
 import { type Value, value } from '../../src/engine/index.ts';
 import {
   type Decoder,
@@ -8,10 +9,12 @@ import {
   layerInput,
   loadModel,
   type ModelOptions,
+  openIncrementalDecoder,
   type Plan,
+  type Sequence,
 } from '../../src/model/index.ts';
 import { add, input, mul, round, sub } from '../../src/tensor/index.ts';
-import { forwardOf, goldenPath, opened } from './goldens.ts';
+import { distance, forwardOf, goldenPath, opened } from './goldens.ts';
 
 const text = [3, 1, 4, 1, 5, 9];
 const modelOf = (plan: Plan, options: ModelOptions = {}): LoadedModel =>
@@ -34,6 +37,55 @@ describe.each<Plan>(['whole', 'by-layer'])('under the plan %s', (plan) => {
       const expected = await (await forwardOf(modelOf(plan), { edits })).run([text]);
       for (const [i, y] of expected.lastHidden.data.entries()) expect(lastHidden.data[i]).toBeCloseTo(y, 5);
     }
+  });
+
+  test('a text that is read piece by piece with fed edits has the logits of the whole text', async () => {
+    const edits: Record<string, Edit> = {
+      'layers.*.attention.heads': (x, feed) => mul(x, feed('gain', [])),
+      'layers.1.mlp.hidden': (x, feed) => add(x, feed('nudge', x.shape)),
+      embedding: (x, feed) => mul(x, feed('volume', [])),
+    };
+    const model = modelOf(plan);
+    const { layers, intermediateSize } = model.config;
+    const feedsOf = (seed: number, gain: Value<'f32'>) => ({
+      ...Object.fromEntries(Array.from({ length: layers }, (_, layer) => [`layers.${layer}.gain`, layer ? gain : one])),
+      'layers.1.nudge': value(
+        'f32',
+        [1, text.length, intermediateSize],
+        Float32Array.from({ length: text.length * intermediateSize }, (_, i) => Math.sin(seed + i)),
+      ),
+      volume: one,
+    });
+    const one = number(1);
+    const half = number(0.5);
+    const all = [feedsOf(1, half), feedsOf(2, half), feedsOf(3, number(2))]; // the last is not read with the others
+    const forward = await forwardOf(model, { edits });
+    const decoder = await openIncrementalDecoder(model, { edits, together: 3 });
+    onTestFinished(() => decoder.dispose());
+    const sequences = all.map(() => decoder.open());
+    const found = all.map((): Float32Array[] => []);
+    for (const [from, to] of [
+      [0, 3],
+      [3, 4],
+      [4, 6],
+    ] as const) {
+      const pieces = all.map((feeds, i) => {
+        const nudge = feeds['layers.1.nudge'] as Value<'f32'>;
+        const data = nudge.data.subarray(from * intermediateSize, to * intermediateSize);
+        const own = { ...feeds, 'layers.1.nudge': value('f32', [1, to - from, intermediateSize], data) };
+        return { sequence: sequences[i] as Sequence, ids: text.slice(from, to), logits: 'all' as const, feeds: own };
+      });
+      for (const [i, { logits }] of (await decoder.extend(pieces)).entries()) found[i]?.push(logits.slice());
+    }
+    for (const [i, feeds] of all.entries()) {
+      const { lastHidden } = await forward.run([text], { feeds });
+      const expected = await forward.logits(lastHidden.data);
+      expect(distance(concatArrays(found[i] as Float32Array[]), expected)).toBeLessThan(2e-4);
+    }
+    const [sequence] = sequences as [Sequence];
+    const short = decoder.extend([{ sequence, ids: [1, 2], feeds: { ...all[0], 'layers.1.nudge': one } }]);
+    await expect(short).rejects.toThrow('layers.1.nudge has rows for');
+    expect(sequence.ids).toEqual(text); // as it was
   });
 
   test('an input that is not fed is named', async () => {

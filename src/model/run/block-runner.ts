@@ -145,12 +145,7 @@ export function openBlockRunner(
       ...weightsOf(layer, given),
       ...layerAdditions(adaptation, layer, templates[layer] as number),
       ...Object.fromEntries(Object.entries(weights).map(([name, value]) => [anyLayer + name, value])),
-      ...feeds,
-      ...Object.fromEntries(
-        Object.entries(feeds).flatMap(([name, value]) =>
-          name.startsWith(prefixOf(layer)) ? [[everyLayer(name), value] as const] : [],
-        ),
-      ),
+      ...layerFeeds(feeds, layer),
       hidden,
     };
   };
@@ -195,6 +190,12 @@ export function openBlockRunner(
       for (const program of programs.values()) await (await program).dispose();
     },
   };
+}
+
+/** Inputs as the graph of a block reads them, which may serve others: those of block `layer` under the names of any. */
+export function layerFeeds(feeds: Values, layer: number): Values {
+  const own = Object.entries(feeds).filter(([name]) => name.startsWith(prefixOf(layer)));
+  return { ...feeds, ...Object.fromEntries(own.map(([name, value]) => [everyLayer(name), value])) };
 }
 
 const totalName = (i: number) => `total:${i}`;

@@ -1,6 +1,6 @@
 import { serialized } from '../../base/index.ts';
 import { compile, type Program, type Value, value } from '../../engine/index.ts';
-import { input, type Tensor } from '../../tensor/index.ts';
+import { input, inputsOf, type Tensor } from '../../tensor/index.ts';
 import { anyLayer, finalNormName } from '../architecture/names.ts';
 import { cachedPositions } from '../architecture/positions.ts';
 import { tapsOf } from '../architecture/taps.ts';
@@ -8,6 +8,7 @@ import { adaptedWeights, graphTemplates, loraAdditions } from '../weights/adapte
 import { openBlocks } from '../weights/block-weights.ts';
 import { floatWeights } from '../weights/weights.ts';
 import type { ActivationOptions } from './backbone.ts';
+import { layerFeeds } from './block-runner.ts';
 import { embedRows } from './by-layer.ts';
 import { openHead } from './head.ts';
 import { type DecoderPlan, type DecoderRun, inPlaceOn, layerCacheFeeds } from './incremental-plan.ts';
@@ -29,7 +30,7 @@ export function byLayerDecoderPlan(
   const graphOf = (layer: number): Record<string, Tensor> => {
     const positions = cachedPositions(config, 1, inPlaceOn(device));
     const adapted = model.decoder(adaptedWeights(floatWeights, adaptation, config, layer));
-    const taps = tapsOf(wanted, edits);
+    const taps = tapsOf(wanted, edits, true);
     const output = adapted.layer(layer, hidden, positions, taps, anyLayer);
     return { output, ...positions.fresh, ...Object.fromEntries(taps.found) };
   };
@@ -40,21 +41,23 @@ export function byLayerDecoderPlan(
     return { named, program: known };
   };
   const ends = tapsOf(wanted, edits);
-  const bottom = ends.wants('embedding')
-    ? compile({ edited: ends.at('embedding', hidden) }, { device, threads })
-    : undefined;
+  const edited = ends.at('embedding', hidden);
+  const bottom = ends.wants('embedding') ? compile({ edited }, { device, threads }) : undefined;
   const norm = compile({ lastHidden: parts.norm(hidden, ends) }, { device, threads });
+  const graphs = [{ edited }, ...[...new Set(templates)].map(graphOf)].map(inputsOf);
 
   return {
+    inputs: new Map(graphs.flatMap((inputs) => [...inputs])),
     step: serialized(async (run: DecoderRun) => {
-      const { ids, where } = run;
+      const { ids, where, feeds: fed } = run;
       const read: Record<string, Value<'f32'>> = {};
       let x = embedRows(model, [ids], ids.length);
-      if (bottom) x = (await (await bottom).run({ hidden: x })).edited as Value<'f32'>;
+      if (bottom) x = (await (await bottom).run({ ...fed, hidden: x })).edited as Value<'f32'>;
       if (wanted.includes('embedding')) read.embedding = x;
       for (let layer = 0; layer < config.layers; layer++) {
         const { named, program } = programFor(layer);
         const feeds: Record<string, Value> = {
+          ...layerFeeds(fed, layer),
           ...where,
           ...weightsOf(layer),
           ...loraAdditions(adaptation, layer),
@@ -70,7 +73,7 @@ export function byLayerDecoderPlan(
       }
       const gain = value('f32', [config.hiddenSize], model.checkpoint.readFloat32(finalNormName));
       const rows = wanted.includes('norm') ? x : rowsOf(x, run.wanted);
-      const { lastHidden } = (await (await norm).run({ hidden: rows, [finalNormName]: gain })) as Record<
+      const { lastHidden } = (await (await norm).run({ ...fed, hidden: rows, [finalNormName]: gain })) as Record<
         string,
         Value<'f32'>
       >;

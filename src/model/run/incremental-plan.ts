@@ -1,6 +1,7 @@
 import { type Device, type Value, type Values, value } from '../../engine/index.ts';
 import { freshNames, pastNames } from '../architecture/positions.ts';
 import type { Sequence } from './cache.ts';
+import type { GraphInputs } from './decoder-feeds.ts';
 import type { LoadedModel } from './open.ts';
 
 /** Positions read at once: scores of 9 heads over 8,192 positions then take 150 MB. */
@@ -14,6 +15,8 @@ export interface DecoderRun {
   readonly wanted: readonly number[];
   /** What tells positions and masks. */
   readonly where: Values;
+  /** Inputs of edits, wrapped decoders and gated adapters. */
+  readonly feeds: Values;
 }
 
 export interface DecoderResult {
@@ -31,6 +34,7 @@ export interface NextToken {
 
 /** Runs tokens through the model; their keys and values go into the sequences' room behind what they hold. */
 export interface DecoderPlan {
+  readonly inputs: GraphInputs;
   step(run: DecoderRun): Promise<DecoderResult>;
   /** One token of each of several sequences in one run; not there where it would gain nothing. */
   readonly together?: {

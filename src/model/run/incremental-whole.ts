@@ -5,6 +5,7 @@ import { tapsOf } from '../architecture/taps.ts';
 import { shortLivedRoom } from '../weights/room.ts';
 import type { ActivationOptions } from './backbone.ts';
 import { embedRows } from './by-layer.ts';
+import type { GraphInputs } from './decoder-feeds.ts';
 import { type DecoderPlan, type DecoderResult, inPlaceOn, layerCacheFeeds } from './incremental-plan.ts';
 import { fits, type LoadedModel } from './open.ts';
 import { type Stage, type Staging, stagesOf } from './stages.ts';
@@ -30,8 +31,9 @@ export async function wholeDecoderPlan(
   const slots = isWorth ? await openTogether(model, together, options, staging) : undefined;
   return {
     ...(slots ? { together: slots } : {}),
+    inputs: programs.inputs,
     step: (run) =>
-      programs.run(run.ids, { ...run.where, wanted: integers(run.wanted) }, (layer, feeds, into) =>
+      programs.run(run.ids, { ...run.feeds, ...run.where, wanted: integers(run.wanted) }, (layer, feeds, into) =>
         layerCacheFeeds(model, run, layer, layer, feeds, into),
       ),
     async dispose() {
@@ -45,6 +47,7 @@ export type LayerFeeds = (layer: number, feeds: Record<string, Value>, into: Rec
 
 /** The sessions of a model that are run one after the other. */
 export interface StagedPrograms {
+  readonly inputs: GraphInputs;
   /** Runs tokens; `feedLayer` adds what each layer reads, and where its results go. */
   run(ids: readonly number[], where: Values, feedLayer: LayerFeeds): Promise<DecoderResult>;
   dispose(): Promise<void>;
@@ -64,6 +67,7 @@ export async function openStages(
     programs.set(stage, await compiled(model, stage, outputs, stages.length > 1));
   }
   return {
+    inputs: new Map([...programs.values()].flatMap(({ inputs }) => [...inputs])),
     async run(ids, where, feedLayer) {
       let hidden: Value = embedRows(model, [ids], ids.length);
       const read: Record<string, Value<'f32'>> = {};

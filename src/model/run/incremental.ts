@@ -1,13 +1,15 @@
 import { allFinite, CriaError, concatArrays, throwIfAborted } from '../../base/index.ts';
-import { type Value, value } from '../../engine/index.ts';
+import { type Value, type Values, value } from '../../engine/index.ts';
 import { prefixNames } from '../architecture/positions.ts';
 import { promptIds, virtualTokens } from '../weights/adapters.ts';
+import { gateFeeds } from '../weights/lora.ts';
 import type { ActivationOptions } from './backbone.ts';
 import { cacheParts, emptySequence, type Sequence } from './cache.ts';
 import { maskFeeds } from './cache-feeds.ts';
+import { areAlike, feedsBetween, feedsTogether } from './decoder-feeds.ts';
 import { checkPaths, openForward } from './forward.ts';
 import { byLayerDecoderPlan } from './incremental-by-layer.ts';
-import { chunk, type DecoderPlan, type DecoderResult } from './incremental-plan.ts';
+import { chunk, type DecoderPlan, type DecoderResult, type DecoderRun } from './incremental-plan.ts';
 import { wholeDecoderPlan } from './incremental-whole.ts';
 import { generationNeed, usualTokens } from './memory-estimate.ts';
 import type { LoadedModel, Plan } from './open.ts';
@@ -20,6 +22,11 @@ export interface Piece {
   readonly ids: readonly number[];
   /** Of which tokens logits are returned: the last one where it is not given. */
   readonly logits?: 'last' | 'all';
+  /**
+   * Inputs of edits, wrapped decoders and gated adapters, by name. One of a shape [1, seq, …] has a row for every token, and
+   * where nothing of the sequence has been read, for the virtual tokens in front of it.
+   */
+  readonly feeds?: Values;
 }
 
 /** What reading a piece gives. */
@@ -50,6 +57,14 @@ export interface DecoderOptions extends ActivationOptions {
    * allows it. 1 by default.
    */
   readonly together?: number;
+}
+
+type FeedsAt = (from: number, to: number) => Values;
+
+/** A piece of one token, with its inputs. */
+interface SinglePiece extends Piece {
+  readonly piece: Piece;
+  readonly feeds: Values;
 }
 
 const chunkOfLogits = 128; // where each has logits: 128 rows of a vocabulary of 128,000 take 66 MB
@@ -86,24 +101,27 @@ export async function openIncrementalDecoder(
 
   async function readAll(pieces: readonly Piece[], signal?: AbortSignal): Promise<PieceResult[]> {
     const results = new Map<Piece, PieceResult>();
+    const single: SinglePiece[] = [];
     for (const piece of pieces) {
       const length = start + piece.sequence.ids.length + piece.ids.length;
-      if (start > 0 && piece.sequence.length === 0) await begin(piece.sequence, length, signal);
-      if (piece.ids.length > 1) results.set(piece, await readInChunks(piece, length, signal));
+      const feedsAt = piece.sequence.length === 0 ? await begin(piece, length, signal) : textFeedsOf(piece);
+      if (piece.ids.length > 1) results.set(piece, await readInChunks(piece, length, feedsAt, signal));
+      else single.push({ ...piece, piece, feeds: feedsAt(0, 1) });
     }
-    const single = pieces.filter(({ ids }) => ids.length === 1);
     const most = reader.together?.most ?? 1;
-    for (let from = 0; from < single.length; from += most) {
-      const some = single.slice(from, from + most);
-      const [only] = some as [Piece];
+    while (single.length > 0) {
+      const [first] = single as [SinglePiece];
+      const others = single.findIndex((each, i) => i === most || !areAlike(reader.inputs, first.feeds, each.feeds));
+      const some = single.splice(0, others < 0 ? single.length : others);
+      const { sequence, ids, feeds } = first;
       if (some.length > 1) for (const [piece, result] of await readTogether(some, signal)) results.set(piece, result);
-      else results.set(only, await run(only.sequence, only.ids, only.sequence.length + 1, [0], signal));
+      else results.set(first.piece, await run({ sequence, ids, feeds }, sequence.length + 1, [0], signal));
     }
     return pieces.map((piece) => results.get(piece) as PieceResult);
   }
 
   /** Reads one token of each of several sequences in one run. */
-  async function readTogether(pieces: readonly Piece[], signal?: AbortSignal): Promise<[Piece, PieceResult][]> {
+  async function readTogether(pieces: readonly SinglePiece[], signal?: AbortSignal): Promise<[Piece, PieceResult][]> {
     throwIfAborted(signal);
     const tokens = pieces.map(({ sequence, ids }) => ({ sequence, id: ids[0] as number }));
     for (const { sequence } of tokens) sequence.reserve(1);
@@ -113,10 +131,15 @@ export async function openIncrementalDecoder(
       tokens.map(({ sequence }) => sequence.length + 1),
       [1, tokens.length],
     );
-    const { logits, read } = await (reader.together as Required<DecoderPlan>['together']).step(tokens, where);
+    const feeds = feedsTogether(
+      reader.inputs,
+      pieces.map((each) => each.feeds),
+    );
+    const { step } = reader.together as Required<DecoderPlan>['together'];
+    const { logits, read } = await step(tokens, { ...feeds, ...where });
     for (const { sequence, id } of tokens) sequence.advance(1, [id]);
     await checkLogits(logits, pieces);
-    return pieces.map((piece, i) => {
+    return pieces.map(({ piece }, i) => {
       const own = Object.entries(read).map(([path, x]) => [path, rowOf(x, i)] as const);
       const row = logits.subarray(i * config.vocabulary, (i + 1) * config.vocabulary);
       return [piece, { logits: row, read: Object.fromEntries(own) }];
@@ -124,14 +147,20 @@ export async function openIncrementalDecoder(
   }
 
   /** Reads a piece some tokens at a time; `length` is the length that the text will have. */
-  async function readInChunks(piece: Piece, length: number, signal?: AbortSignal): Promise<PieceResult> {
+  async function readInChunks(
+    piece: Piece,
+    length: number,
+    feedsAt: FeedsAt,
+    signal?: AbortSignal,
+  ): Promise<PieceResult> {
     const { sequence, ids, logits = 'last' } = piece;
     const most = logits === 'all' ? chunkOfLogits : chunk;
     const results: DecoderResult[] = [];
     for (let from = 0; from < ids.length; from += most) {
       const some = ids.slice(from, from + most);
       const wanted = logits === 'all' ? [...some.keys()] : [some.length - 1];
-      results.push(await run(sequence, some, length, wanted, signal));
+      const feeds = feedsAt(from, from + some.length);
+      results.push(await run({ sequence, ids: some, feeds }, length, wanted, signal));
     }
     const [last] = results.slice(-1) as [DecoderResult];
     if (results.length === 1) return last;
@@ -147,8 +176,7 @@ export async function openIncrementalDecoder(
 
   /** Reads tokens in one run; without `isText` they stand in front of the text. */
   async function run(
-    sequence: Sequence,
-    ids: readonly number[],
+    { sequence, ids, feeds }: Pick<DecoderRun, 'sequence' | 'ids' | 'feeds'>,
     length: number,
     wanted: readonly number[],
     signal?: AbortSignal,
@@ -158,7 +186,7 @@ export async function openIncrementalDecoder(
     sequence.reserve(ids.length);
     const positions = Array.from(ids, (_, i) => sequence.length + i);
     const where = { ...rotation([positions], [length]), ...maskFeeds(config, sequence.length, ids.length) };
-    const result = await reader.step({ sequence, ids, wanted, where });
+    const result = await reader.step({ sequence, ids, wanted, where, feeds });
     sequence.advance(ids.length, isText ? ids : undefined);
     await checkLogits(result.logits, [{ sequence }]);
     return result;
@@ -172,11 +200,25 @@ export async function openIncrementalDecoder(
       );
   }
 
-  /** Fills a sequence with what stands in front of every text: the prefix, then what the prompt's tokens give. */
-  async function begin(sequence: Sequence, length: number, signal?: AbortSignal): Promise<void> {
+  /**
+   * Fills a sequence with what stands in front of every text: the prefix, then what the prompt's tokens give. Returns the
+   * inputs of the text's own positions.
+   */
+  async function begin(piece: Piece, length: number, signal?: AbortSignal): Promise<FeedsAt> {
+    const { sequence } = piece;
     fillPrefix(model, sequence);
     const ids = promptIds(model);
-    if (ids.length > 0) await run(sequence, ids, length, [ids.length - 1], signal, false);
+    const feedsAt = textFeedsOf(piece, ids.length);
+    if (ids.length === 0) return feedsAt;
+    const feeds = feedsAt(-ids.length, 0);
+    await run({ sequence, ids, feeds }, length, [ids.length - 1], signal, false);
+    return feedsAt;
+  }
+
+  /** The inputs of positions of a piece, in front of which `before` virtual tokens are read. */
+  function textFeedsOf({ ids, feeds = {} }: Piece, before = 0): FeedsAt {
+    const total = before + ids.length;
+    return (from, to) => feedsBetween(reader.inputs, feeds, [before + from, before + to], total);
   }
 }
 
@@ -197,8 +239,12 @@ function fillPrefix({ config, adaptation }: LoadedModel, sequence: Sequence): vo
 /** Reads whole texts once more, and throws an error that names the tensor or the block where NaN or infinity first appears. */
 async function explain(model: LoadedModel, texts: readonly (readonly number[])[]): Promise<never> {
   const forward = await openForward(model, { precision: 'f32' });
+  const { gates } = model.adaptation;
+  const read = texts.length > 0 ? texts : [[0]];
+  const all = read.map((ids) => [...promptIds(model), ...ids]);
   try {
-    const { lastHidden } = await forward.run(texts.length > 0 ? texts : [[0]]);
+    const feeds = gateFeeds(all, gates, () => Array<number>(gates).fill(1));
+    const { lastHidden } = await forward.run(read, { feeds });
     await forward.logits(lastHidden.data);
   } finally {
     await forward.dispose();

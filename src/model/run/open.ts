@@ -1,4 +1,4 @@
-import { gibibytes, type Progress, silent } from '../../base/index.ts';
+import { CriaError, gibibytes, type Progress, silent } from '../../base/index.ts';
 import {
   type Adapter,
   type Checkpoint,
@@ -10,13 +10,13 @@ import { availableMemory, type Device, defaultThreads } from '../../engine/index
 import { type Config, configFrom } from '../architecture/config.ts';
 import { type Decoder, decoder } from '../architecture/decoder.ts';
 import { checkAdapter } from '../weights/adapter-check.ts';
-import { type Adaptation, adaptationOf, type PromptPlacement, virtualTokens } from '../weights/adapters.ts';
+import { type Adaptation, type AdaptationOptions, adaptationOf, virtualTokens } from '../weights/adapters.ts';
 import { adaptedBinding, type BoundWeights, bindWeights } from '../weights/bind.ts';
 import { checkWeights, unusedTensors } from '../weights/check-weights.ts';
 import type { Precision } from '../weights/packing.ts';
 import type { Weights } from '../weights/weights.ts';
 
-export interface ModelOptions {
+export interface ModelOptions extends AdaptationOptions {
   readonly device?: Device;
   readonly threads?: number;
   /** In which precision weights are held; `auto` by default. */
@@ -25,8 +25,6 @@ export interface ModelOptions {
   readonly plan?: Plan;
   /** What is added to the model, as adapters or the folders that hold them; several add up. */
   readonly adapters?: readonly (Adapter | string)[];
-  /** Where the tokens of prompts stand; in front of every text by default. */
-  readonly promptPlacement?: PromptPlacement;
   /** Another decoder in place of the model's: it has every block's input and output in hand. */
   readonly wrap?: (decoder: Decoder, config: Config) => Decoder;
   readonly progress?: Progress;
@@ -74,6 +72,10 @@ export function loadModel(source: string | Checkpoint, options: ModelOptions = {
   try {
     checkWeights(opened, configFrom(opened.config, opened.path));
     const { checkpoint, adapters } = applied(opened, options.adapters ?? []);
+    if (options.gated && checkpoint !== opened) {
+      const remedy = 'merge such an adapter first';
+      throw new CriaError('DoRA, saved modules and biases cannot be gated', { where: opened.path, remedy });
+    }
     const config = configFrom(checkpoint.config, checkpoint.path);
     noteUnused(checkpoint, config, options.progress);
     return loaded(checkpoint, config, { ...options, adapters }, close);
@@ -103,11 +105,7 @@ function loaded(
   closeCheckpoint: () => void,
 ): LoadedModel {
   const precision = options.precision ?? 'auto';
-  const adaptation = adaptationOf(
-    options.adapters?.filter((each) => typeof each !== 'string') ?? [],
-    config,
-    options.promptPlacement,
-  );
+  const adaptation = adaptationOf(options.adapters?.filter((each) => typeof each !== 'string') ?? [], config, options);
   const progress = options.progress ?? silent;
   const bindings = new Map<Precision, BoundWeights>();
   const bound = (at: Precision = precision): BoundWeights => {

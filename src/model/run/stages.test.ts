@@ -27,7 +27,7 @@ test.each(['f32', 'q8', 'q4'] as const)('two sessions give what one gives, bit f
       const { length } = sequence;
       const positions = rotations(config)([ids.map((_, i) => length + i)], [length + ids.length]);
       const where = { ...positions, ...maskFeeds(config, length, ids.length) };
-      const result = await plan.step({ sequence, ids, wanted: [ids.length - 1], where });
+      const result = await plan.step({ sequence, ids, wanted: [ids.length - 1], where, feeds: {} });
       logits.push(result.logits.slice());
       sequence.advance(ids.length, ids);
     }

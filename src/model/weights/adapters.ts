@@ -2,7 +2,7 @@ import { CriaError, concatArrays } from '../../base/index.ts';
 import type { Adapter, LoraAdapter, LoraModule, PrefixAdapter, PromptAdapter } from '../../checkpoint/index.ts';
 import { type Value, value } from '../../engine/index.ts';
 import type { Config } from '../architecture/config.ts';
-import { anyLayer, layerPrefix } from '../architecture/names.ts';
+import { anyLayer, headName, layerPrefix } from '../architecture/names.ts';
 import { prefixNames } from '../architecture/positions.ts';
 import { type AdaptedMap, modulesOf } from './adapter-check.ts';
 import { type LowRank, loraNames, loraWeights } from './lora.ts';
@@ -21,29 +21,43 @@ export interface Adaptation {
   readonly prefixTokens: number;
   /** The adapters' numbers under the names of the graph's inputs. */
   readonly values: ReadonlyMap<string, Value<'f32'>>;
+  /** How many adapters have a gate. */
+  readonly gates: number;
 }
 
 /** Whether the tokens of prompts stand in front of every text, or where each text has them (`placed`). */
 export type PromptPlacement = 'leading' | 'placed';
 
+export interface AdaptationOptions {
+  /** Where the tokens of prompts stand; in front of every text by default. */
+  readonly promptPlacement?: PromptPlacement;
+  /** Each LoRA is multiplied by its gate (`gateFeeds`), which every run is given: adapters by text or by position. */
+  readonly gated?: boolean;
+}
+
 /**
  * Several adapters that suit the model as one: updates of the same weight add up, prompts and prefixes stand behind
  * one another.
- * @throws CriaError when they leave no room for a text.
+ * @throws CriaError when they leave no room for a text, or the head's update is to be gated.
  */
 export function adaptationOf(
   adapters: readonly Adapter[],
   config: Config,
-  placement: PromptPlacement = 'leading',
+  { promptPlacement = 'leading', gated = false }: AdaptationOptions = {},
 ): Adaptation {
   const values = new Map<string, Value<'f32'>>();
   const updates = new Map<string, LowRank>();
   const ofKind = <K extends Adapter['kind']>(kind: K) =>
     adapters.filter((adapter): adapter is Extract<Adapter, { kind: K }> => adapter.kind === kind);
-  for (const [weight, given] of updatesOf(ofKind('lora'), config)) {
-    const { rank, scale, inner, out, a, b } = sum(given);
+  const loras = ofKind('lora');
+  for (const [weight, given] of updatesOf(loras, config)) {
+    if (gated && weight === headName(config)) {
+      throw new CriaError('the update of the head cannot be gated', { remedy: 'give adapters of blocks alone' });
+    }
+    const { rank, scale, inner, out, a, b } = sum(given.map(({ module }) => module));
     const names = loraNames(weight);
-    updates.set(weight, { rank, scale });
+    const ranks = loras.map((lora) => given.find(({ adapter }) => adapter === lora)?.module.rank ?? 0);
+    updates.set(weight, { rank, scale, ...(gated && { gated: ranks }) });
     values.set(names.a, value('f32', [rank, inner], a));
     values.set(names.b, value('f32', [out, rank], b));
   }
@@ -53,7 +67,8 @@ export function adaptationOf(
     const what = `${promptTokens + prefixTokens} virtual tokens leave no room in the context of ${config.context}`;
     throw new CriaError(what, { remedy: 'give fewer adapters' });
   }
-  return { updates, promptTokens, leading: placement === 'leading' ? promptTokens : 0, prefixTokens, values };
+  const leading = promptPlacement === 'leading' ? promptTokens : 0;
+  return { updates, promptTokens, leading, prefixTokens, values, gates: gated ? loras.length : 0 };
 }
 
 /** Positions in front of every text. */
@@ -134,14 +149,21 @@ export function layerAdditions(adaptation: Adaptation, layer: number, named: num
 }
 
 /** Every update of every weight. */
-function updatesOf(adapters: readonly LoraAdapter[], config: Config): Map<string, Update[]> {
+function updatesOf(adapters: readonly LoraAdapter[], config: Config): Map<string, AdapterUpdate[]> {
   const known = modulesOf(config);
-  const updates = new Map<string, Update[]>();
-  for (const [path, module] of adapters.flatMap(({ modules }) => [...modules])) {
-    const { weight } = known.get(path) as AdaptedMap;
-    updates.set(weight, [...(updates.get(weight) ?? []), module]);
+  const updates = new Map<string, AdapterUpdate[]>();
+  for (const adapter of adapters) {
+    for (const [path, module] of adapter.modules) {
+      const { weight } = known.get(path) as AdaptedMap;
+      updates.set(weight, [...(updates.get(weight) ?? []), { adapter, module }]);
+    }
   }
   return updates;
+}
+
+interface AdapterUpdate {
+  readonly adapter: LoraAdapter;
+  readonly module: Update;
 }
 
 type Update = Omit<LoraModule, 'alpha'>;

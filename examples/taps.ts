@@ -1,7 +1,6 @@
 // Reads an attention pattern, then silences the heads of a layer and sees the text change: node examples/taps.ts [MODEL]
 import { type Edit, open } from 'cria';
-import { argmax } from 'cria/generate';
-import { openForward } from 'cria/model';
+import { argmax, openForward } from 'cria/model';
 import { mul } from 'cria/tensor';
 
 export async function main(path = 'models/cria-tiny', write = (text: string): unknown => process.stdout.write(text)) {

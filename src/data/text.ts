@@ -40,3 +40,8 @@ function parsed(path: string, parse: (text: string) => unknown): unknown {
     throw new CriaError(`is not JSON: ${messageOf(error)}`, { where: path, cause: error });
   }
 }
+
+/** A space between a text and what follows it, where neither has one. */
+export function gap(text: string, next: string): string {
+  return text === '' || /\s$/.test(text) || /^\s/.test(next) ? '' : ' ';
+}

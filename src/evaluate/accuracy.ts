@@ -1,10 +1,10 @@
 import { CriaError, concatArrays, silent, throwIfAborted, type Watch } from '../base/index.ts';
-import { argmax } from '../generate/index.ts';
-import type { Forward } from '../model/index.ts';
+import { gap } from '../data/index.ts';
+import { argmax, type Forward } from '../model/index.ts';
 import { wilson } from '../statistics/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { forBatches, forLogits, logLikelihoods, type Predicted, type Read } from './likelihoods.ts';
-import { type Asked, gap } from './task.ts';
+import type { Asked } from './task.ts';
 
 /** What was made of one question. */
 export interface Outcome {

@@ -1,8 +1,7 @@
 import { CriaError, gibibytes, type Watch } from '../base/index.ts';
-import { argmax } from '../generate/index.ts';
-import type { Forward } from '../model/index.ts';
+import { argmax, type Forward, logSumExp } from '../model/index.ts';
 import { bca, type Estimate } from '../statistics/index.ts';
-import { type CompactRow, compactRow, klBound, klDivergence, logSumExp } from './divergence.ts';
+import { type CompactRow, compactRow, klBound, klDivergence } from './divergence.ts';
 import { forBatches, forLogits, type Predicted } from './likelihoods.ts';
 
 /**

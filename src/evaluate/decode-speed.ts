@@ -1,6 +1,5 @@
 import { throwIfAborted } from '../base/index.ts';
-import { argmax } from '../generate/index.ts';
-import { type LoadedModel, openIncrementalDecoder, type PieceResult } from '../model/index.ts';
+import { argmax, type LoadedModel, openIncrementalDecoder, type PieceResult } from '../model/index.ts';
 
 const warmUp = 4; // tokens before the clock starts: the first runs allocate
 

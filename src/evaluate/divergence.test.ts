@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compactRow, klBound, klDivergence, logSumExp, type Normalised } from './divergence.ts';
+import { logSumExp } from '../model/index.ts';
+import { compactRow, klBound, klDivergence, type Normalised } from './divergence.ts';
 
 const row = (logits: Float32Array): Normalised => ({ logits, normaliser: logSumExp(logits) });
 const rows = (count: number) =>

@@ -1,11 +1,4 @@
-/** log(sum(exp(logits))), in float64. */
-export function logSumExp(logits: Float32Array): number {
-  let largest = Number.NEGATIVE_INFINITY;
-  for (const logit of logits) if (logit > largest) largest = logit;
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - largest);
-  return largest + Math.log(sum);
-}
+import { likeliest } from '../model/index.ts';
 
 /** A row of logits and its logSumExp. */
 export interface Normalised {
@@ -32,19 +25,8 @@ export interface CompactRow {
 
 /** Keeps the `count` likeliest tokens of a row of logits. */
 export function compactRow({ logits, normaliser }: Normalised, count: number): CompactRow {
-  const ids: number[] = [];
-  for (let i = 0; i < logits.length; i++) {
-    const logit = logits[i] as number;
-    if (ids.length === count && logit <= (logits[ids.at(-1) as number] as number)) continue;
-    let at = ids.length;
-    while (at > 0 && (logits[ids[at - 1] as number] as number) < logit) at--;
-    ids.splice(at, 0, i);
-    if (ids.length > count) ids.pop();
-  }
-  return {
-    ids: Int32Array.from(ids),
-    logprobs: Float64Array.from(ids, (id) => (logits[id] as number) - normaliser),
-  };
+  const best = likeliest(logits, count, normaliser);
+  return { ids: Int32Array.from(best, ({ id }) => id), logprobs: Float64Array.from(best, ({ logprob }) => logprob) };
 }
 
 /**

@@ -19,8 +19,8 @@ export {
 export { decodeSpeed } from './decode-speed.ts';
 export { forBatches, forLogits, logLikelihoods, type Predicted } from './likelihoods.ts';
 export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.ts';
-export { type Candidate, likeliest, type Scored, score } from './score.ts';
-export { type Asked, asked, type Draw, gap, type Question, readTask, withChoices } from './task.ts';
+export { type Scored, score } from './score.ts';
+export { type Asked, asked, type Draw, type Question, readTask, withChoices } from './task.ts';
 export {
   type BosWish,
   type EvaluationText,

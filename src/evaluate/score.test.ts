@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
-import { type Forward, loadModel, openForward } from '../model/index.ts';
+import { type Forward, likeliest, loadModel, openForward } from '../model/index.ts';
 import { perplexity } from './perplexity.ts';
-import { likeliest, score } from './score.ts';
+import { score } from './score.ts';
 import { windowsOf } from './text.ts';
 
 // What transformers computed for tiny models: every position's logits.

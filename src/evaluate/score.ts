@@ -1,14 +1,6 @@
 import { concatArrays, type Watch } from '../base/index.ts';
-import type { Forward } from '../model/index.ts';
+import { type Candidate, type Forward, likeliest } from '../model/index.ts';
 import { batchLikelihoods, forBatches, forLogits, type Read } from './likelihoods.ts';
-
-/** A token that may come next. */
-export interface Candidate {
-  readonly id: number;
-  readonly logit: number;
-  /** Natural logarithm of its probability. */
-  readonly logprob: number;
-}
 
 /** How likely a text is to a model. */
 export interface Scored {
@@ -39,22 +31,4 @@ export async function score(
     });
   });
   return results;
-}
-
-/** The `count` largest logits with their log-probabilities, the largest first; of equal ones the smaller id first. */
-export function likeliest(logits: Float32Array, count: number): Candidate[] {
-  const best: number[] = [];
-  const value = (id: number) => logits[id] as number;
-  for (let id = 0; id < logits.length; id++) {
-    if (best.length === count && value(id) <= value(best.at(-1) as number)) continue;
-    if (best.length === count) best.pop();
-    let place = best.length;
-    while (place > 0 && value(best[place - 1] as number) < value(id)) place--;
-    best.splice(place, 0, id);
-  }
-  const largest = value(best[0] as number);
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - largest);
-  const logOfSum = largest + Math.log(sum);
-  return best.map((id) => ({ id, logit: value(id), logprob: value(id) - logOfSum }));
 }

@@ -1,5 +1,5 @@
 import { CriaError, permutation, randomFrom } from '../base/index.ts';
-import { type Columns, isAbsent, type Row, readRows, textIn } from '../data/index.ts';
+import { type Columns, gap, isAbsent, type Row, readRows, textIn } from '../data/index.ts';
 
 /** One question of a task. */
 export interface Question {
@@ -121,9 +121,4 @@ export function asked(questions: readonly Question[], { shots = 0, limit = Infin
     .filter((_, i) => !examplesAt.has(i))
     .slice(0, limit)
     .map((question) => ({ ...question, text: before + question.prompt }));
-}
-
-/** A space between a text and what follows it, where neither has one. */
-export function gap(text: string, next: string): string {
-  return text === '' || /\s$/.test(text) || /^\s/.test(next) ? '' : ' ';
 }

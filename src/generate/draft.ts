@@ -1,6 +1,6 @@
 import { randomFrom } from '../base/index.ts';
+import { likeliest, logSumExp } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
-import { likeliest, logSumExp } from './logprobs.ts';
 import { type Sampling, sample } from './sampling.ts';
 import { textOfIds } from './stop-matcher.ts';
 import type { Draft, FinishReason, GenerateOptions, Observer, Verdict, Written, WrittenToken } from './types.ts';
@@ -45,7 +45,11 @@ export function textDraft(prompt: readonly number[], options: GenerateOptions, t
     constrain?.(logits, ids);
     const id = sample(logits, history, sampling, random, generated);
     if (!own) return { id };
-    return { id, logprob: (own[id] as number) - logSumExp(own), top: likeliest(own, logprobs as number) };
+    return {
+      id,
+      logprob: (own[id] as number) - logSumExp(own),
+      top: likeliest(own, logprobs as number).map(({ id, logprob }) => ({ id, logprob })),
+    };
   };
 
   const giveOut = () => {

@@ -1,6 +1,5 @@
 export { type BatchResult, generate, generateBatch, newSession, type Session } from './generate.ts';
-export { likeliest, logSumExp } from './logprobs.ts';
-export { argmax, greedy, type Sampling, sample } from './sampling.ts';
+export { greedy, type Sampling, sample } from './sampling.ts';
 export { openSlots, type SlotOptions, type Slots } from './slots.ts';
 export type {
   Draft,

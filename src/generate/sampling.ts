@@ -1,4 +1,5 @@
 import { CriaError, type Random } from '../base/index.ts';
+import { argmax } from '../model/index.ts';
 
 /** How the next token is chosen from logits. The filters apply in this order, each on what the one before left. */
 export interface Sampling {
@@ -81,25 +82,6 @@ function penalize(logits: Float32Array, history: Iterable<number>, penalty: numb
     const logit = logits[id];
     if (logit !== undefined) logits[id] = logit > 0 ? logit / penalty : logit * penalty;
   }
-}
-
-/**
- * The index of the largest logit, the first of equal ones; -Infinity is allowed, but not for all.
- * @throws CriaError when a logit is NaN or Infinity.
- */
-export function argmax(logits: Float32Array): number {
-  let best = -1;
-  let most = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < logits.length && most < Number.POSITIVE_INFINITY; i++) {
-    if ((logits[i] as number) <= most) continue;
-    best = i;
-    most = logits[i] as number; // perhaps NaN, which ends the loop
-  }
-  if (Number.isFinite(most)) return best;
-  throw new CriaError('the logits of the next token are not finite numbers', {
-    remedy: 'the weights are damaged, or edits take activations beyond float32',
-    kind: 'failure',
-  });
 }
 
 /** Tokens that may be drawn. */

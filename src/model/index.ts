@@ -53,6 +53,7 @@ export {
   type Piece,
   type PieceResult,
 } from './run/incremental.ts';
+export { argmax, type Candidate, likeliest, logSumExp } from './run/logits.ts';
 export { generationNeed, programBytes, scoringNeed, usualTokens } from './run/memory-estimate.ts';
 export { type OnnxModel, onnxModel } from './run/onnx.ts';
 export { fits, type LoadedModel, loadModel, type ModelOptions, type Plan } from './run/open.ts';

@@ -1,6 +1,6 @@
 import { CriaError, permutation, randomFrom } from '../base/index.ts';
-import { readRows } from '../data/index.ts';
-import { gap, readTask } from '../evaluate/index.ts';
+import { gap, readRows } from '../data/index.ts';
+import { readTask } from '../evaluate/index.ts';
 import type { AnswerType } from '../methods/ccpo/index.ts';
 import type { AgentQuestion } from './agents.ts';
 

@@ -1,4 +1,5 @@
-import { likeliest, logSumExp, type WrittenToken } from '../generate/index.ts';
+import type { WrittenToken } from '../generate/index.ts';
+import { likeliest, logSumExp } from '../model/index.ts';
 import { ApiError } from './errors.ts';
 import type { ServedModel } from './models.ts';
 import type { Reply } from './reply.ts';

@@ -1,7 +1,6 @@
 import { basename } from 'node:path';
 import { CriaError, silent, throwIfAborted, type Watch } from '../base/index.ts';
-import { type Columns, conversationFrom, isAbsent, type Row, readRows, textIn } from '../data/index.ts';
-import { gap } from '../evaluate/index.ts';
+import { type Columns, conversationFrom, gap, isAbsent, type Row, readRows, textIn } from '../data/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { encodedTurns } from './conversation.ts';
 

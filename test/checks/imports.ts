@@ -36,7 +36,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   artifact: [...base, 'checkpoint', 'tokenizer'],
   model: belowModel,
   generate: belowQuantize,
-  evaluate: [...belowQuantize, 'generate'],
+  evaluate: belowQuantize,
   quantize: [...belowQuantize, 'generate', 'evaluate', 'train', 'report'],
   train: [...belowQuantize, 'generate', 'evaluate'],
   report: base,

@@ -1,11 +1,10 @@
 import type { BlockType } from '../types.ts';
 import type { BlockFormat } from './format.ts';
+import { q4_0, q4_1, q5_0, q5_1 } from './halves.ts';
 import { iq4_nl } from './iq4_nl.ts';
 import { q2_k } from './q2_k.ts';
 import { q3_k } from './q3_k.ts';
-import { q4_0, q4_1 } from './q4.ts';
 import { q4_k } from './q4_k.ts';
-import { q5_0, q5_1 } from './q5.ts';
 import { q5_k } from './q5_k.ts';
 import { q6_k } from './q6_k.ts';
 import { q8_0 } from './q8.ts';

@@ -1,7 +1,6 @@
 import { compile, type Value, value } from '../../engine/index.ts';
-import { argmax } from '../../generate/index.ts';
 import type { Rows } from '../../linalg/index.ts';
-import { decoder, finalNormName, floatWeights, type LoadedModel, openHead } from '../../model/index.ts';
+import { argmax, decoder, finalNormName, floatWeights, type LoadedModel, openHead } from '../../model/index.ts';
 import { input } from '../../tensor/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import { wordIds } from './spelling.ts';

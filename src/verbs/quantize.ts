@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { byteSize, CriaError, duration, figure } from '../base/index.ts';
+import { byteSize, CriaError, duration, figure, silent } from '../base/index.ts';
 import {
   argument,
   choice,
@@ -78,7 +78,7 @@ export const verb = defineVerb({
       dtype: dtype === 'auto' ? undefined : (dtype.toUpperCase() as 'F32' | 'F16' | 'BF16'),
     };
     return withModel({ model: args.model, weights: 'f32', threads, progress }, async ({ model }) => {
-      const plan = planOf(model.checkpoint, model.config, asked, progress);
+      const plan = planOf(model.checkpoint, model.config, asked, dryRun ? progress : silent); // the run notes it again
       refuseName(args.out, plan.format);
       if (dryRun) {
         const estimate = estimateOf(model.checkpoint, model.config, plan, asked);

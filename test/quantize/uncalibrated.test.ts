@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoint/index.ts';
@@ -164,6 +164,25 @@ describe('cria quantize', () => {
       ['--scheme', 'nf4', '--format', 'gguf'],
       /gguf does not hold nf4 \(it holds q8_0/,
     ],
+    [
+      'bits that no container holds',
+      ['--scheme', 'rtn', '--bits', '2', '--format', 'compressed-tensors'],
+      /compressed-tensors does not hold rtn at 2 bits \(it holds rtn, gptq and awq at 4 and 8 bits/,
+    ],
+    [
+      'such bits for some matrices',
+      ['--scheme', 'rtn', '--scheme-for', '*.7.*=rtn:3:64'],
+      /layers\.7\.\S+ compressed-tensors does not hold rtn at 3 bits/,
+    ],
+    ['8 bits in 4', ['--scheme', 'awq', '--bits', '8', '--format', 'awq'], /awq does not hold awq at 8 bits/],
+    ['3 bits in words', ['--scheme', 'gptq', '--bits', '3', '--format', 'gptq'], /gptq does not hold gptq at 3 bits/],
+    [
+      'groups of reordered inputs',
+      ['--scheme', 'gptq', '--act-order', '--format', 'compressed-tensors'],
+      /does not hold gptq at 4 bits \(it holds .* --act-order only with --static-groups/,
+    ],
+    ['a float type of codes', ['--scheme', 'rtn', '--dtype', 'f32'], /--dtype: is the type of decoded weights/],
+    ['a text to measure on that is too short', ['--measure', 'EMPTY'], /has fewer than two tokens/],
     ['a pattern without a scheme', ['--scheme-for', 'x'], /'x' does not name a scheme for a pattern/],
     [
       'a fallback that is not allowed',
@@ -173,7 +192,9 @@ describe('cria quantize', () => {
     ['nothing to quantize', ['--keep', '*'], /no matrix is left to quantize/],
     ['a folder for one file', ['--scheme', 'q4_0'], /is to be one GGUF file/],
   ])('refuses %s', async (_, options, sentence) => {
-    expect(await refusal(...options)).toMatch(sentence);
+    const empty = join(temporaryFolder(), 'empty.txt');
+    writeFileSync(empty, '');
+    expect(await refusal(...options.map((each) => (each === 'EMPTY' ? empty : each)))).toMatch(sentence);
   });
 
   test('refuses a model that is quantized already, by its type', async () => {

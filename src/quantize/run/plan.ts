@@ -57,8 +57,8 @@ export function planOf(checkpoint: Checkpoint, config: Config, options: Quantize
 
   const group = usualGroup(chosen, options);
   const targets = chosen.map(({ special, scheme, ...place }): Target => {
-    refuseFormat(format, scheme, place.name);
     const quantizer = quantizerOf(scheme, place, { ...options, ...special }, group);
+    refuseFormat(format, quantizer, place);
     return { ...place, quantizer, ...fallbackOf(scheme, place, options) };
   });
   refuseMixture(format, targets);
@@ -74,7 +74,14 @@ export function linearMaps(config: Config): Map<string, number> {
   );
 }
 
-function formatOf({ scheme, bits = 4, format, simulate }: QuantizeOptions): Format {
+function formatOf({ dtype, ...options }: QuantizeOptions): Format {
+  const format = formatFor(options);
+  if (dtype === undefined || format === 'hf') return format;
+  const remedy = 'give --format hf, or leave it out';
+  throw new CriaError(`is the type of decoded weights, and ${format} holds codes`, { where: '--dtype', remedy });
+}
+
+function formatFor({ scheme, bits = 4, format, simulate }: Omit<QuantizeOptions, 'dtype'>): Format {
   if (simulate && format !== undefined && format !== 'hf') {
     throw new CriaError(`--simulate writes decoded weights, not ${format}`, { remedy: 'leave one of them out' });
   }
@@ -82,6 +89,7 @@ function formatOf({ scheme, bits = 4, format, simulate }: QuantizeOptions): Form
   if (format) return format;
   if (isGgufScheme(scheme)) return 'gguf';
   if (bits !== 4 && bits !== 8) return 'hf';
+  if (scheme === 'awq' && bits !== 4) return 'hf';
   if (scheme === 'gptq' || scheme === 'awq') return scheme;
   return scheme === 'rtn' ? 'compressed-tensors' : 'hf';
 }
@@ -209,20 +217,41 @@ function dividing(group: number | 'row', { name, inner }: Place): number {
   throw new CriaError(`groups of ${group} do not divide its ${inner} inputs`, { where: name, remedy });
 }
 
-const held: Readonly<Record<Format, (scheme: Scheme) => boolean>> = {
-  hf: () => true,
-  gguf: isGgufScheme,
-  gptq: (scheme) => scheme === 'gptq',
-  awq: (scheme) => scheme === 'awq',
-  'compressed-tensors': isGrouped,
-  bitsandbytes: (scheme) => scheme === 'nf4',
+/** What a format holds, in words, and whether it does. */
+interface Holding {
+  readonly told: string;
+  holds(quantizer: Quantizer, place: Place): boolean;
+}
+
+const inWords = (bits: number, ...sizes: readonly number[]) => sizes.every((size) => (size * bits) % 32 === 0);
+
+const holdings: Readonly<Record<Format, Holding>> = {
+  hf: { told: '', holds: () => true },
+  gguf: { told: schemes.filter(isGgufScheme).join(', '), holds: ({ scheme }) => isGgufScheme(scheme) },
+  gptq: {
+    told: 'gptq at 4 and 8 bits, of whole words of inputs and outputs',
+    holds: (own, { out, inner }) => own.scheme === 'gptq' && own.bits >= 4 && inWords(own.bits, out, inner),
+  },
+  awq: {
+    told: 'awq at 4 bits, of 8 outputs in a word',
+    holds: (own, { out }) => own.scheme === 'awq' && own.bits === 4 && inWords(4, out),
+  },
+  'compressed-tensors': {
+    told: 'rtn, gptq and awq at 4 and 8 bits, gptq with --act-order only with --static-groups',
+    holds: (own, { inner }) => 'bits' in own && own.bits >= 4 && !(isReordered(own) && own.group < inner),
+  },
+  bitsandbytes: { told: 'nf4', holds: ({ scheme }) => scheme === 'nf4' },
 };
 
-function refuseFormat(format: Format, scheme: Scheme, name: string): void {
-  if (held[format](scheme)) return;
-  const able = schemes.filter(held[format]).join(', ');
-  const remedy = `it holds ${able}; --format hf holds every scheme, decoded`;
-  throw new CriaError(`${format} does not hold ${scheme}`, { where: name, remedy });
+const isReordered = (own: Quantizer): boolean => own.scheme === 'gptq' && own.actOrder && !own.staticGroups;
+
+function refuseFormat(format: Format, quantizer: Quantizer, place: Place): void {
+  const { told, holds } = holdings[format];
+  if (holds(quantizer, place)) return;
+  const { scheme } = quantizer;
+  const own = 'bits' in quantizer ? `${scheme} at ${quantizer.bits} bits` : scheme;
+  const remedy = `it holds ${told}; --format hf holds every scheme, decoded`;
+  throw new CriaError(`${format} does not hold ${own}`, { where: place.name, remedy });
 }
 
 /** @throws CriaError when a container of one setting for all matrices would hold several, or one that is no linear map. */

@@ -1,6 +1,7 @@
 import type { Provenance } from '../../artifact/index.ts';
 import { CriaError, refuseExisting, throwIfAborted, type Watch, withRunState } from '../../base/index.ts';
 import type { Codes } from '../../checkpoint/index.ts';
+import { evaluationText } from '../../evaluate/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
 import { isCalibrated, quantize, type WeightMatrix } from '../schemes/index.ts';
 import { partOf, quantizeCalibrated } from './calibrated.ts';
@@ -40,6 +41,7 @@ export async function quantizeModel(
     const remedy = 'give --calibration text.txt';
     throw new CriaError(`${needy.quantizer.scheme} needs a text to calibrate on`, { where: needy.name, remedy });
   }
+  const text = options.measure === undefined ? undefined : evaluationText(model, { text: options.measure });
   const importance = importanceFrom(model, options, plan.targets);
   if (options.writeImatrix !== undefined) {
     if (!texts) throw new CriaError('needs a --calibration text', { where: '--write-imatrix' });
@@ -60,7 +62,8 @@ export async function quantizeModel(
     const tensors = [...outside, ...inside];
     const replacements = spool.replacements();
     try {
-      const written = await writeQuantized(out, { model, plan, tensors, replacements, provenance, options, ...watch });
+      const made = { model, plan, tensors, replacements, provenance, options, text };
+      const written = await writeQuantized(out, { ...made, ...watch });
       return { ...written, plan, tensors, seconds: (performance.now() - begun) / 1000 };
     } finally {
       replacements.close();

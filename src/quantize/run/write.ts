@@ -12,7 +12,7 @@ import {
   writeTexts,
 } from '../../artifact/index.ts';
 import { type Watch, writeFileAtomically } from '../../base/index.ts';
-import { type ComparedWindow, type Comparison, evaluationText } from '../../evaluate/index.ts';
+import type { ComparedWindow, Comparison, EvaluationText } from '../../evaluate/index.ts';
 import { type LoadedModel, loadModel } from '../../model/index.ts';
 import { writePage } from '../../report/index.ts';
 import { openReference } from '../compare/reference.ts';
@@ -30,6 +30,8 @@ export interface Writing extends Watch {
   readonly replacements: Replacements;
   readonly provenance: Provenance;
   readonly options: QuantizeOptions;
+  /** What it is compared on with the model that it was made of. */
+  readonly text: EvaluationText | undefined;
 }
 
 export interface Written {
@@ -106,9 +108,8 @@ function keptMaps({ model, plan }: Writing): string[] {
 }
 
 /** Compares what was written with what it was made of, where a text is given. */
-async function measure(path: string, { model, options, ...watch }: Writing): Promise<Measured | undefined> {
-  if (options.measure === undefined) return undefined;
-  const text = evaluationText(model, { text: options.measure });
+async function measure(path: string, { model, options, text, ...watch }: Writing): Promise<Measured | undefined> {
+  if (text === undefined) return undefined;
   const reference = await openReference(model, text, { kl: 'exact', seed: options.seed }, watch);
   const quantized = loadModel(path, { threads: model.threads, precision: 'f32', progress: model.progress });
   try {

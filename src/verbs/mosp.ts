@@ -13,7 +13,7 @@ import {
   several,
   text,
 } from '../options/index.ts';
-import { refuseOutput } from './shared/output.ts';
+import { refuseGgufName, refuseOutput } from './shared/output.ts';
 import { estimated, pruningOptions, sequenceOf, sparsitiesOf } from './shared/pruning-options.ts';
 import { provenanceFor, withModel } from './shared/with-model.ts';
 
@@ -26,7 +26,7 @@ export const verb = defineVerb({
     test: several(text('test text of an objective', named)),
     ...pruningOptions,
     alpha: number('the share of every support that all objectives have in common', { default: 0.5, min: 0, max: 1 }),
-    points: integer('points of the front (default: 11 for two objectives, else a small grid)', { min: 1 }),
+    points: integer('points of the front (default: 11 for two objectives, else a small grid)', { min: 1, max: 10_000 }),
     power: number('how much mixtures are drawn towards the shared weights', { default: 0.5, min: 0, max: 10 }),
     propagate: choice(['primary', 'task', 'dense'], 'whose outputs the next block reads', 'primary'),
     guard: flag("keep the shared support where an objective's own would be worse on it"),
@@ -65,6 +65,7 @@ export const verb = defineVerb({
         });
       });
     const files = [...objectives, ...tests].map(({ data }) => data);
+    refuseGgufName(args.out, 'a folder name, and convert models afterwards');
     refuseOutput(args.out, options.force, [modelPath(args.model), ...files]);
     const opening = { model: args.model, weights: 'f32', threads, progress } as const;
     return withModel(opening, async ({ model, tokenizer }) => {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { CriaError, figure } from '../base/index.ts';
 import { argument, choice, defineVerb, forceOption, modelArgument, modelPath, text } from '../options/index.ts';
-import { refuseOutput } from './shared/output.ts';
+import { refuseGgufName, refuseOutput } from './shared/output.ts';
 import { estimated, pruningOptions, sequenceOf, sparsitiesOf } from './shared/pruning-options.ts';
 import { provenanceFor, withModel } from './shared/with-model.ts';
 
@@ -25,6 +25,7 @@ export const verb = defineVerb({
       throw new CriaError('no calibration data is given', { remedy: 'give --calibration FILE' });
     }
     const files = [calibration, test];
+    refuseGgufName(args.out, 'a folder name, and convert models afterwards');
     refuseOutput(args.out, options.force, [modelPath(args.model), ...files]);
     const opening = { model: args.model, weights: 'f32', threads, progress } as const;
     return withModel(opening, async ({ model, tokenizer }) => {

@@ -25,7 +25,7 @@ export interface Targets {
   readonly skipped: readonly string[];
 }
 
-/** The linear maps of all blocks but those that are kept. @throws CriaError when none is left. */
+/** The linear maps of all blocks but those that are kept. @throws CriaError when none is left, or a glob fits none. */
 export function targetsOf(
   checkpoint: Checkpoint,
   config: Config,
@@ -34,7 +34,13 @@ export function targetsOf(
   const skipped: string[] = [];
   const shapes = linearShapes(config);
   const typeOf = decodedTypes(checkpoint);
-  const blocks = Array.from({ length: config.layers }, (_, layer) =>
+  const layers = Array.from({ length: config.layers }, (_, layer) => layer);
+  const names = layers.flatMap((layer) => linearNames.map((linear) => `${layerPrefix(layer)}${linear}.weight`));
+  for (const glob of [...keep, ...sparsityFor.map(([each]) => each)]) {
+    if (names.some((name) => fitsGlob(name, glob))) continue;
+    throw new CriaError(`no matrix is called ${glob}`, { remedy: `give a name or a glob such as ${names[0]}` });
+  }
+  const blocks = layers.map((layer) =>
     linearNames.flatMap((linear): Target[] => {
       const name = `${layerPrefix(layer)}${linear}.weight`;
       const tensor = checkpoint.tensors.get(name);

@@ -7,7 +7,7 @@ export type Sparsity =
   | { readonly kind: 'n:m'; readonly n: number; readonly m: number };
 
 /** Reads `0.5` or `2:4`. @throws CriaError when it is neither. */
-export function sparsityFrom(text: string): Sparsity {
+export function sparsityFrom(text: string, where = '--sparsity'): Sparsity {
   const [, n, m] = /^(\d{1,3}):(\d{1,3})$/.exec(text) ?? [];
   if (n !== undefined && m !== undefined) {
     if (Number(n) >= 1 && Number(n) < Number(m)) return { kind: 'n:m', n: Number(n), m: Number(m) };
@@ -16,7 +16,7 @@ export function sparsityFrom(text: string): Sparsity {
     if (share >= 0 && share < 1) return { kind: 'unstructured', share };
   }
   throw new CriaError(`sparsity must be a share from 0 to below 1, or N:M with N below M (got ${text})`, {
-    where: '--sparsity',
+    where,
   });
 }
 

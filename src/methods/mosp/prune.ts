@@ -81,21 +81,14 @@ export async function pruneModel(
   const start = { ...options, signal: watch.signal };
   return withRunState(place, settingsOf(provenance), start, async ({ folder }) => {
     const engine = await openLayerEngine({ device: model.device, threads: model.threads, takesTurns: true });
-    const { progress } = model;
+    const watched = { progress: model.progress, signal: watch.signal };
     try {
-      const { store } = await sweepBaseline(
-        {
-          ...{ model, blocks, calibration, engine, folder, watch: { progress, signal: watch.signal } },
-          options: { ...frontDefaults, ...options, guard: false },
-        },
-        method,
-      );
+      const how = { ...frontDefaults, ...options, guard: false };
+      const context = { model, blocks, calibration, options: how, engine, folder, watch: watched };
+      const { store } = await sweepBaseline(context, method);
       const weights = prunedWeights(blocks, store, (_target, { shared }) => shared);
       const candidates = tests.length > 0 ? [{ name: 'base' }, { name: method, weights }] : [];
-      const rows = await evaluateCandidates(model, candidates, tests, join(folder, 'rows'), {
-        progress,
-        signal: watch.signal,
-      });
+      const rows = await evaluateCandidates(model, candidates, tests, join(folder, 'rows'), watched);
       const perplexity = perplexitiesOf(rows);
       const reports = blocks.flatMap((targets, layer) => (targets.length > 0 ? store.reports(layer) : []));
       const total = (of: (report: MatrixReport) => number) => reports.reduce((sum, report) => sum + of(report), 0);

@@ -4,8 +4,7 @@ import { CriaError, refuseExisting, type Settings, type Watch, withRunState } fr
 import type { LoadedModel } from '../../model/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import { openLayerEngine } from './engine.ts';
-import type { TestRow } from './evaluate.ts';
-import { type Candidate, evaluateCandidates } from './evaluate.ts';
+import { type Candidate, evaluateCandidates, type TestRow } from './evaluate.ts';
 import { evaluatedBaselines, measureFront } from './front.ts';
 import { type Targets, targetsOf } from './matrices.ts';
 import { checkNames, readWindows, type Windows } from './objectives.ts';

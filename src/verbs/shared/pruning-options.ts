@@ -32,7 +32,7 @@ export const pruningOptions = {
 /** The sparsities that were asked for. @throws CriaError when there is none, or one is not a sparsity. */
 export function sparsitiesOf(
   { sparsity, sparsityFor }: Pick<OptionValues<typeof pruningOptions>, 'sparsity' | 'sparsityFor'>,
-  read: (text: string) => Sparsity,
+  read: (text: string, where?: string) => Sparsity,
 ): { sparsity: Sparsity; sparsityFor: readonly (readonly [string, Sparsity])[] } {
   if (sparsity === undefined)
     throw new CriaError('no sparsity is given', { remedy: 'give --sparsity 0.5 or --sparsity 2:4' });
@@ -40,7 +40,7 @@ export function sparsitiesOf(
     sparsity: read(sparsity),
     sparsityFor: sparsityFor.map((each) => {
       const at = each.lastIndexOf('=');
-      if (at > 0) return [each.slice(0, at), read(each.slice(at + 1))] as const;
+      if (at > 0) return [each.slice(0, at), read(each.slice(at + 1), '--sparsity-for')] as const;
       throw new CriaError(`'${each}' does not name a sparsity`, {
         where: '--sparsity-for',
         remedy: 'write it as PATTERN=0.5',

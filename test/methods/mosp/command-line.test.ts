@@ -363,6 +363,9 @@ test.each([
   [[...objectives, '--sparsity', '0.5', '--baselines', 'best'], "--baselines: 'best' is not a baseline"],
   [[...objectives, '--sparsity', '0.5', '--write', '7-8'], '--write: no point or baseline is called 7-8'],
   [[...objectives, '--sparsity', '0.5', '--keep', '*'], 'no matrix is left to prune'],
+  [[...objectives, '--sparsity', '0.5', '--keep', '*.lm_head'], 'no matrix is called *.lm_head (give a name or a glob'],
+  [[...objectives, '--sparsity', '0.5', '--sparsity-for', 'mlp=0.2'], 'no matrix is called mlp'],
+  [[...objectives, '--sparsity', '0.5', '--sparsity-for', '*=3'], '--sparsity-for: sparsity must be a share'],
   [[...objectives, '--sparsity', '0.5', '--points', '1'], '--points: a front over 2 objectives cannot have 1 points'],
 ])('%j is refused', async (argv, sentence) => {
   expect(await refused(...base, ...argv)).toContain(sentence);

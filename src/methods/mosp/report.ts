@@ -41,7 +41,7 @@ function summaryOf({ points, hypervolumeLog, gapClosed, sparsity }: Pareto): str
 }
 
 /** A picture for every pair of objectives: perplexities, or errors of layers where no test text was given. */
-function fronts({ objectives, points, baselines, basePerplexity }: Pareto): Scatter[] {
+export function fronts({ objectives, points, baselines, basePerplexity }: Pareto): Scatter[] {
   const names = objectives.map(({ name }) => name);
   const isTested = points.every(({ metrics }) => Object.keys(metrics).length > 0);
   return names.flatMap((x, i) =>

@@ -9,7 +9,7 @@ import {
 } from '../../artifact/index.ts';
 import { makeFolder, type Watch, writeFolderAtomically } from '../../base/index.ts';
 import type { LoadedModel } from '../../model/index.ts';
-import { writePage } from '../../report/index.ts';
+import { picture, writePage } from '../../report/index.ts';
 import { dominated } from '../../statistics/index.ts';
 import type { BlockStore } from './block-store.ts';
 import type { MatrixReport } from './blocks.ts';
@@ -23,7 +23,7 @@ import { penaltyDefaults } from './penalty.ts';
 import { type PrunedWeights, prunedWeights } from './points.ts';
 import { effectivePreference, isUniform, onlyObjective, type Preference, preferenceId } from './preference.ts';
 import { ridge } from './problem.ts';
-import { frontPage } from './report.ts';
+import { frontPage, fronts } from './report.ts';
 import type { BaselineResult, FrontSeconds, LayerLine, Pareto, PointResult } from './result.ts';
 import type { FrontPlan } from './run.ts';
 import { taskRho } from './splitting.ts';
@@ -51,6 +51,7 @@ export async function writeFront(out: string, finished: Finished): Promise<Paret
   const lines = linesOf(finished);
   const pareto = paretoOf(finished, lines);
   const { base, preference } = pareto;
+  const [front] = fronts(pareto);
   const objectives = options.objectives.map(({ name }) => name);
   await writeFolderAtomically(out, options.force, async (folder) => {
     const header = { base, objectives, alpha: options.alpha, power: preference.p };
@@ -70,6 +71,7 @@ export async function writeFront(out: string, finished: Finished): Promise<Paret
       'pareto.json': json(pareto),
       'cria.json': json(provenance),
       'seconds.json': json(finished.seconds),
+      ...(front && { 'front.svg': await picture(front) }),
     });
     await writePage(join(folder, 'report.html'), frontPage(pareto, lines));
   });

@@ -78,6 +78,7 @@ describe('a front of two objectives at 60%', () => {
       'baselines',
       'bundle.safetensors',
       'cria.json',
+      'front.svg',
       'layers.jsonl',
       'pareto.json',
       'points',
@@ -179,6 +180,7 @@ describe('a front of two objectives at 60%', () => {
       'rows.jsonl',
       'layers.jsonl',
       'report.html',
+      'front.svg',
       'points/0.75-0.25/model.safetensors',
     ]) {
       expect(readFileSync(join(again, name)).equals(readFileSync(join(out, name))), name).toBe(true);

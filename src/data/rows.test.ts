@@ -16,7 +16,7 @@ function file(name: string, content: string | Uint8Array): string {
 
 async function rows(path: string, columns?: string) {
   const found = [];
-  for await (const row of readRows(path, columns === undefined ? undefined : columnsFrom(columns))) found.push(row);
+  for await (const row of readRows(path, columnsFrom(columns))) found.push(row);
   return found;
 }
 

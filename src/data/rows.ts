@@ -32,8 +32,9 @@ export async function* readRows(path: string, columns: Columns = new Map()): Asy
   for await (const row of read(path)) yield columns.size > 0 ? renamed(row, columns) : row;
 }
 
-/** Reads `prompt=goal,completion=target`. @throws CriaError when it is something else. */
-export function columnsFrom(text: string): Columns {
+/** Reads `prompt=goal,completion=target`, where it is given. @throws CriaError when it is something else. */
+export function columnsFrom(text: string | undefined): Columns | undefined {
+  if (text === undefined) return undefined;
   return new Map(
     text.split(',').map((pair) => {
       const [name, column, ...more] = pair.split('=');

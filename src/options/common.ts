@@ -14,6 +14,8 @@ export const modelArgument = argument(
 
 export const forceOption = flag('replace what stands at the output');
 
+export const resumeOption = flag('continue an interrupted run');
+
 export const weightsOption = choice(['auto', 'f32', 'q8', 'q4'], 'precision that the weights are held in', 'auto');
 
 export const bosOption = choice(

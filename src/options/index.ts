@@ -5,6 +5,7 @@ export {
   commonOptions,
   forceOption,
   modelArgument,
+  resumeOption,
   templateOption,
   weightsOption,
 } from './common.ts';

@@ -1,4 +1,14 @@
-import { choice, columnsOption, flag, forceOption, integer, number, text, words } from '../options/index.ts';
+import {
+  choice,
+  columnsOption,
+  flag,
+  forceOption,
+  integer,
+  number,
+  resumeOption,
+  text,
+  words,
+} from '../options/index.ts';
 
 export const modes = ['lora', 'full', 'prompt', 'prefix'] as const;
 /** What is trained: low-rank updates, every weight, a soft prompt, or keys and values before the text. */
@@ -57,7 +67,7 @@ export const trainOptions = {
   keepZeros: flag('full: matrix entries that are zero, as pruning leaves them, stay zero'),
   clip: number('the largest norm of the gradients; 0 does not clip', { default: 1, min: 0 }),
   saveEvery: integer('updates between saved states; 0 saves only when interrupted', { default: 100, min: 0 }),
-  resume: flag('continue an interrupted run'),
+  resume: resumeOption,
   log: text('a file that gets a line of JSON for every update', { placeholder: 'file' }),
   force: forceOption,
 };

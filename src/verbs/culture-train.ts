@@ -10,6 +10,7 @@ import {
   modelArgument,
   modelPath,
   number,
+  resumeOption,
   text,
 } from '../options/index.ts';
 import { encoderOptions, vectorFile, withEncoder } from './shared/culture-encoder.ts';
@@ -40,7 +41,7 @@ export const verb = defineVerb({
     }),
     resamples: integer('resamples of each interval', { default: 10_000, min: 100, max: 1_000_000 }),
     dryRun: flag('print the folds and what would be done, and do nothing'),
-    resume: flag('continue an interrupted run'),
+    resume: resumeOption,
     force: forceOption,
   },
   examples: [

@@ -10,6 +10,7 @@ import {
   integer,
   modelArgument,
   modelPath,
+  resumeOption,
   text,
 } from '../options/index.ts';
 import { sequenceOptions } from '../train/options.ts';
@@ -27,7 +28,7 @@ export const verb = defineVerb({
     sequence: integer('tokens in a sequence (default: 256, or the context of the model)', { min: 2 }),
     ...e3Options,
     dryRun: flag('print what would be done, and do nothing'),
-    resume: flag('continue an interrupted run'),
+    resume: resumeOption,
     force: forceOption,
   },
   examples: [
@@ -51,7 +52,7 @@ export const verb = defineVerb({
         data,
         resume,
         force,
-        columns: columns === undefined ? undefined : columnsFrom(columns),
+        columns: columnsFrom(columns),
         sequence: options.sequence ?? Math.min(256, model.config.context),
       };
       if (dryRun) {

@@ -5,10 +5,10 @@ import {
   adapterOption,
   argument,
   defineVerb,
-  flag,
   forceOption,
   modelArgument,
   modelPath,
+  resumeOption,
   text,
 } from '../options/index.ts';
 import { sequenceOptions } from '../train/options.ts';
@@ -23,7 +23,7 @@ export const verb = defineVerb({
     ...evaOptions,
     from: text('an adapter folder of cria eva, to share its ranks anew without data', { placeholder: 'folder' }),
     adapter: adapterOption,
-    resume: flag('go on with an interrupted run'),
+    resume: resumeOption,
     force: forceOption,
   },
   examples: [
@@ -48,7 +48,7 @@ export const verb = defineVerb({
       const provenance = await provenanceFor('eva', args.model, said, { files, seed, progress, signal });
       const settings = {
         ...options,
-        columns: columns === undefined ? undefined : columnsFrom(columns),
+        columns: columnsFrom(columns),
         sequence: options.sequence ?? Math.min(512, model.config.context),
       };
       const result =

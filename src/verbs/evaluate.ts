@@ -39,7 +39,7 @@ export const verb = defineVerb({
     const { asked, readTask, withChoices } = await import('../evaluate/index.ts');
 
     return withModel({ ...options, model: args.model, progress }, async ({ model, tokenizer }) => {
-      const rows = await readTask(task, columns === undefined ? undefined : columnsFrom(columns));
+      const rows = await readTask(task, columnsFrom(columns));
       const questions = asked(metric === 'choice' ? withChoices(rows) : rows, { shots, limit, seed });
       const watch = { progress, signal };
       const result =

@@ -5,11 +5,11 @@ import {
   adapterOption,
   argument,
   defineVerb,
-  flag,
   forceOption,
   modelArgument,
   modelPath,
   repeated,
+  resumeOption,
   text,
 } from '../options/index.ts';
 import { refuseOutput } from './shared/output.ts';
@@ -27,7 +27,7 @@ export const verb = defineVerb({
     heads: text('scores that were found before: the heads.json of an output', file),
     ...lensOptions,
     adapter: adapterOption,
-    resume: flag('go on with an interrupted run'),
+    resume: resumeOption,
     force: forceOption,
   },
   examples: [

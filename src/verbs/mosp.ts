@@ -76,7 +76,7 @@ export const verb = defineVerb({
         objectives,
         tests,
         baselines,
-        columns: options.columns === undefined ? undefined : columnsFrom(options.columns),
+        columns: columnsFrom(options.columns),
         sequence: sequenceOf(options.sequence, model.config.context),
       };
       if (dryRun) {

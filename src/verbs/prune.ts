@@ -30,7 +30,7 @@ export const verb = defineVerb({
     const opening = { model: args.model, weights: 'f32', threads, progress } as const;
     return withModel(opening, async ({ model, tokenizer }) => {
       const sequence = sequenceOf(options.sequence, model.config.context);
-      const columns = options.columns === undefined ? undefined : columnsFrom(options.columns);
+      const columns = columnsFrom(options.columns);
       const { keep, reprune, samples, capture, resume, force } = options;
       const how = { ...sparsities, keep, reprune, samples, capture, resume, force };
       const asked = { ...how, method, calibration, test, sequence, columns };

@@ -10,6 +10,7 @@ import {
   modelArgument,
   modelPath,
   number,
+  resumeOption,
   several,
   text,
 } from '../options/index.ts';
@@ -55,7 +56,7 @@ export const verb = defineVerb({
     fallback: flag('refuse where a matrix would be held in another type', true),
     measure: text('a text file on which it is compared with the model that it is made of', { placeholder: 'file' }),
     dryRun: flag('print sizes and what would be done, and do nothing'),
-    resume: flag('continue an interrupted run'),
+    resume: resumeOption,
     force: forceOption,
   },
   examples: [

@@ -1,5 +1,5 @@
 import { CriaError, withRunState } from '../base/index.ts';
-import { argument, defineVerb, flag, forceOption, integer, text } from '../options/index.ts';
+import { argument, defineVerb, forceOption, integer, resumeOption, text } from '../options/index.ts';
 import { refuseOutput } from './shared/output.ts';
 
 export const verb = defineVerb({
@@ -11,7 +11,7 @@ export const verb = defineVerb({
     }),
     rounds: integer('rounds of every question: the horizon', { default: 2, min: 1, max: 16 }),
     limit: integer('the most questions to log (default: all)', { min: 1 }),
-    resume: flag('go on with an interrupted run'),
+    resume: resumeOption,
     force: forceOption,
   },
   examples: ['route log log --models models.yaml --questions questions.jsonl --rounds 4'],

@@ -42,7 +42,7 @@ export const verb = defineVerb({
         force,
         seed,
         data,
-        columns: columns === undefined ? undefined : columnsFrom(columns),
+        columns: columnsFrom(columns),
         init: start,
         teacher,
       };

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { normalFrom, randomFrom } from '../../src/base/index.ts';
 import { overlaid } from '../../src/checkpoint/index.ts';
-import { type LinearName, linearShapes, loadModel } from '../../src/model/index.ts';
+import { blockInputs, linearShapes, loadModel } from '../../src/model/index.ts';
 import { foldedMap, foldedVectors, producers } from '../../src/quantize/run/awq-fold.ts';
-import { inputGroups, weightName } from '../../src/quantize/run/calibration.ts';
+import { weightName } from '../../src/quantize/run/calibration.ts';
 import { forwardOf, goldenNames, goldenPath, opened } from '../model/goldens.ts';
 
 const ids = [[1, 2, 3, 4, 5, 6]];
@@ -21,8 +21,7 @@ test.each(goldenNames)('scales folded into norms, rows and columns of %s change 
   const changed = new Map<string, Float32Array>();
   for (let layer = 0; layer < config.layers; layer++) {
     const folds = new Map<string, Float32Array>();
-    for (const { path, maps } of inputGroups) {
-      const inner = shapes[maps[0] as LinearName][1];
+    for (const { path, size: inner } of blockInputs(config)) {
       const producer = producers[path];
       if (producer && shapes[producer][0] !== inner) continue; // heads share values
       folds.set(
@@ -30,8 +29,8 @@ test.each(goldenNames)('scales folded into norms, rows and columns of %s change 
         Float32Array.from({ length: inner }, () => Math.exp(normal())),
       );
     }
-    for (const { path, maps } of inputGroups) {
-      for (const map of maps) {
+    for (const { path, linears } of blockInputs(config)) {
+      for (const map of linears) {
         const [out, inner] = shapes[map];
         const weight = weightName(layer, map);
         const original = { out, inner, data: checkpoint.readFloat32(weight) };

@@ -1,7 +1,7 @@
 import { throwIfAborted } from '../../base/index.ts';
 import type { Codes } from '../../checkpoint/index.ts';
 import { type Value, value } from '../../engine/index.ts';
-import { type BlockSweep, type LinearName, type LoadedModel, linearShapes } from '../../model/index.ts';
+import { type BlockSweep, blockInputs, type LinearName, type LoadedModel, linearShapes } from '../../model/index.ts';
 import {
   type AwqClip,
   type AwqOptions,
@@ -17,7 +17,7 @@ import {
   type WeightMatrix,
 } from '../schemes/index.ts';
 import { type Folds, foldedMap, foldedVectors, producers } from './awq-fold.ts';
-import { inputGroups, statisticsOf, weightName } from './calibration.ts';
+import { statisticsOf, weightName } from './calibration.ts';
 import type { Target } from './plan.ts';
 import { resultOf, type TensorResult } from './result.ts';
 import type { FinishedPart } from './spool.ts';
@@ -51,10 +51,11 @@ const inspected: Readonly<Record<string, string | undefined>> = {
 export async function quantizeAwqBlock(block: AwqBlock): Promise<FinishedPart> {
   const { model, layer, targets, sweep, errors, clip, signal } = block;
   const shapes = linearShapes(model.config);
-  const paths = new Map(inputGroups.map(({ path, maps }) => [path, shapes[maps[0] as LinearName][1]]));
+  const groups = blockInputs(model.config);
+  const paths = new Map(groups.map(({ path, size }) => [path, size]));
   const statistics = await statisticsOf(sweep, paths, {}, signal);
   const originals = new Map<LinearName, WeightMatrix>();
-  for (const map of inputGroups.flatMap(({ maps }) => maps)) {
+  for (const map of groups.flatMap(({ linears }) => linears)) {
     const [out, inner] = shapes[map];
     originals.set(map, { out, inner, data: model.checkpoint.readFloat32(weightName(layer, map)) });
   }
@@ -63,11 +64,11 @@ export async function quantizeAwqBlock(block: AwqBlock): Promise<FinishedPart> {
 
   const replaced = new Map<string, Codes | Float32Array>(foldedVectors(model, layer, folds));
   const results: TensorResult[] = [];
-  for (const { path, maps } of inputGroups) {
+  for (const { path, linears } of groups) {
     const columns = folds.get(path);
     const inputs = statistics.get(path) as InputStatistics;
     const scaledInputs = columns ? overInputs(inputs, columns) : inputs;
-    for (const map of maps) {
+    for (const map of linears) {
       throwIfAborted(signal);
       const target = targetOf(map);
       if (!target) continue;
@@ -103,7 +104,7 @@ async function searchFolds(
   targetOf: (map: LinearName) => Target | undefined,
 ): Promise<Folds> {
   const folds = new Map<string, Float32Array>();
-  for (const { path, maps } of inputGroups) {
+  for (const { path, linears: maps } of blockInputs(block.model.config)) {
     const producer = producers[path];
     const all = producer ? [...maps, producer] : maps;
     if (!all.every((map) => targetOf(map)?.quantizer.scheme === 'awq')) continue; // what is kept is not folded into

@@ -1,7 +1,7 @@
 import { throwIfAborted, type Watch } from '../../base/index.ts';
 import { type Codes, valuesOf } from '../../checkpoint/index.ts';
 import { type Value, value } from '../../engine/index.ts';
-import { type LinearName, type LoadedModel, layerPrefix, linearShapes, type Texts } from '../../model/index.ts';
+import { blockInputs, type LoadedModel, layerPrefix, type Texts } from '../../model/index.ts';
 import {
   type InputStatistics,
   openAwqClip,
@@ -12,7 +12,7 @@ import {
   type WeightMatrix,
 } from '../schemes/index.ts';
 import { quantizeAwqBlock } from './awq-block.ts';
-import { inputGroups, searchTexts, statisticsOf, sweepOver, weightName } from './calibration.ts';
+import { searchTexts, statisticsOf, sweepOver, weightName } from './calibration.ts';
 import type { Importance } from './importance.ts';
 import type { Target } from './plan.ts';
 import { resultOf, type TensorResult } from './result.ts';
@@ -73,11 +73,9 @@ export async function quantizeCalibrated(
     const replaced = new Map<string, Codes>();
     const own: TensorResult[] = [];
     const weights: Record<string, Value> = {};
-    const shapes = linearShapes(config);
-    for (const { path, maps } of inputGroups) {
-      const members = maps.flatMap((map) => targets.find(({ name }) => name === weightName(layer, map)) ?? []);
+    for (const { path, size: inner, linears } of blockInputs(config)) {
+      const members = linears.flatMap((map) => targets.find(({ name }) => name === weightName(layer, map)) ?? []);
       if (members.length === 0) continue;
-      const inner = shapes[maps[0] as LinearName][1];
       const statistics = await statisticsOf(sweep, new Map([[path, inner]]), weights, signal);
       const inputs = statistics.get(path) as InputStatistics;
       for (const target of members) {

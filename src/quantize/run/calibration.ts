@@ -16,14 +16,6 @@ import { textWindows } from '../../train/index.ts';
 import type { InputStatistics } from '../schemes/index.ts';
 import type { QuantizeOptions } from './options.ts';
 
-/** The linear maps of a block that read one activation, by its path, in the order of the computation. */
-export const inputGroups: readonly { readonly path: string; readonly maps: readonly LinearName[] }[] = [
-  { path: 'attention.input', maps: ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'] },
-  { path: 'attention.heads', maps: ['self_attn.o_proj'] },
-  { path: 'mlp.input', maps: ['mlp.gate_proj', 'mlp.up_proj'] },
-  { path: 'mlp.hidden', maps: ['mlp.down_proj'] },
-];
-
 /**
  * The windows of the calibration text, or undefined where none is given.
  * @throws CriaError when there is not one full window, or it is longer than the model's context.

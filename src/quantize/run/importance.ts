@@ -1,14 +1,7 @@
 import { CriaError, throwIfAborted, type Watch } from '../../base/index.ts';
 import { type InputSquares, readImatrix, writeImatrix } from '../../checkpoint/index.ts';
-import {
-  columnSquares,
-  emptyTotal,
-  type LinearName,
-  type LoadedModel,
-  linearShapes,
-  type Texts,
-} from '../../model/index.ts';
-import { inputGroups, sweepOver, weightName } from './calibration.ts';
+import { blockInputs, columnSquares, emptyTotal, type LoadedModel, type Texts } from '../../model/index.ts';
+import { sweepOver, weightName } from './calibration.ts';
 import type { QuantizeOptions } from './options.ts';
 import type { Target } from './plan.ts';
 
@@ -45,20 +38,18 @@ export async function writeImportance(
   { signal }: Watch,
 ): Promise<void> {
   const { config, checkpoint, progress } = model;
-  const shapes = linearShapes(config);
+  const inputs = blockInputs(config);
   const squares = new Map<string, InputSquares>();
   const sweep = sweepOver(model, texts);
   try {
     for (let layer = 0; layer < config.layers; layer++) {
       throwIfAborted(signal);
       progress.step('importance', layer, config.layers, 'blocks');
-      const totals = inputGroups.map(({ path: at, maps }) =>
-        emptyTotal(at, columnSquares, shapes[maps[0] as LinearName][1]),
-      );
+      const totals = inputs.map(({ path: at, size }) => emptyTotal(at, columnSquares, size));
       await sweep.advance({ totals, signal });
-      for (const [i, { maps }] of inputGroups.entries()) {
+      for (const [i, { linears }] of inputs.entries()) {
         const sums = Float32Array.from(totals[i]?.value.data as unknown as Float64Array);
-        for (const map of maps) squares.set(weightName(layer, map), { sums, count: sweep.positions });
+        for (const map of linears) squares.set(weightName(layer, map), { sums, count: sweep.positions });
       }
     }
     progress.step('importance', config.layers, config.layers, 'blocks');

@@ -7,6 +7,7 @@ import {
   integer,
   type OptionValues,
   repeated,
+  resumeOption,
   several,
   text,
 } from '../../options/index.ts';
@@ -26,7 +27,7 @@ export const pruningOptions = {
     'block',
   ),
   dryRun: flag('print sizes and an estimate of time, and run nothing'),
-  resume: flag('continue an interrupted run'),
+  resume: resumeOption,
 };
 
 /** The sparsities that were asked for. @throws CriaError when there is none, or one is not a sparsity. */

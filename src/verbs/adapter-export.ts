@@ -2,7 +2,7 @@ import { byteSize, CriaError } from '../base/index.ts';
 import type { LoadedModel } from '../model/index.ts';
 import { argument, choice, defineVerb, forceOption, modelPath, text } from '../options/index.ts';
 import { refuseGgufName, refuseOutput } from './shared/output.ts';
-import { withModel } from './shared/with-model.ts';
+import { provenanceFor, withModel } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: {
@@ -18,9 +18,7 @@ export const verb = defineVerb({
   async run({ args, options, progress, signal, print }) {
     const { to, model, force, seed } = options;
     const { adapter: from, out: path } = args;
-    const { inputHashes, provenanceOf, padded, writeAdapterFolder, writeGgufAdapter } = await import(
-      '../artifact/index.ts'
-    );
+    const { padded, writeAdapterFolder, writeGgufAdapter } = await import('../artifact/index.ts');
     const { isPlain, readAdapter } = await import('../checkpoint/index.ts');
     const { modulesOf } = await import('../model/index.ts');
 
@@ -43,15 +41,14 @@ export const verb = defineVerb({
     const source = model === undefined ? undefined : modelPath(model);
     refuseOutput(path, force, [from, source]);
     const write = async (loaded?: LoadedModel) => {
-      const models = model === undefined || source === undefined ? {} : { [model]: source };
-      const inputs = await inputHashes({ models, files: [from] }, { progress, signal });
+      const read = { models: [model], files: [from], seed, progress, signal };
       const bytes =
         to === 'gguf' && loaded
           ? await writeGgufAdapter(path, adapter, loaded.checkpoint, force)
           : await writeAdapterFolder(
               path,
               padded(adapter, loaded ? shapesIn(modulesOf(loaded.config)) : new Map()),
-              provenanceOf('adapter export', from, { to, model }, seed, inputs),
+              await provenanceFor('adapter export', from, { to, model }, read),
               force,
             );
       print(`${path}: ${byteSize(bytes)}\n`);

@@ -66,7 +66,7 @@ export const verb = defineVerb({
     const figures = comparisonFigures(comparison);
     if (out === undefined) return figures;
     const { json: _, quiet: __, force: ___, ...said } = options;
-    const read = { files: [file], others: args.models, seed, progress, signal };
+    const read = { files: [file], models: [args.reference, ...args.models], seed, progress, signal };
     const provenance = await provenanceFor('compare', args.reference, { models: args.models, ...said }, read);
     await writeComparison(out, comparison, provenance, force);
     print(`${out}: report.html, rows.jsonl\n`);

@@ -1,5 +1,6 @@
 import { argument, defineVerb, forceOption, integer, text } from '../options/index.ts';
 import { refuseOutput } from './shared/output.ts';
+import { provenanceFor } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: {
@@ -25,12 +26,12 @@ export const verb = defineVerb({
     const { findings, readScores, weightsFrom, writeReportFolder } = await import(
       '../methods/cultural-expressiveness/index.ts'
     );
-    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
     const weights = weightsFrom(said.weights);
     const scores = await readScores(path);
     const found = findings(scores, weights, { seed, resamples: said.resamples });
-    const read = await inputHashes({ files: [path] }, { progress, signal });
-    await writeReportFolder(args.out, scores, found, provenanceOf('culture report', path, said, seed, read), force);
+    const read = { models: [], files: [path], seed, progress, signal };
+    const provenance = await provenanceFor('culture report', path, said, read);
+    await writeReportFolder(args.out, scores, found, provenance, force);
     const lines = Object.entries(found.systems).map(([name, { ce, low, high, n }]) =>
       ce === null || low === null || high === null
         ? `${name}: no CE`

@@ -3,6 +3,7 @@ import type { CultureResult } from '../methods/cultural-expressiveness/index.ts'
 import { argument, defineVerb, flag, forceOption, integer, repeated, text } from '../options/index.ts';
 import { encoderOptions, vectorFile, withEncoder } from './shared/culture-encoder.ts';
 import { refuseOutput } from './shared/output.ts';
+import { provenanceFor } from './shared/with-model.ts';
 
 const file = { placeholder: 'file' };
 
@@ -36,13 +37,11 @@ export const verb = defineVerb({
     const weights = method.weightsFrom(said.weights);
     const files = [responses, questions, references, lexicon, vectorFile(said.embeddings)];
     refuseOutput(args.out, force, files);
-    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
     const data = await method.readDataset({ responses, questions, references, systems: system });
     const lists = await method.readWordLists(lexicon);
-    const read = await inputHashes(
-      { files: files.filter((path) => path !== lexicon), named: lists.files },
-      { progress, signal },
-    );
+    const own = files.filter((path) => path !== lexicon);
+    const read = { models: [], files: own, named: lists.files, seed, progress, signal };
+    const provenance = await provenanceFor('culture score', responses, said, read);
     if (dryRun) {
       const counts = {
         questions: data.questions.length,
@@ -57,7 +56,6 @@ export const verb = defineVerb({
     const result = await withEncoder(said, { threads, progress }, (encoder) =>
       method.scoreCulture(data, { lists, encoder, weights, drawing: { seed, resamples }, progress, signal }),
     );
-    const provenance = provenanceOf('culture score', responses, said, seed, read);
     await method.writeCultureFolder(args.out, data, result, provenance, force);
     print(summary(result, args.out));
     const gates = Object.fromEntries(Object.entries(result.quality).map(([name, { flags }]) => [name, flags]));

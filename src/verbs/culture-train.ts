@@ -15,6 +15,7 @@ import {
 } from '../options/index.ts';
 import { encoderOptions, vectorFile, withEncoder } from './shared/culture-encoder.ts';
 import { refuseOutput } from './shared/output.ts';
+import { provenanceFor, withModel } from './shared/with-model.ts';
 
 const file = { placeholder: 'file' };
 
@@ -67,16 +68,9 @@ export const verb = defineVerb({
       );
       return { path: args.out, folds, answers };
     }
-    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
-    const { openTokenizer } = await import('../tokenizer/index.ts');
-    const { openCheckpoint } = await import('../checkpoint/index.ts');
-    const inputs = await inputHashes(
-      { models: { [args.model]: source }, files: files.filter((each) => each !== lexicon), named: lists.files },
-      { progress, signal },
-    );
-    const checkpoint = openCheckpoint(source);
-    try {
-      const tokenizer = openTokenizer(checkpoint.tokenizer, checkpoint.generation);
+    const read = { files: files.filter((each) => each !== lexicon), named: lists.files, seed, progress, signal };
+    const provenance = await provenanceFor('culture train', args.model, said, read);
+    return withModel({ model: args.model }, async ({ tokenizer }) => {
       const begun = performance.now();
       const plan = {
         ...said,
@@ -84,15 +78,13 @@ export const verb = defineVerb({
         withEncoder: <T>(work: Parameters<typeof withEncoder<T>>[2]) => withEncoder(said, { threads, progress }, work),
       };
       const run = await method.trainCulture({ path: source, threads, progress }, tokenizer, data, args.out, plan, {
-        ...{ resume, force, signal, settings: { ...said, model: args.model, inputs } },
-        provenance: provenanceOf('culture train', args.model, said, seed, inputs),
+        ...{ resume, force, signal, settings: { ...said, model: args.model, inputs: provenance.inputs } },
+        provenance,
       });
       const seconds = (performance.now() - begun) / 1000;
       print(summary(run, args.out, method.gainText));
       return { path: args.out, ...figures(run), seconds };
-    } finally {
-      checkpoint.close();
-    }
+    });
   },
 });
 

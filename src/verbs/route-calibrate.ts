@@ -1,6 +1,7 @@
 import { figure } from '../base/index.ts';
 import { argument, defineVerb, forceOption, number } from '../options/index.ts';
 import { refuseOutput } from './shared/output.ts';
+import { provenanceFor } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: {
@@ -16,15 +17,14 @@ export const verb = defineVerb({
   async run({ args, options, signal, print }) {
     const { seed, force } = options;
     refuseOutput(args.out, force, [args.policy, args.log]);
-    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
     const { calibratePolicy, readLog, readPolicy, writePolicyFolder } = await import('../methods/ccpo/index.ts');
     const trained = readPolicy(args.policy);
     const alpha = options.alpha ?? trained.alpha;
     const log = await readLog(args.log, { seed: trained.split_seed ?? seed, ladder: trained.ladder, signal });
-    const inputs = await inputHashes({ files: [args.policy, args.log] }, { signal });
+    const read = { models: [], files: [args.policy, args.log], seed, signal };
+    const provenance = await provenanceFor('route calibrate', args.policy, { alpha }, read);
     const date = new Date().toISOString().slice(0, 10);
-    const policy = calibratePolicy(trained, log, { alpha, date, dataHash: inputs[args.log] as string });
-    const provenance = provenanceOf('route calibrate', args.policy, { alpha }, seed, inputs);
+    const policy = calibratePolicy(trained, log, { alpha, date, dataHash: provenance.inputs[args.log] as string });
     await writePolicyFolder(args.out, policy, undefined, { provenance, force });
     const { n, k, solvable_rate: solvableRate } = policy.calib as NonNullable<typeof policy.calib>;
     const expected = 1 - k / (n + 1);

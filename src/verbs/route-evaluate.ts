@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { figure } from '../base/index.ts';
 import { argument, defineVerb, integer, text } from '../options/index.ts';
+import { provenanceFor } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: {
@@ -15,7 +16,6 @@ export const verb = defineVerb({
   examples: ['route evaluate certified log', 'route evaluate certified log --splits 1000 --json'],
   async run({ args, options, progress, signal, print }) {
     const { splits, seed } = options;
-    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
     const { evaluatePolicy, evaluationPage, explainPolicy, readLog, readPolicy, writeEvaluationFolder } = await import(
       '../methods/ccpo/index.ts'
     );
@@ -28,8 +28,8 @@ export const verb = defineVerb({
     if (guarantee === 'online') progress.note('The policy is not calibrated: coverage is not guaranteed.');
     const folder = existsSync(args.policy) && statSync(args.policy).isDirectory() ? args.policy : dirname(args.policy);
     const out = options.out ?? join(folder, 'evaluation');
-    const inputs = await inputHashes({ files: [args.log] }, { signal });
-    const provenance = provenanceOf('route evaluate', args.policy, { splits }, seed, inputs);
+    const read = { models: [], files: [args.log], seed, signal };
+    const provenance = await provenanceFor('route evaluate', args.policy, { splits }, read);
     const page = evaluationPage(evaluation, explainPolicy(policy, log, seed));
     await writeEvaluationFolder(out, evaluation, page, { provenance, force: true });
     const percent = (value: number) => `${(100 * value).toFixed(1)}%`;

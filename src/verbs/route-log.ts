@@ -1,6 +1,7 @@
 import { CriaError, withRunState } from '../base/index.ts';
 import { argument, defineVerb, forceOption, integer, resumeOption, text } from '../options/index.ts';
 import { refuseOutput } from './shared/output.ts';
+import { provenanceFor } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: { out: argument('the folder to write') },
@@ -21,17 +22,17 @@ export const verb = defineVerb({
     if (task === undefined)
       throw new CriaError('there are no questions', { remedy: 'give --questions questions.jsonl' });
     refuseOutput(args.out, force, [file, task]);
-    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
     const { logPlace, logQuestions, openAgents, questionsToLog, writeLog } = await import('../router/index.ts');
     const { asked, examples } = await questionsToLog(task, file, { horizon, limit, seed });
-    const inputs = await inputHashes({ files: [file, task] }, { progress, signal });
+    const read = { models: [], files: [file, task], seed, progress, signal };
+    const provenance = await provenanceFor('route log', file, { questions: task, horizon, limit }, read);
+    const { inputs } = provenance;
     const agents = await openAgents(file, { examples, seed, threads, progress });
     try {
       const settings = { models: inputs[file], questions: inputs[task], horizon, limit, seed };
       const rows = await withRunState(logPlace(args.out), settings, { resume, force, signal }, async (state) => {
         const run = { horizon, promptHash: agents.promptHash };
         const rows = await logQuestions(state, asked, agents, run, { progress, signal });
-        const provenance = provenanceOf('route log', file, { questions: task, horizon, limit }, seed, inputs);
         await writeLog(args.out, rows, { provenance, force });
         return rows;
       });

@@ -1,6 +1,7 @@
 import { figure } from '../base/index.ts';
 import { argument, choice, defineVerb, flag, forceOption, integer, integers, number } from '../options/index.ts';
 import { refuseOutput } from './shared/output.ts';
+import { provenanceFor } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: {
@@ -26,7 +27,6 @@ export const verb = defineVerb({
   async run({ args, options, progress, signal, print }) {
     const { alpha, estimator, steps, batch, hidden, ladder, lambda, emptyRule, seed, force } = options;
     refuseOutput(args.out, force, [args.log]);
-    const { inputHashes, provenanceOf } = await import('../artifact/index.ts');
     const { readiness, readLog, refuseLevel, trainingPage, trainPolicy, writePolicyFolder } = await import(
       '../methods/ccpo/index.ts'
     );
@@ -38,8 +38,8 @@ export const verb = defineVerb({
     for (const sentence of sentences) progress.note(sentence);
     const settings = { alpha, estimator, steps, batch, hidden, lambda, emptyRule, seed };
     const { policy, history } = await trainPolicy(log, settings, { progress, signal });
-    const inputs = await inputHashes({ files: [args.log] }, { signal });
-    const provenance = provenanceOf('route train', args.log, { ...settings, ladder }, seed, inputs);
+    const read = { models: [], files: [args.log], seed, signal };
+    const provenance = await provenanceFor('route train', args.log, { ...settings, ladder }, read);
     await writePolicyFolder(args.out, policy, trainingPage(history, alpha, sentences), { provenance, force });
     const seconds = (performance.now() - begun) / 1000;
     print(

@@ -46,7 +46,7 @@ export const verb = defineVerb({
         init: start,
         teacher,
       };
-      const read = { files, others: [rest.teacher], seed, progress, signal };
+      const read = { files, models: [args.model, rest.teacher], seed, progress, signal };
       const provenance = await provenanceFor('train', args.model, said, read);
       const fromEva = async (folder: string, resume: boolean) => {
         const { evaDefaults, initializeStart } = await import('../methods/eva/index.ts');

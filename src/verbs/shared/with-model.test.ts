@@ -60,9 +60,9 @@ test('provenance names every model and file that is read, with its hash', async 
     'train',
     bare,
     { rank: 4 },
-    { files: [file, undefined], others: [undefined], seed: 3 },
+    { files: [file, undefined], models: [bare, undefined], named: { list: file }, seed: 3 },
   );
   expect(made).toMatchObject({ command: 'train', source: bare, options: { rank: 4 }, seed: 3 });
-  expect(Object.keys(made.inputs)).toEqual([bare, file]);
+  expect(Object.keys(made.inputs)).toEqual([bare, file, 'list']);
   expect(made.inputs[file]).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'); // NIST's example
 });

@@ -59,26 +59,28 @@ async function openOptions({ weights: precision, adapter: adapters, threads, tem
   return { precision, adapters, threads, progress, template: file === undefined ? undefined : readText(file) };
 }
 
-/** What a verb reads besides its model, and who watches it. */
+/** What a verb reads, and who watches it. */
 export interface Reading extends Watch {
+  /** MODEL arguments: by default the source alone. */
+  readonly models?: readonly (string | undefined)[];
   readonly files?: readonly (string | undefined)[];
-  /** Other MODEL arguments. */
-  readonly others?: readonly (string | undefined)[];
+  /** Files that are recorded by a name, not by their path. */
+  readonly named?: Readonly<Record<string, string>>;
   readonly seed: number;
 }
 
 /**
- * Hashes what a verb reads: the provenance of what it makes of `model` by the options `said`.
+ * Hashes what a verb reads: the provenance of what it makes of `source` by the options `said`.
  * @throws CriaError when an input cannot be read.
  */
 export async function provenanceFor(
   verb: string,
-  model: string,
+  source: string,
   said: Readonly<Record<string, unknown>>,
-  { files, others = [], seed, ...watch }: Reading,
+  { models = [source], files, named, seed, ...watch }: Reading,
 ): Promise<Provenance> {
   const { inputHashes, provenanceOf } = await import('../../artifact/index.ts');
-  const read = [model, ...others].filter((each) => each !== undefined);
-  const models = Object.fromEntries(read.map((each) => [each, modelPath(each)]));
-  return provenanceOf(verb, model, said, seed, await inputHashes({ models, files }, watch));
+  const read = models.filter((each) => each !== undefined);
+  const paths = Object.fromEntries(read.map((each) => [each, modelPath(each)]));
+  return provenanceOf(verb, source, said, seed, await inputHashes({ models: paths, files, named }, watch));
 }

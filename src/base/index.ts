@@ -13,6 +13,7 @@ export {
 export { byteSize, duration } from './format.ts';
 export { fitsGlob } from './glob.ts';
 export { parseExactly, Real } from './json.ts';
+export { growTo, type KernelMemory, kernelMemory, openKernels, pageBytes } from './kernels.ts';
 export { allFinite, figure, gibibytes } from './numbers.ts';
 export { type Progress, silent, type Watch } from './progress.ts';
 export { queue } from './queue.ts';

@@ -38,7 +38,7 @@ function folderOfWeights(path: string): string {
 }
 
 export { nearestHalf, readHalf } from './blocks/half.ts';
-export { type IntegerForm, integerForms } from './blocks/integers.ts';
+export { integerForms, isBlockType, openUnpackers, type Unpack } from './blocks/integers.ts';
 export { decodeStored, encodeStored, packingOf, typeForRows } from './blocks/stored.ts';
 export { packAwq } from './containers/awq.ts';
 export { packNf4 } from './containers/bitsandbytes.ts';

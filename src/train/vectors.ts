@@ -1,4 +1,5 @@
-import { addressableBytes, type Kernels, openKernels, pageBytes } from './kernels.ts';
+import { pageBytes } from '../base/index.ts';
+import { addressableBytes, type Kernels, kernelsIn } from './kernels.ts';
 
 /** Vectors of one length, all zeros at first, and a way to run kernels over them. */
 export interface Vectors<Name extends string> {
@@ -74,7 +75,7 @@ function open<Name extends string>(names: readonly Name[], length: number, most:
   const bytes = names.length * stride + stagger;
   if (bytes > most) return undefined;
   try {
-    const { kernels, buffer } = openKernels(bytes);
+    const { kernels, buffer } = kernelsIn(bytes);
     return { kernels, arrays: recordOf(names, (_, i) => new Float32Array(buffer, stagger + i * stride, length)) };
   } catch (error) {
     if (error instanceof RangeError) return undefined;

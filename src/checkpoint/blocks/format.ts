@@ -1,3 +1,7 @@
+import type { BlockType } from '../types.ts';
+import { dequantize } from './dequantize.ts';
+import { integerForms } from './integers.ts';
+
 /**
  * A block quantization: `elements` consecutive weights of a row share `bytes` bytes. The layouts and the rounding
  * are ggml's (ggml-common.h and the reference functions of ggml-quants.c), whose files everybody reads.
@@ -16,9 +20,6 @@ export interface BlockFormat {
   quantize?(values: Float32Array, into: Uint8Array, importance?: Float32Array): void;
 }
 
-/** Decodes the block at byte `at` into the weights from `to` on. */
-export type DecodeBlock = (bytes: Uint8Array, at: number, into: Float32Array, to: number) => void;
-
 /** Encodes the weights from `from` on into the block at byte `at`, every byte of which it sets. */
 export type EncodeBlock = (
   values: Float32Array,
@@ -28,14 +29,15 @@ export type EncodeBlock = (
   importance?: Float32Array,
 ) => void;
 
-/** A format from what it does to one block. */
-export function blockFormat(elements: number, bytes: number, decode: DecodeBlock, encode?: EncodeBlock): BlockFormat {
+/** A format from what it does to one block when it is written. */
+export function blockFormat(type: BlockType, encode?: EncodeBlock): BlockFormat {
+  const { elements, bytes } = integerForms[type];
   const format: BlockFormat = {
     elements,
     bytes,
     dequantize(from, into) {
-      const blocks = blocksIn(from.length, into.length);
-      for (let block = 0; block < blocks; block++) decode(from, block * bytes, into, block * elements);
+      blocksIn(from.length, into.length);
+      dequantize(type, from, into);
     },
   };
   if (!encode) return format;

@@ -1,180 +1,51 @@
-import type { BlockType } from '../types.ts';
-import { readMinimum, readScale } from './group-scales.ts';
-import { readHalf } from './half.ts';
-import { shiftedLevels } from './iq4_nl.ts';
-import { q3Scale } from './q3_k.ts';
-
-/** The integers of blocks, weight for weight in the order of a row. */
-export interface IntegerBlocks {
-  /** One byte a weight at 8 bits; at 4 bits two neighbours a byte, the first in the low half. */
-  readonly codes: Uint8Array;
-  /** One a group. */
-  readonly scales: Float32Array;
-  /** One a group, where the form has them. */
-  readonly minimums: Float32Array;
-}
+import { type KernelMemory, openKernels } from '../../base/index.ts';
+import type { BlockType, StoredType } from '../types.ts';
 
 /**
  * A block type as integers of 4 or 8 bits: nothing is rounded. With minimums a weight is scale * code + minimum, without
  * scale * (code - 2^(bits - 1)).
  */
-export interface IntegerForm {
+interface IntegerForm {
   readonly bits: 4 | 8;
   /** Consecutive weights of one scale. */
   readonly group: 16 | 32;
   readonly minimums: boolean;
-  /** Whole blocks to integers, written from group `first` on. */
-  unpack(bytes: Uint8Array, into: IntegerBlocks, first: number): void;
+  /** Weights and bytes of a block. */
+  readonly elements: number;
+  readonly bytes: number;
 }
 
-/** The integer forms of block types whose weights are such integers. */
+/** The integer forms of block types: bits, weights of one scale, bytes and weights of a block. */
 export const integerForms: Readonly<Record<BlockType, IntegerForm>> = {
-  Q4_0: form(4, 32, false, 18, (bytes, at, { codes, scales }, group) => {
-    scales[group] = readHalf(bytes, at);
-    pairs(bytes, at + 2, codes, group * 16, group * 16 + 8);
-  }),
-  Q4_1: form(4, 32, true, 20, (bytes, at, { codes, scales, minimums }, group) => {
-    scales[group] = readHalf(bytes, at);
-    minimums[group] = readHalf(bytes, at + 2);
-    pairs(bytes, at + 4, codes, group * 16, group * 16 + 8);
-  }),
-  IQ4_NL: form(8, 32, false, 18, (bytes, at, { codes, scales }, group) => {
-    scales[group] = readHalf(bytes, at);
-    for (let i = 0, to = group * 32; i < 16; i++, to++) {
-      const pair = bytes[at + 2 + i] as number;
-      codes[to] = shiftedLevels[pair & 15] as number;
-      codes[to + 16] = shiftedLevels[pair >> 4] as number;
-    }
-  }),
-  Q5_0: form(8, 32, false, 22, (bytes, at, { codes, scales }, group) => {
-    scales[group] = readHalf(bytes, at);
-    fives(bytes, at + 2, codes, group * 32, 128 - 16);
-  }),
-  Q5_1: form(8, 32, true, 24, (bytes, at, { codes, scales, minimums }, group) => {
-    scales[group] = readHalf(bytes, at);
-    minimums[group] = readHalf(bytes, at + 2);
-    fives(bytes, at + 4, codes, group * 32, 0);
-  }),
-  Q8_0: form(8, 32, false, 34, (bytes, at, { codes, scales }, group) => {
-    scales[group] = readHalf(bytes, at);
-    for (let i = 0, to = group * 32; i < 32; i++) codes[to + i] = (bytes[at + 2 + i] as number) ^ 0x80;
-  }),
-  Q2_K: form(4, 16, true, 84, (bytes, at, { codes, scales, minimums }, first) => {
-    const [scale, minimum] = [readHalf(bytes, at + 80), readHalf(bytes, at + 82)];
-    for (let group = 0; group < 16; group++) {
-      const pair = bytes[at + group] as number;
-      scales[first + group] = scale * (pair & 15);
-      minimums[first + group] = -minimum * (pair >> 4);
-      const from = at + 16 + ((group >> 3) << 5) + ((group & 1) << 4);
-      const to = (first + group) * 8;
-      const shift = group & 6;
-      for (let i = 0; i < 8; i++) {
-        const low = ((bytes[from + 2 * i] as number) >> shift) & 3;
-        const high = ((bytes[from + 2 * i + 1] as number) >> shift) & 3;
-        codes[to + i] = low | (high << 4);
-      }
-    }
-  }),
-  Q3_K: form(4, 16, false, 110, (bytes, at, { codes, scales }, first) => {
-    const scale = readHalf(bytes, at + 108);
-    for (let group = 0; group < 16; group++) {
-      scales[first + group] = scale * (q3Scale(bytes, at + 96, group) - 32);
-      const plane = group >> 1;
-      const shift = group & 6;
-      const high = at + ((group & 1) << 4);
-      const low = at + 32 + ((group >> 3) << 5) + ((group & 1) << 4);
-      const code = (i: number) => {
-        const third = (((bytes[high + i] as number) >> plane) & 1) << 2;
-        return (((bytes[low + i] as number) >> shift) & 3) + third + 8 - 4;
-      };
-      const to = (first + group) * 8;
-      for (let i = 0; i < 8; i++) codes[to + i] = code(2 * i) | (code(2 * i + 1) << 4);
-    }
-  }),
-  Q4_K: form(4, 32, true, 144, (bytes, at, into, first) => {
-    groupScales(bytes, at, into, first);
-    for (let pair = 0; pair < 4; pair++) {
-      const to = (first + 2 * pair) * 16;
-      const from = at + 16 + 32 * pair;
-      pairs(bytes, from, into.codes, to, to + 16);
-      pairs(bytes, from + 16, into.codes, to + 8, to + 24);
-    }
-  }),
-  Q5_K: form(8, 32, true, 176, (bytes, at, into, first) => {
-    groupScales(bytes, at, into, first);
-    for (let group = 0; group < 8; group++) {
-      const from = at + 48 + ((group >> 1) << 5);
-      const shift = (group & 1) << 2;
-      const to = (first + group) * 32;
-      for (let i = 0; i < 32; i++) {
-        const fifth = (((bytes[at + 16 + i] as number) >> group) & 1) << 4;
-        into.codes[to + i] = (((bytes[from + i] as number) >> shift) & 15) | fifth;
-      }
-    }
-  }),
-  Q6_K: form(8, 16, false, 210, (bytes, at, { codes, scales }, first) => {
-    const scale = readHalf(bytes, at + 208);
-    for (let group = 0; group < 16; group++) {
-      scales[first + group] = scale * (((bytes[at + 192 + group] as number) << 24) >> 24);
-    }
-    for (let half = 0; half < 2; half++) {
-      const to = first * 16 + half * 128;
-      const low = at + half * 64;
-      const high = at + 128 + half * 32;
-      for (let i = 0; i < 32; i++) {
-        const a = bytes[low + i] as number;
-        const b = bytes[low + 32 + i] as number;
-        const top = bytes[high + i] as number;
-        codes[to + i] = ((a & 15) | ((top & 3) << 4)) + 96;
-        codes[to + 32 + i] = ((b & 15) | ((top & 12) << 2)) + 96;
-        codes[to + 64 + i] = ((a >> 4) | (top & 48)) + 96;
-        codes[to + 96 + i] = ((b >> 4) | ((top & 192) >> 2)) + 96;
-      }
-    }
-  }),
+  Q4_0: form(4, 32, 18, 32),
+  Q4_1: form(4, 32, 20, 32, true),
+  IQ4_NL: form(8, 32, 18, 32),
+  Q5_0: form(8, 32, 22, 32),
+  Q5_1: form(8, 32, 24, 32, true),
+  Q8_0: form(8, 32, 34, 32),
+  Q2_K: form(4, 16, 84, 256, true),
+  Q3_K: form(4, 16, 110, 256),
+  Q4_K: form(4, 32, 144, 256, true),
+  Q5_K: form(8, 32, 176, 256, true),
+  Q6_K: form(8, 16, 210, 256),
 };
 
-type UnpackBlock = (bytes: Uint8Array, at: number, into: IntegerBlocks, first: number) => void;
-
-function form(bits: 4 | 8, group: 16 | 32, minimums: boolean, bytes: number, block: UnpackBlock): IntegerForm {
-  const groups = bytes > 34 ? 256 / group : 1; // blocks of 32 weights are one group
-  return {
-    bits,
-    group,
-    minimums,
-    unpack(from, into, first) {
-      for (let at = 0, to = first; at < from.length; at += bytes, to += groups) block(from, at, into, to);
-    },
-  };
+function form(bits: 4 | 8, group: 16 | 32, bytes: number, elements: number, minimums = false): IntegerForm {
+  return { bits, group, bytes, elements, minimums };
 }
 
-/** 16 bytes of two codes each: the low ones as 8 bytes at `low`, the high ones as 8 bytes at `high`. */
-function pairs(bytes: Uint8Array, from: number, codes: Uint8Array, low: number, high: number): void {
-  for (let i = 0; i < 8; i++) {
-    const x = bytes[from + 2 * i] as number;
-    const y = bytes[from + 2 * i + 1] as number;
-    codes[low + i] = (x & 15) | ((y & 15) << 4);
-    codes[high + i] = (x >> 4) | (y & 0xf0);
-  }
+export function isBlockType(type: StoredType | undefined): type is BlockType {
+  return type !== undefined && type in integerForms;
 }
 
-/** 32 fifth bits, then lower bits as in Q4_0: 32 codes of a byte, `shift` added to each. */
-function fives(bytes: Uint8Array, at: number, codes: Uint8Array, to: number, shift: number): void {
-  const first = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
-  const second = (bytes[at + 2] as number) | ((bytes[at + 3] as number) << 8);
-  for (let i = 0; i < 16; i++) {
-    const pair = bytes[at + 4 + i] as number;
-    codes[to + i] = ((pair & 15) | (((first >> i) & 1) << 4)) + shift;
-    codes[to + 16 + i] = ((pair >> 4) | (((second >> i) & 1) << 4)) + shift;
-  }
-}
+/**
+ * Unpacks the blocks between two addresses to integers in the order of a row: `codes` of one byte a weight at 8 bits, at 4
+ * bits of two neighbours a byte, the first in the low half; `scales` f32 one a group; `minimums` likewise where the form
+ * has them.
+ */
+export type Unpack = (from: number, last: number, codes: number, scales: number, minimums: number) => void;
 
-/** Scales and minimums of the eight groups of Q4_K and Q5_K. */
-function groupScales(bytes: Uint8Array, at: number, { scales, minimums }: IntegerBlocks, first: number): void {
-  const scale = readHalf(bytes, at);
-  const minimum = readHalf(bytes, at + 2);
-  for (let group = 0; group < 8; group++) {
-    scales[first + group] = scale * readScale(bytes, at + 4, group);
-    minimums[first + group] = -minimum * readMinimum(bytes, at + 4, group);
-  }
+/** The functions that unpack block types in a memory. */
+export function openUnpackers(memory: KernelMemory): Readonly<Record<BlockType, Unpack>> {
+  return openKernels('unpack', memory);
 }

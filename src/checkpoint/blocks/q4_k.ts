@@ -1,6 +1,6 @@
 import { blockFormat } from './format.ts';
-import { readMinimum, readScale, writeScales } from './group-scales.ts';
-import { readHalf, writeHalf } from './half.ts';
+import { writeScales } from './group-scales.ts';
+import { writeHalf } from './half.ts';
 import { clamp, nearest } from './rounding.ts';
 
 const f32 = Math.fround;
@@ -10,57 +10,42 @@ const groupSize = 32;
  * Q4_K: 8 groups of 32 weights, weight = scale * s * q - minimum * m. 144 bytes: scale, minimum, 12 bytes of s and m,
  * 128 bytes of codes: each 32 bytes hold two groups, the first in the low halves.
  */
-export const q4_k = blockFormat(
-  256,
-  144,
-  (bytes, at, into, to) => {
-    const scale = readHalf(bytes, at);
-    const minimum = readHalf(bytes, at + 2);
-    for (let group = 0; group < 8; group++) {
-      const step = scale * readScale(bytes, at + 4, group);
-      const offset = minimum * readMinimum(bytes, at + 4, group);
-      const codes = at + 16 + ((group >> 1) << 5);
-      const shift = (group & 1) << 2;
-      for (let i = 0; i < groupSize; i++) into[to++] = step * (((bytes[codes + i] as number) >> shift) & 15) - offset;
-    }
-  },
-  (values, from, into, at, importance) => {
-    const codes = new Uint8Array(256);
-    const steps = new Float32Array(8);
-    const offsets = new Float32Array(8);
-    const masses = new Float32Array(8);
-    const spread = importance && spreadOf(values.subarray(from, from + 256));
-    for (let group = 0; group < 8; group++) {
-      const start = group * groupSize;
-      const x = values.subarray(from + start, from + start + groupSize);
-      const weights = importance
-        ? importantWeights(x, importance.subarray(start, start + groupSize), spread as number)
-        : groupWeights(x);
-      const fit = fitGroup(x, weights, codes.subarray(start), importance ? fineSearch : usualSearch);
-      [steps[group], offsets[group], masses[group]] = [fit.step, fit.offset, fit.mass];
-    }
-    const held = importance
-      ? { steps: fitScales(steps, masses), offsets: fitScales(offsets, masses) }
-      : { steps: largestScales(steps), offsets: largestScales(offsets) };
-    const scale = writeHalf(held.steps.scale, into, at);
-    const minimum = writeHalf(held.offsets.scale, into, at + 2);
-    const [scales, minima] = [held.steps.codes, held.offsets.codes];
-    writeScales(scales, minima, into, at + 4);
+export const q4_k = blockFormat('Q4_K', (values, from, into, at, importance) => {
+  const codes = new Uint8Array(256);
+  const steps = new Float32Array(8);
+  const offsets = new Float32Array(8);
+  const masses = new Float32Array(8);
+  const spread = importance && spreadOf(values.subarray(from, from + 256));
+  for (let group = 0; group < 8; group++) {
+    const start = group * groupSize;
+    const x = values.subarray(from + start, from + start + groupSize);
+    const weights = importance
+      ? importantWeights(x, importance.subarray(start, start + groupSize), spread as number)
+      : groupWeights(x);
+    const fit = fitGroup(x, weights, codes.subarray(start), importance ? fineSearch : usualSearch);
+    [steps[group], offsets[group], masses[group]] = [fit.step, fit.offset, fit.mass];
+  }
+  const held = importance
+    ? { steps: fitScales(steps, masses), offsets: fitScales(offsets, masses) }
+    : { steps: largestScales(steps), offsets: largestScales(offsets) };
+  const scale = writeHalf(held.steps.scale, into, at);
+  const minimum = writeHalf(held.offsets.scale, into, at + 2);
+  const [scales, minima] = [held.steps.codes, held.offsets.codes];
+  writeScales(scales, minima, into, at + 4);
 
-    for (let group = 0; group < 8; group++) {
-      const step = f32(scale * (scales[group] as number));
-      if (step === 0) continue; // the codes of the fit stay
-      const offset = f32(minimum * (minima[group] as number));
-      for (let i = group * groupSize; i < (group + 1) * groupSize; i++) {
-        codes[i] = clamp(nearest(f32(f32((values[from + i] as number) + offset) / step)), 0, 15);
-      }
+  for (let group = 0; group < 8; group++) {
+    const step = f32(scale * (scales[group] as number));
+    if (step === 0) continue; // the codes of the fit stay
+    const offset = f32(minimum * (minima[group] as number));
+    for (let i = group * groupSize; i < (group + 1) * groupSize; i++) {
+      codes[i] = clamp(nearest(f32(f32((values[from + i] as number) + offset) / step)), 0, 15);
     }
-    for (let i = 0; i < 128; i++) {
-      const first = ((i >> 5) << 6) + (i & 31);
-      into[at + 16 + i] = (codes[first] as number) | ((codes[first + 32] as number) << 4);
-    }
-  },
-);
+  }
+  for (let i = 0; i < 128; i++) {
+    const first = ((i >> 5) << 6) + (i & 31);
+    into[at + 16 + i] = (codes[first] as number) | ((codes[first + 32] as number) << 4);
+  }
+});
 
 /** 6-bit codes of a list under one scale. */
 interface SixBits {

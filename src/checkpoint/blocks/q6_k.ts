@@ -1,5 +1,5 @@
 import { blockFormat } from './format.ts';
-import { readHalf, writeHalf } from './half.ts';
+import { writeHalf } from './half.ts';
 import { clamp, largest, nearest } from './rounding.ts';
 
 const f32 = Math.fround;
@@ -12,50 +12,33 @@ const smallest = f32(1e-15); // ggml's GROUP_MAX_EPS: a group below it is all ze
  * 64 of high two bits, 16 of s, scale. Of each half of 128 weights, 64 low bytes hold weights 0 to 63 in their low
  * halves and 64 to 127 in their high halves; 32 high bytes hold four runs of 32 in pairs of bits.
  */
-export const q6_k = blockFormat(
-  256,
-  210,
-  (bytes, at, into, to) => {
-    const scale = readHalf(bytes, at + scaleAt);
-    for (let group = 0; group < 16; group++) {
-      const step = scale * (((bytes[at + scalesAt + group] as number) << 24) >> 24);
-      const { low, lowShift, high, highShift } = places(group);
-      for (let i = 0; i < groupSize; i++) {
-        const code =
-          (((bytes[at + low + i] as number) >> lowShift) & 15) |
-          ((((bytes[at + high + i] as number) >> highShift) & 3) << 4);
-        into[to++] = step * (code - 32);
-      }
-    }
-  },
-  (values, from, into, at) => {
-    into.fill(0, at, at + 210);
-    const codes = new Uint8Array(256);
-    const steps = new Float32Array(16);
-    for (let group = 0; group < 16; group++) {
-      const start = group * groupSize;
-      steps[group] = fitGroup(values.subarray(from + start, from + start + groupSize), codes.subarray(start));
-    }
-    const largestStep = largest(steps, 0, 16);
-    if (Math.abs(largestStep) < smallest) return;
+export const q6_k = blockFormat('Q6_K', (values, from, into, at) => {
+  into.fill(0, at, at + 210);
+  const codes = new Uint8Array(256);
+  const steps = new Float32Array(16);
+  for (let group = 0; group < 16; group++) {
+    const start = group * groupSize;
+    steps[group] = fitGroup(values.subarray(from + start, from + start + groupSize), codes.subarray(start));
+  }
+  const largestStep = largest(steps, 0, 16);
+  if (Math.abs(largestStep) < smallest) return;
 
-    const inverse = f32(-128 / largestStep);
-    const scale = writeHalf(f32(1 / inverse), into, at + scaleAt);
-    for (let group = 0; group < 16; group++) {
-      const groupScale = Math.min(127, nearest(f32(inverse * (steps[group] as number))));
-      into[at + scalesAt + group] = groupScale;
-      const step = f32(scale * groupScale);
-      const { low, lowShift, high, highShift } = places(group);
-      for (let i = 0; i < groupSize; i++) {
-        const value = values[from + group * groupSize + i] as number;
-        // Where the step is zero the codes of the fit stay.
-        const code = step ? clamp(nearest(f32(value / step)), -32, 31) + 32 : (codes[group * groupSize + i] as number);
-        into[at + low + i] = (into[at + low + i] as number) | ((code & 15) << lowShift);
-        into[at + high + i] = (into[at + high + i] as number) | ((code >> 4) << highShift);
-      }
+  const inverse = f32(-128 / largestStep);
+  const scale = writeHalf(f32(1 / inverse), into, at + scaleAt);
+  for (let group = 0; group < 16; group++) {
+    const groupScale = Math.min(127, nearest(f32(inverse * (steps[group] as number))));
+    into[at + scalesAt + group] = groupScale;
+    const step = f32(scale * groupScale);
+    const { low, lowShift, high, highShift } = places(group);
+    for (let i = 0; i < groupSize; i++) {
+      const value = values[from + group * groupSize + i] as number;
+      // Where the step is zero the codes of the fit stay.
+      const code = step ? clamp(nearest(f32(value / step)), -32, 31) + 32 : (codes[group * groupSize + i] as number);
+      into[at + low + i] = (into[at + low + i] as number) | ((code & 15) << lowShift);
+      into[at + high + i] = (into[at + high + i] as number) | ((code >> 4) << highShift);
     }
-  },
-);
+  }
+});
 
 /** Where the low four and the high two bits of a group's 16 codes are. */
 function places(group: number): { low: number; lowShift: number; high: number; highShift: number } {

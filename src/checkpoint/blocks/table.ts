@@ -1,11 +1,7 @@
 import type { BlockType } from '../types.ts';
-import type { BlockFormat } from './format.ts';
+import { type BlockFormat, blockFormat } from './format.ts';
 import { q4_0, q4_1, q5_0, q5_1 } from './halves.ts';
-import { iq4_nl } from './iq4_nl.ts';
-import { q2_k } from './q2_k.ts';
-import { q3_k } from './q3_k.ts';
 import { q4_k } from './q4_k.ts';
-import { q5_k } from './q5_k.ts';
 import { q6_k } from './q6_k.ts';
 import { q8_0 } from './q8.ts';
 
@@ -16,10 +12,10 @@ export const blocks: Readonly<Record<BlockType, BlockFormat>> = {
   Q5_0: q5_0,
   Q5_1: q5_1,
   Q8_0: q8_0,
-  Q2_K: q2_k,
-  Q3_K: q3_k,
+  Q2_K: blockFormat('Q2_K'),
+  Q3_K: blockFormat('Q3_K'),
   Q4_K: q4_k,
-  Q5_K: q5_k,
+  Q5_K: blockFormat('Q5_K'),
   Q6_K: q6_k,
-  IQ4_NL: iq4_nl,
+  IQ4_NL: blockFormat('IQ4_NL'),
 };

@@ -3,7 +3,8 @@ import { type Program, type Value, type Values, value } from '../../engine/index
 import type { Config } from '../architecture/config.ts';
 import { embeddingName, headName, linearShapes, weightShapes } from '../architecture/names.ts';
 import { type Adaptation, adaptedWeights } from './adapters.ts';
-import { exactPacking, isPrecise, type Precision, packingFor, packMatrices } from './packing.ts';
+import { packMatrices } from './pack.ts';
+import { exactPacking, isPrecise, type Precision, packingFor } from './packing.ts';
 import { newArrays, type Room } from './room.ts';
 import { blocksInRow, floatWeights, type Packing, packedNames, packedWeights, type Weights } from './weights.ts';
 

@@ -12,7 +12,8 @@ import {
 } from '../../checkpoint/index.ts';
 import { compile, type Value, value } from '../../engine/index.ts';
 import { input } from '../../tensor/index.ts';
-import { exactPacking, type Precision, packingFor, packMatrices } from './packing.ts';
+import { packMatrices } from './pack.ts';
+import { exactPacking, type Precision, packingFor } from './packing.ts';
 import { type Packing, packedNames, packedWeights, stackedName } from './weights.ts';
 
 const inner = 256; // a K-quant's block

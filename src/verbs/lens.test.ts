@@ -69,6 +69,28 @@ test('an unfinished run is neither lost by accident nor resumed where there is n
   expect((await lens('--force')).err).toContain('tokenizer.json'); // on to the model
 });
 
+test('a run that was interrupted between prompts goes on to the same scores', async () => {
+  const pairs = ['France Paris', 'Italy Rome', 'Germany Berlin', 'Spain Madrid', 'Peru Lima', 'Egypt Cairo'];
+  const lines = pairs.map((pair) => pair.split(' ')).map(([input, output]) => ({ input, output }));
+  const task = file('capitals.json', JSON.stringify(lines));
+  const [whole, out] = [join(temporaryFolder(), 'lens'), join(temporaryFolder(), 'lens')];
+  const quick = ['--prompts', '8', '--length', '12', '--threads', '1', '--quiet'];
+  const lens = (path: string, more: readonly string[] = [], signal?: AbortSignal) =>
+    call(['lens', 'cria-tiny', path, '--task', task, ...quick, ...more], signal && { signal });
+  expect((await lens(whole)).code).toBe(0);
+  const stop = new AbortController();
+  const watch = setInterval(() => existsSync(`${out}.lens/concept.json`) && stop.abort(), 1);
+  expect((await lens(out, [], stop.signal)).code).toBe(130);
+  clearInterval(watch);
+  expect(existsSync(out)).toBe(false);
+  expect((await lens(out)).err).toContain('holds an unfinished run (--resume goes on');
+  expect(await lens(out, ['--resume'])).toMatchObject({ code: 0, err: '' });
+  for (const name of ['heads.json', 'results.json']) {
+    expect(readFileSync(join(out, name)).equals(readFileSync(join(whole, name))), name).toBe(true);
+  }
+  expect(existsSync(`${out}.lens`)).toBe(false);
+});
+
 test('lens apply asks for heads', async () => {
   const { code, err } = await call(['lens', 'apply', tiny, 'a - b + c']);
   expect({ code, err }).toEqual({ code: 2, err: 'cria: there are no heads (give --heads OUT/heads.json)\n' });

@@ -47,3 +47,27 @@ const readErrors: Readonly<Record<string, string>> = {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** The system's code of an error: fetch hides it in the cause. */
+export function codeOf(error: unknown): string | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ('code' in at && typeof at.code === 'string') return at.code;
+  }
+  return undefined;
+}
+
+/** The body of an answer. @throws what `refuse` makes when it is longer than `most` bytes. */
+export async function boundedBody(
+  response: Response,
+  most: number,
+  refuse: () => CriaError,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of response.body ?? []) {
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes > most) throw refuse();
+  }
+  return new Uint8Array(Buffer.concat(pieces));
+}

@@ -1,5 +1,5 @@
 export { commonLength, concatArrays, groupBy } from './arrays.ts';
-export { CriaError, messageOf, readError, throwIfAborted } from './errors.ts';
+export { boundedBody, CriaError, codeOf, messageOf, readError, throwIfAborted } from './errors.ts';
 export {
   type Append,
   appendLine,

@@ -1,4 +1,4 @@
-import { CriaError, messageOf } from '../base/index.ts';
+import { boundedBody, CriaError, codeOf, messageOf } from '../base/index.ts';
 
 /** A repository on a hub, and how to ask for it. Both requests throw a CriaError unless the answer is a success. */
 export interface Hub {
@@ -51,7 +51,8 @@ export function connect(repo: string, options: HubOptions): Hub {
       if (++pages > mostPages) throw new CriaError(`lists its files on more than ${mostPages} pages`, { where: repo });
       const response = await request(url, init?.headers);
       const link = response.headers.get('link');
-      const page = await shortBody(response, repo).catch((error: unknown) => {
+      const tooLong = () => new CriaError(`a page of its list exceeds ${longestPage} bytes`, { where: repo });
+      const page = await boundedBody(response, longestPage, tooLong).catch((error: unknown) => {
         throw asNetworkError(error, endpoint, options.signal);
       });
       return new Response(page, link ? { headers: { link } } : {});
@@ -87,14 +88,6 @@ export function asNetworkError(
   return new CriaError(`${what} (${code ?? messageOf(error)})`, { where, remedy, kind: 'failure', cause: error });
 }
 
-/** The system's code of an error: fetch hides it in the cause. */
-function codeOf(error: unknown): string | undefined {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if ('code' in at && typeof at.code === 'string') return at.code;
-  }
-  return undefined;
-}
-
 function refusal(
   response: Response,
   { endpoint, repo, revision, token }: { endpoint: string; repo: string; revision: string; token: string | undefined },
@@ -122,17 +115,6 @@ function refusal(
         kind: 'failure',
       });
   }
-}
-
-async function shortBody(response: Response, repo: string): Promise<Uint8Array<ArrayBuffer>> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of response.body ?? []) {
-    pieces.push(piece);
-    bytes += piece.length;
-    if (bytes > longestPage) throw new CriaError(`a page of its list exceeds ${longestPage} bytes`, { where: repo });
-  }
-  return new Uint8Array(Buffer.concat(pieces));
 }
 
 function originOf(url: string): string {

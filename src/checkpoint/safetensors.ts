@@ -1,4 +1,5 @@
 import { CriaError } from '../base/index.ts';
+import { allocate, checkedRows, type Rows, rowBytesOf, stagingBytes } from './blocks/rows.ts';
 import { elementBytes, plainToFloat32 } from './plain.ts';
 import { openRanges, type RangeFile } from './ranges.ts';
 import { placeOf, readHeader, type SafetensorsHeader } from './safetensors-header.ts';
@@ -8,10 +9,6 @@ import type { Checkpoint, PlainType, StoredTensor } from './types.ts';
 export interface SafetensorsFile extends Pick<Checkpoint, 'path' | 'tensors' | 'readFloat32' | 'readBytes' | 'close'> {
   readonly metadata: Readonly<Record<string, string>>;
 }
-
-type Rows = readonly [from: number, to: number];
-
-const stagingBytes = 2 ** 20; // fits the second-level cache: a tensor is converted in pieces of this size
 
 /** The tensors and the metadata of a safetensors file, checked against the file. @throws CriaError when they lie. */
 export function readSafetensorsHeader(path: string): SafetensorsHeader {
@@ -82,21 +79,7 @@ function readBytes(file: RangeFile, tensor: StoredTensor, rows: Rows | undefined
 
 function rangeOf(tensor: StoredTensor, rows: Rows | undefined): { offset: number; bytes: number } {
   if (!rows) return tensor;
-  const [from, to] = rows;
-  const height = tensor.shape[0] ?? 0;
-  if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || from > to || to > height) {
-    const where = placeOf(tensor.file, tensor.name);
-    throw new CriaError(`rows ${from} to ${to} are not among its ${height}`, { where });
-  }
-  const rowBytes = height ? tensor.bytes / height : 0;
+  const [from, to] = checkedRows(tensor, rows);
+  const rowBytes = tensor.shape[0] ? rowBytesOf(tensor) : 0;
   return { offset: tensor.offset + from * rowBytes, bytes: (to - from) * rowBytes };
-}
-
-function allocate<T>(tensor: StoredTensor, make: () => T): T {
-  try {
-    return make();
-  } catch (cause) {
-    const where = placeOf(tensor.file, tensor.name);
-    throw new CriaError('does not fit into memory', { where, remedy: 'read it by rows', kind: 'failure', cause });
-  }
 }

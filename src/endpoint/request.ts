@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CriaError, messageOf } from '../base/index.ts';
+import { boundedBody, CriaError, codeOf, messageOf } from '../base/index.ts';
 
 /** How requests are sent: the address, the key, and how long and how often is tried. */
 export interface Connection {
@@ -146,14 +146,6 @@ export function asFailure(connection: Connection, path: string, error: unknown, 
   return new Retryable(what, { where, remedy: 'check that it runs and the address is right', kind: 'failure' });
 }
 
-/** The system's code of an error: fetch hides it in the cause. */
-function codeOf(error: unknown): string | undefined {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if ('code' in at && typeof at.code === 'string') return at.code;
-  }
-  return undefined;
-}
-
 /** Endpoints repeat keys in their errors, sometimes with the middle starred out. */
 function withoutKey(text: string, key: string | undefined): string {
   const plain = key ? text.replaceAll(key, '…') : text;
@@ -162,12 +154,6 @@ function withoutKey(text: string, key: string | undefined): string {
 
 /** The body as text. @throws CriaError when it is longer than `most` bytes. */
 export async function boundedText(response: Response, most: number): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of response.body ?? []) {
-    pieces.push(piece);
-    bytes += piece.length;
-    if (bytes > most) throw new CriaError(`the answer exceeds ${most} bytes`, { where: response.url, kind: 'failure' });
-  }
-  return new TextDecoder().decode(Buffer.concat(pieces));
+  const refuse = () => new CriaError(`the answer exceeds ${most} bytes`, { where: response.url, kind: 'failure' });
+  return new TextDecoder().decode(await boundedBody(response, most, refuse));
 }

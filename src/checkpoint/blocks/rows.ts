@@ -6,7 +6,7 @@ import { decodeStored } from './stored.ts';
 /** Rows [from, to) of a tensor's first dimension. */
 export type Rows = readonly [from: number, to: number];
 
-const stagingBytes = 2 ** 20; // fits the second-level cache: a tensor is decoded in pieces of about this size
+export const stagingBytes = 2 ** 20; // fits the second-level cache: a tensor is decoded in pieces of about this size
 
 /** The rows that were asked for, all of them by default. @throws CriaError when the tensor has no such rows. */
 export function checkedRows(tensor: StoredTensor, rows: Rows | undefined): Rows {

@@ -2,7 +2,7 @@ import { throwIfAborted } from '../../base/index.ts';
 import { nearestHalf, type UniformBits } from '../../checkpoint/index.ts';
 import { type CompileOptions, compile, type Value, value } from '../../engine/index.ts';
 import { input, matmul, mul, sum } from '../../tensor/index.ts';
-import { codeOf, type GridShape } from './grid.ts';
+import { codeOf, fullGrid, type GridShape } from './grid.ts';
 import { roundToGrid } from './rtn.ts';
 import type { InputStatistics, Quantized, WeightMatrix } from './types.ts';
 
@@ -22,16 +22,10 @@ const awqExponents: readonly number[] = Array.from({ length: 20 }, (_, i) => i /
  * (llm-awq, quantizer.py)
  */
 function awqGrid(bits: UniformBits): GridShape {
-  const high = 2 ** bits - 1;
-  return {
-    bits,
-    low: 0,
-    high,
-    fit(minimum, maximum) {
-      const scale = nearestHalf(f32(Math.max(f32(maximum - minimum), 1e-5) / high)) || 2 ** -24;
-      return { scale, zero: codeOf(-minimum, scale, 0, 0, high) };
-    },
-  };
+  return fullGrid(bits, (minimum, maximum, high) => {
+    const scale = nearestHalf(f32(Math.max(f32(maximum - minimum), 1e-5) / high)) || 2 ** -24;
+    return { scale, zero: codeOf(-minimum, scale, 0, 0, high) };
+  });
 }
 
 /** Scales of inputs, mean |x|^exponent, divided by the root of their largest times their smallest. (Lin et al. 2023, section 3.2) */

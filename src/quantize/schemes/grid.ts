@@ -34,17 +34,20 @@ export function symmetricGrid(bits: UniformBits): GridShape {
 
 /** Asymmetric grid over a range that holds 0: scale = (max - min) / (2^bits - 1), zero = round(-min / scale). */
 export function asymmetricGrid(bits: UniformBits, round: (scale: number) => number = f32): GridShape {
+  return fullGrid(bits, (minimum, maximum, high) => {
+    const [low, top] = [Math.min(0, minimum), Math.max(0, maximum)];
+    const scale = round(f32(f32(top - low) / high)) || 1;
+    return { scale, zero: Math.min(high, Math.max(0, nearestEven(f32(-low / scale)))) };
+  });
+}
+
+/** A grid of all codes from 0 to `high`. */
+export function fullGrid(
+  bits: UniformBits,
+  gridOf: (minimum: number, maximum: number, high: number) => Grid,
+): GridShape {
   const high = 2 ** bits - 1;
-  return {
-    bits,
-    low: 0,
-    high,
-    fit(minimum, maximum) {
-      const [low, top] = [Math.min(0, minimum), Math.max(0, maximum)];
-      const scale = round(f32(f32(top - low) / high)) || 1;
-      return { scale, zero: Math.min(high, Math.max(0, nearestEven(f32(-low / scale)))) };
-    },
-  };
+  return { bits, low: 0, high, fit: (minimum, maximum) => gridOf(minimum, maximum, high) };
 }
 
 /** The code of a value on a grid: round half to even of w / scale, moved by the zero, within the grid's codes. */
@@ -57,14 +60,8 @@ export function codeOf(value: number, scale: number, zero: number, low: number, 
  * positive value is clipped by half a step. (IST-DASLab/gptq, quant.py)
  */
 export function gptqSymmetricGrid(bits: UniformBits, round: (scale: number) => number = f32): GridShape {
-  const high = 2 ** bits - 1;
-  return {
-    bits,
-    low: 0,
-    high,
-    fit: (minimum, maximum) => ({
-      scale: round(f32((2 * Math.max(-minimum, maximum)) / high)) || 1,
-      zero: 2 ** (bits - 1),
-    }),
-  };
+  return fullGrid(bits, (minimum, maximum, high) => ({
+    scale: round(f32((2 * Math.max(-minimum, maximum)) / high)) || 1,
+    zero: 2 ** (bits - 1),
+  }));
 }

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { randomFrom } from '../dist/base/index.js';
 
 const [world, out] = process.argv.slice(2);
-const skills = ['facts', 'analogies', 'word-forms', 'translation', 'sums'];
+const skills = 'facts analogies word-forms translation translation-unseen sums two-step-sums culture'.split(' ');
+const longest = 160; // characters of a question and its answer: two of them are examples before a third in round 2
 const choices = 4;
 
 const random = randomFrom(1);
@@ -19,7 +20,8 @@ const rows = skills.flatMap((skill) => {
   const questions = readFileSync(join(world, 'tasks', `${skill}.jsonl`), 'utf8')
     .trim()
     .split('\n')
-    .map(JSON.parse);
+    .map(JSON.parse)
+    .filter(({ prompt, completion }) => prompt.length + completion.length <= longest);
   const answers = [...new Set(questions.map(({ completion }) => completion.trim()))];
   return questions.map(({ prompt, completion }) => {
     const chosen = new Set([completion.trim()]);

@@ -167,66 +167,167 @@ describe('a log of endpoints', () => {
     }
   });
 
-  test('trains a policy that serves: headers, the set, decisions, and the guide in the shadow', async () => {
-    const twelve = Array.from({ length: 60 }, (_, i) => ({
-      qid: `s${i}`,
-      question: i % 2 ? '3+3' : '2+2',
-      gold: [i % 2 ? '6' : '4'],
-      split: ['train', 'calib', 'test'][i % 3],
-    }));
-    const path = file('many.jsonl', twelve.map((row) => JSON.stringify(row)).join('\n'));
-    const steps = [
-      ['log', at('many'), '--models', models(), '--questions', path, '--rounds', '2'],
-      ['train', at('many'), at('many-policy'), '--steps', '3'],
-      ['calibrate', at('many-policy'), at('many'), at('served')],
-    ];
-    for (const argv of steps) expect((await call(['route', ...argv, '--quiet', '--force'])).err).toBe('');
-    for (const shadow of [[], ['--shadow']]) {
+  describe('serving', () => {
+    const edited = (name: string, kappa: number) => {
+      const policy = JSON.parse(readFileSync(join(at('served'), 'policy.json'), 'utf8'));
+      return file(name, JSON.stringify({ ...policy, kappa_hat: kappa }));
+    };
+    beforeAll(async () => {
+      const sixty = Array.from({ length: 60 }, (_, i) => ({
+        ...{ qid: `s${i}`, question: i % 2 ? '3+3' : '2+2', gold: [i % 2 ? '6' : '4'] },
+        split: ['train', 'calib', 'test'][i % 3],
+      }));
+      const path = file('many.jsonl', sixty.map((row) => JSON.stringify(row)).join('\n'));
+      for (const argv of [
+        ['log', at('many'), '--models', models(), '--questions', path, '--rounds', '2'],
+        ['train', at('many'), at('many-policy'), '--steps', '3'],
+        ['calibrate', at('many-policy'), at('many'), at('served')],
+        ['train', at('many'), at('ladder-policy'), '--steps', '3', '--ladder'],
+      ]) {
+        expect((await call(['route', ...argv, '--quiet', '--force'])).err).toBe('');
+      }
+    });
+
+    /** Serves a policy, and gives `work` a function that asks. */
+    async function served(
+      policy: string,
+      more: readonly string[],
+      work: (ask: (body: object) => Promise<Response>, base: string) => Promise<void>,
+    ) {
       const stop = new AbortController();
       let out = '';
       const stdout = { write: (text: string) => (out += text) };
       const argv = [
         'route',
         'serve',
-        at('served'),
+        policy,
         '--models',
         models(),
         '--port',
         '0',
         '--decisions',
         at('decisions.jsonl'),
-        ...shadow,
       ];
-      const serving = run(argv, verbs, { stdout, stderr: { write: () => '' }, signal: stop.signal, debug: false });
+      const streams = { stdout, stderr: { write: () => '' }, signal: stop.signal, debug: false };
+      const serving = run([...argv, ...more], verbs, streams);
       await vi.waitFor(() => expect(out).toContain('listening on '), { timeout: 10_000 });
       const base = out.trim().replace('listening on ', '');
-      const post = (body: object) =>
-        fetch(`${base}/v1/chat/completions`, { method: 'POST', body: JSON.stringify(body) });
-      const answer = await post({ model: 'ccpo', messages: [{ role: 'user', content: '3+3' }] });
-      const { choices, ccpo } = (await answer.json()) as {
-        choices: { message: { content: string } }[];
-        ccpo: { set: string[]; guarantee: string };
-      };
-      expect(ccpo.guarantee).toBe('batch');
-      expect(answer.headers.get('x-cria-guarantee')).toBe('batch');
-      expect(Number(answer.headers.get('x-cria-cost'))).toBeGreaterThan(0);
-      if (shadow.length > 0)
-        expect([choices[0]?.message.content, answer.headers.get('x-cria-route')]).toEqual(['6', 'guide']);
-      else expect(choices.map(({ message }) => message.content)).toEqual(ccpo.set);
-      expect((await post({ messages: [] })).status).toBe(400);
-      expect((await post({ messages: [{ role: 'user', content: 'x' }], stream: true })).status).toBe(400);
-      expect((await fetch(`${base}/nothing`)).status).toBe(404);
-      stop.abort(new Error('stopped'));
-      await serving;
+      try {
+        await work(
+          (body) => fetch(`${base}/v1/chat/completions`, { method: 'POST', body: JSON.stringify(body) }),
+          base,
+        );
+      } finally {
+        stop.abort(new Error('stopped'));
+        await serving;
+      }
     }
-    const [decision] = linesIn(at('decisions.jsonl'));
-    expect(decision).toMatchObject({
-      audited: false,
-      sets: expect.any(Array),
-      pi: expect.any(Array),
-      obs: expect.any(Array),
+    interface Routed {
+      readonly choices: readonly { readonly message: { readonly content: string; readonly refusal?: string } }[];
+      readonly ccpo: {
+        readonly set: string[];
+        readonly rounds: number;
+        readonly cost: number;
+        readonly guarantee: string;
+      };
+      readonly usage: { readonly total_tokens: number };
+    }
+    const routed = async (answer: Response) => (await answer.json()) as Routed;
+    const asking = (content: unknown) => ({ model: 'ccpo', messages: [{ role: 'user', content }] });
+    const all = { choices: ['4', '6'], cost: 2 * 3 }; // of two rounds; the base is free
+
+    test('a certified policy answers with its set and says so in headers; decisions hold no question', async () => {
+      rmSync(at('decisions.jsonl'), { force: true });
+      await served(at('served'), [], async (ask, base) => {
+        const answer = await ask(asking('3+3'));
+        const { choices, ccpo, usage } = await routed(answer);
+        expect(choices.map(({ message }) => message.content)).toEqual(ccpo.set);
+        expect([ccpo.guarantee, answer.headers.get('x-cria-guarantee')]).toEqual(['batch', 'batch']);
+        expect(Number(answer.headers.get('x-cria-cost'))).toBe(ccpo.cost);
+        expect(usage.total_tokens).toBe(24 * ccpo.rounds); // two calls a round
+        const again = await ask({ messages: [...asking('3+3').messages, { role: 'user', content: '2+2' }] });
+        expect(again.headers.get('x-cria-guarantee')).toBe('void'); // a follow-up
+        expect((await ask({ messages: [] })).status).toBe(400);
+        expect((await fetch(`${base}/nothing`)).status).toBe(404);
+        const odd = await fetch(`${base}/v1/chat/completions`, { method: 'POST', body: '{' });
+        expect([odd.status, await odd.text()]).toEqual([400, expect.stringContaining('the body is not JSON')]);
+      });
+      const [decision] = linesIn(at('decisions.jsonl'));
+      expect(decision).toMatchObject({
+        ...{ audited: false, sets: expect.any(Array), pi: expect.any(Array), obs: expect.any(Array) },
+      });
+      expect(JSON.stringify(decision)).not.toContain('3+3');
     });
-    expect(JSON.stringify(decision)).not.toContain('3+3');
+
+    test('at a threshold below every score all rounds are run, above every score one, without an answer', async () => {
+      await served(edited('low.json', -1), [], async (ask) => {
+        const answer = await ask(asking([{ type: 'text', text: '3+3' }]));
+        const { ccpo } = await routed(answer);
+        expect([new Set(ccpo.set), ccpo.cost]).toEqual([new Set(all.choices), all.cost]);
+        expect(answer.headers.get('x-cria-route')).toBe('rounds=2');
+      });
+      await served(edited('high.json', 2), [], async (ask) => {
+        const { choices, ccpo } = await routed(await ask(asking('3+3')));
+        expect(choices).toMatchObject([{ message: { content: '', refusal: expect.stringContaining('No answer') } }]);
+        expect(ccpo).toMatchObject({ set: [], rounds: 1, cost: 3 });
+      });
+    });
+
+    test('a stream brings the same answers as events', async () => {
+      await served(edited('low.json', -1), [], async (ask) => {
+        const answer = await ask({ ...asking('3+3'), stream: true, stream_options: { include_usage: true } });
+        expect(answer.headers.get('content-type')).toBe('text/event-stream');
+        expect(answer.headers.get('x-cria-route')).toBe('rounds=2');
+        const events = (await answer.text()).trim().split('\n\n');
+        expect(events.at(-1)).toBe('data: [DONE]');
+        const chunks = events.slice(0, -1).map((event) => JSON.parse(event.replace('data: ', '')));
+        const given = chunks.flatMap(({ choices }) => choices).filter(({ delta }) => delta.content);
+        expect(new Set(given.map(({ delta }) => delta.content))).toEqual(new Set(all.choices));
+        expect(chunks.at(-2)).toMatchObject({ choices: [{ finish_reason: 'stop' }, {}], ccpo: { cost: all.cost } });
+        expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { total_tokens: 48 } });
+      });
+    });
+
+    test('on a ladder the guide is called only where the policy goes on', async () => {
+      const ladder = (kappa: number) => {
+        const policy = JSON.parse(readFileSync(join(at('ladder-policy'), 'policy.json'), 'utf8'));
+        return file(`ladder${kappa}.json`, JSON.stringify({ ...policy, kappa_hat: kappa }));
+      };
+      await served(ladder(2), [], async (ask) => {
+        asked = 0;
+        const answer = await ask(asking('3+3'));
+        expect([asked, answer.headers.get('x-cria-route'), answer.headers.get('x-cria-cost')]).toEqual([
+          1,
+          'calls=1',
+          '0',
+        ]);
+      });
+      await served(ladder(-1), [], async (ask) => {
+        asked = 0;
+        const answer = await ask(asking('3+3'));
+        expect([asked, answer.headers.get('x-cria-route')]).toEqual([4, 'calls=4']);
+        expect((await routed(answer)).ccpo).toMatchObject({ cost: all.cost, rounds: 2 });
+      });
+      await served(ladder(2), ['--shadow'], async (ask) => {
+        asked = 0;
+        const answer = await ask(asking('3+3'));
+        expect((await routed(answer)).choices[0]?.message.content).toBe('6');
+        const headers = ['route', 'cost', 'saved'].map((name) => answer.headers.get(`x-cria-${name}`));
+        expect([asked, ...headers]).toEqual([2, 'guide', '3', '3']); // the base alone would have cost nothing
+      });
+    });
+
+    test('an endpoint that fails ends the run: every answer so far, without a guarantee', async () => {
+      await served(at('served'), ['--audit-rate', '1'], async (ask) => {
+        [asked, failing] = [0, () => asked > 2];
+        const answer = await ask(asking('3+3'));
+        const { ccpo } = await routed(answer);
+        expect([ccpo.set, ccpo.rounds, ccpo.guarantee]).toEqual([['4', '6'], 1, 'void']);
+        failing = () => true;
+        expect((await ask(asking('2+2'))).status).toBe(400);
+        failing = () => false;
+      });
+    });
   });
 
   test('that was interrupted goes on, and asks nothing twice', async () => {

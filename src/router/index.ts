@@ -2,4 +2,4 @@ export { writeLog, writeSimulation } from './folder.ts';
 export { logPlace, logQuestions } from './log.ts';
 export { openAgents, questionsToLog, refuseUnservable, servedGuarantee } from './open-agents.ts';
 export { type Preset, presets } from './presets.ts';
-export { routeServer } from './serve.ts';
+export { routeApp } from './serve.ts';

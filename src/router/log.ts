@@ -9,9 +9,9 @@ import {
   writeFileAtomically,
 } from '../base/index.ts';
 import { linesOf } from '../data/index.ts';
-import { isRight } from '../methods/ccpo/index.ts';
+import { isRight, type LiveStage, type PolicyFile, roundsOf } from '../methods/ccpo/index.ts';
 import type { Agent } from './agents.ts';
-import { featureNames, observationOf, type Round } from './features.ts';
+import { featureNames, type OpenRound, observationOf, type Round } from './features.ts';
 import type { LabelledQuestion } from './questions.ts';
 import type { TrajectoryRow } from './simulate.ts';
 
@@ -21,26 +21,44 @@ export interface Agents {
   readonly guide: Agent;
 }
 
-/** Runs the rounds of one question; stops where `goesOn` says so after a round. */
-export async function runRounds(
+/**
+ * Calls base and guide in turn; stops where `goesOn` says so after a call. After one of the base the last round is open.
+ */
+export async function runCalls(
   question: LabelledQuestion,
   { base, guide }: Agents,
   horizon: number,
-  goesOn: (rounds: readonly Round[]) => boolean,
+  goesOn: (rounds: readonly (Round | OpenRound)[]) => boolean,
   signal?: AbortSignal,
-): Promise<Round[]> {
+): Promise<void> {
   const rounds: Round[] = [];
   while (rounds.length < horizon) {
     const answer = await base.answer(question, rounds, signal);
+    if (!goesOn([...rounds, { base: answer }])) break;
     const judged = await guide.judge(question, answer, rounds, signal);
     rounds.push({ base: answer, guide: judged });
     if (!goesOn(rounds)) break;
   }
-  return rounds;
 }
 
 /** The tokens of a question, estimated where no model counts them: four characters each. */
 export const questionTokens = ({ question }: { readonly question: string }): number => question.length / 4;
+
+/** The decisions of the calls so far. A round whose guide was not called is one on a ladder alone. */
+export function stagesOf(policy: PolicyFile, rounds: readonly (Round | OpenRound)[], question: string): LiveStage[] {
+  const tokens = questionTokens({ question });
+  return rounds.flatMap(({ base, guide }, i): LiveStage[] => {
+    const seen = (last: Round | OpenRound) => observationOf([...rounds.slice(0, i), last], roundsOf(policy), tokens);
+    const alone = { round: i + 1, obs: seen({ base }), cost: base.cost, answers: [base.answer] };
+    const both = guide && {
+      round: i + 1,
+      obs: seen({ base, guide }),
+      cost: guide.cost + (policy.ladder ? 0 : base.cost),
+      answers: [base.answer, guide.answer],
+    };
+    return [...(policy.ladder ? [alone] : []), ...(both ? [both] : [])];
+  });
+}
 
 /** A row of a log. (CCPO specification, section 2) */
 function trajectoryRow(
@@ -102,8 +120,12 @@ export async function logQuestions(
     progress.step('logging', rows.length, questions.length, 'questions');
     const done: Round[] = [];
     try {
-      const keep = (rounds: readonly Round[]) => done.push(rounds.at(-1) as Round) > 0;
-      await runRounds(question, agents, options.horizon, keep, signal);
+      const keep = (rounds: readonly (Round | OpenRound)[]) => {
+        const last = rounds.at(-1);
+        if (last?.guide) done.push(last);
+        return true;
+      };
+      await runCalls(question, agents, options.horizon, keep, signal);
       failures = 0;
     } catch (error) {
       throwIfAborted(signal);

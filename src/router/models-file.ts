@@ -9,7 +9,7 @@ export interface RoutedModel {
   readonly model: string;
   readonly baseUrl: string | undefined;
   readonly keyEnv: string | undefined;
-  /** Price of a prompt token and of a completion token; with unit seconds, of a measured second. */
+  /** Price of a prompt token and of a completion token; units tokens and seconds are counted and measured instead. */
   readonly prices: { readonly input: number; readonly output: number };
   readonly unit: string;
   /** Whether the endpoint gives log-probabilities. */

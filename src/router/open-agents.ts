@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { CriaError, type Progress } from '../base/index.ts';
-import { hashOf, modelsKey, type PolicyFile, serviceOf } from '../methods/ccpo/index.ts';
+import { hashOf, modelsKey, type PolicyFile, roundsOf, serviceOf } from '../methods/ccpo/index.ts';
 import { loadModel } from '../model/index.ts';
 import { modelPath } from '../options/index.ts';
 import { type Agent, endpointAgent, endpointPromptHash } from './agents.ts';
@@ -86,9 +86,7 @@ export function servedGuarantee(
 
 /** @throws CriaError for a policy that live questions cannot be given to. */
 export function refuseUnservable(policy: PolicyFile): void {
-  const names = featureNames(policy.T);
-  if (policy.ladder)
-    throw new CriaError('decides after every call', { where: 'policy', remedy: 'train it without --ladder' });
+  const names = featureNames(roundsOf(policy));
   if (policy.features.length === names.length) return;
   const what = `reads ${policy.features.length} numbers and live questions have ${names.length}`;
   throw new CriaError(what, { where: 'policy', remedy: 'train it on a log of cria route log' });

@@ -64,6 +64,8 @@ function drawQuestion(preset: Preset, random: Random): Drawn {
   return { context, judges, lot: random(), right: preset.ladder ? byCall : right, noise: rounds.map(() => random()) };
 }
 
+const tokens = { tok_in: 0, tok_out: 0 };
+
 function rowOf(preset: Preset, seen: Drawn, { right }: Drawn, index: number, count: number): TrajectoryRow {
   const rounds = right.map(([base, guide], i) => {
     const answers = [answerOf(base, index, i, 'base'), answerOf(guide, index, i, 'guide')];
@@ -71,24 +73,10 @@ function rowOf(preset: Preset, seen: Drawn, { right }: Drawn, index: number, cou
     const logprob = -(0.1 + 0.4 * seen.context + 0.2 * (seen.noise[i] as number));
     return {
       t: i + 1,
-      base: {
-        model: 'base',
-        text: '',
-        answer: answers[0],
-        mean_logprob: logprob,
-        tok_in: 0,
-        tok_out: 0,
-        cost: preset.base,
-      },
+      base: { model: 'base', text: '', answer: answers[0], mean_logprob: logprob, ...tokens, cost: preset.base },
       guide: {
-        model: 'guide',
-        judge: seen.judges[i] ? 'yes' : 'no',
-        answer: agrees ? answers[0] : answers[1],
-        p_yes: seen.judges[i] ? 0.9 : 0.1,
-        ans_logprobs: [logprob],
-        tok_in: 0,
-        tok_out: 0,
-        cost: preset.guide,
+        ...{ model: 'guide', judge: seen.judges[i] ? 'yes' : 'no', p_yes: seen.judges[i] ? 0.9 : 0.1 },
+        ...{ answer: agrees ? answers[0] : answers[1], ans_logprobs: [logprob], ...tokens, cost: preset.guide },
       },
       ...(preset.ladder
         ? { obs_base: observation(preset, seen, 2 * i), obs: observation(preset, seen, 2 * i + 1) }
@@ -98,11 +86,7 @@ function rowOf(preset: Preset, seen: Drawn, { right }: Drawn, index: number, cou
     };
   });
   return {
-    v: 1,
-    qid: `q${index + 1}`,
-    gold: [goldOf(index)],
-    answer_type: 'em',
-    prompt_hash: 'simulated',
+    ...{ v: 1, qid: `q${index + 1}`, gold: [goldOf(index)], answer_type: 'em', prompt_hash: 'simulated' },
     split: splitAt(index, count),
     ...(index === 0 && { features: simulatedFeatures(preset) }),
     rounds,

@@ -1,6 +1,7 @@
 import type { Server, ServerResponse } from 'node:http';
 import { type AddressInfo, Server as Listener } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
+import type { Hono } from 'hono';
 import { CriaError } from '../base/index.ts';
 import { type AppOptions, createApp } from './app.ts';
 
@@ -24,9 +25,17 @@ const graceMs = 10_000;
  * Serves models over HTTP.
  * @throws CriaError when the address cannot be taken.
  */
-export async function createServer(options: ServerOptions): Promise<RunningServer> {
-  const { host = '127.0.0.1', port = 0, timeout } = options;
-  const { app, drain } = createApp(options);
+export const createServer = (options: ServerOptions): Promise<RunningServer> =>
+  listen({ ...createApp(options), ...options });
+
+/** Listens with any app, which `drain` makes refuse what is new. @throws CriaError when the address cannot be taken. */
+export async function listen({
+  app,
+  drain = () => undefined,
+  host = '127.0.0.1',
+  port = 0,
+  timeout,
+}: Pick<ServerOptions, 'host' | 'port' | 'timeout'> & { readonly app: Hono; drain?(): void }): Promise<RunningServer> {
   const most = Math.min(timeout * 1000, 2 ** 31 - 1);
   const server = createAdaptorServer({
     fetch: app.fetch,

@@ -102,10 +102,10 @@ function promptingsFrom(given: string, known: readonly Prompting[]): Prompting[]
 
 /** What --json prints. */
 function figures({ result, folds, steps }: TrainingRun): object {
-  const { means, gains, lengthMatched, usability, encoder } = result;
+  const { means, gains, lengthMatched, quality, usability, encoder } = result;
   const { before, heldout, insample, ...prompting } = means;
   return {
-    ...{ before, heldOut: heldout, inSample: insample, prompting, gains, lengthMatched },
+    ...{ before, heldOut: heldout, inSample: insample, prompting, gains, lengthMatched, quality },
     ...{ semSimUsable: usability.usable, semSim: { encoder, ...usability }, folds, steps },
   };
 }
@@ -117,7 +117,7 @@ function summary(
 ): string {
   const lines = Object.entries(result.means).map(([split, { ce, low, high, kf, ds, ss, n }]) => {
     const cells = [ce, low, high, kf, ds, ss].map((value) => (value === null ? '–' : value.toFixed(3)));
-    return `${split.padEnd(10)} CE ${cells[0]} (${cells[1]} to ${cells[2]})  KF ${cells[3]}  dS ${cells[4]}  SemSim ${cells[5]}  n ${n}`;
+    return `${split.padEnd(10)} CE ${cells[0]} (${cells[1]} to ${cells[2]})  KF ${cells[3]}  dS ${cells[4]}  SemSim ${cells[5]}  n ${n}  ${result.quality[split]?.flags.join(', ')}`;
   });
   const changes = Object.entries(result.gains).map(([split, { ce, ceWithoutSs }]) => {
     return `${split.padEnd(10)} CE ${gainText(ce)}\n${''.padEnd(10)} without SemSim ${gainText(ceWithoutSs)}`;

@@ -1,6 +1,8 @@
 import { CriaError } from '../base/index.ts';
 import { argument, defineVerb, flag, integer, number, text } from '../options/index.ts';
 
+const requestSeconds = 3600; // models behind a route may take long
+
 export const verb = defineVerb({
   arguments: { policy: argument('a folder of cria route calibrate, or its policy.json') },
   options: {
@@ -23,29 +25,22 @@ export const verb = defineVerb({
     const { models: file, host, port, decisions, shadow, auditRate, seed, threads } = options;
     if (file === undefined) throw new CriaError('there are no models', { remedy: 'give --models models.yaml' });
     const { readPolicy } = await import('../methods/ccpo/index.ts');
-    const { openAgents, refuseUnservable, routeServer, servedGuarantee } = await import('../router/index.ts');
+    const { openAgents, refuseUnservable, routeApp, servedGuarantee } = await import('../router/index.ts');
+    const { listen } = await import('../serve/index.ts');
     const policy = readPolicy(args.policy);
     refuseUnservable(policy);
     const agents = await openAgents(file, { examples: [], seed, threads, progress });
     const guarantee = servedGuarantee(policy, agents);
     if (guarantee === 'void')
       progress.note('The policy was calibrated on other models or prompts: its guarantee is void.');
-    const server = routeServer({ policy, guarantee, agents, decisions, shadow, auditRate, seed });
     try {
-      await new Promise<void>((listening, failed) => {
-        server.once('error', (error) =>
-          failed(new CriaError(`cannot listen: ${error.message}`, { where: `${host}:${port}` })),
-        );
-        server.listen(port, host, listening);
-      });
-      const address = server.address();
-      const bound = typeof address === 'object' && address ? address.port : port;
-      print(`listening on http://${host}:${bound}\n`);
-      await new Promise<void>((stopped) => signal.addEventListener('abort', () => stopped(), { once: true }));
-      return { port: bound };
+      const app = routeApp({ policy, guarantee, agents, decisions, shadow, auditRate, seed });
+      const server = await listen({ app, host, port, timeout: requestSeconds });
+      print(`listening on ${server.url}\n`);
+      if (!signal.aborted) await new Promise((stopped) => signal.addEventListener('abort', stopped, { once: true }));
+      await server.close();
+      return { port: Number(new URL(server.url).port) };
     } finally {
-      server.closeAllConnections();
-      server.close();
       await agents.close();
     }
   },

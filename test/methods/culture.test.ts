@@ -404,12 +404,13 @@ describe('train', () => {
   test('adapters of two folds, answers of every split scored, and an interrupted run resumed to the same bytes', async () => {
     const path = data();
     const [out, other] = [fresh('tuned'), fresh('tuned')];
-    const { before, heldOut, inSample, gains } = await json(...argv(out, path, '--prompting', 'few-shot'));
+    const { before, heldOut, inSample, gains, quality } = await json(...argv(out, path, '--prompting', 'few-shot'));
     for (const { ce, low, high, n } of [before, heldOut, inSample]) {
       expect(n).toBe(4);
       expect(low).toBeLessThanOrEqual(ce);
       expect(high).toBeGreaterThanOrEqual(ce);
     }
+    expect(quality.before.items).toBe(4);
     expect(gains.heldout.ce.difference).toBeCloseTo(heldOut.ce - before.ce, 12);
     const folds: { fold: number; train: string[]; test: string[]; adapter: string }[] = JSON.parse(
       read(join(out, 'folds.json')),

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { randomFrom } from '../../base/index.ts';
-import { calibratedThreshold } from './calibration.ts';
-import { driftOver, driftWatch, falseAlarmRate } from './drift.ts';
+import { orderStatistic } from './calibration.ts';
 import { nextLevel, nextThreshold, stepSize } from './online.ts';
 
 const draws = (count: number, random: () => number) => Array.from({ length: count }, random);
@@ -11,7 +10,7 @@ describe('oracle 3: coverage of the order statistic', () => {
     const random = randomFrom(1);
     let hits = 0;
     for (let trial = 0; trial < 20_000; trial++) {
-      if (random() >= calibratedThreshold(draws(9, random), 0.2).kappa) hits++;
+      if (random() >= orderStatistic(draws(9, random), 0.2).kappa) hits++;
     }
     expect(hits / 20_000).toBeGreaterThan(0.7907);
     expect(hits / 20_000).toBeLessThan(0.8093);
@@ -19,7 +18,7 @@ describe('oracle 3: coverage of the order statistic', () => {
 
   test('of one calibration it lies in the band of its beta distribution', () => {
     const random = randomFrom(2);
-    const { kappa } = calibratedThreshold(draws(999, random), 0.1);
+    const { kappa } = orderStatistic(draws(999, random), 0.1);
     const hits = draws(10_000, random).filter((score) => score >= kappa).length / 10_000;
     expect(hits).toBeGreaterThan(0.8646);
     expect(hits).toBeLessThan(0.9299);
@@ -61,7 +60,7 @@ describe('oracle 4: the online threshold', () => {
     [20_000, 0.0381],
   ])('decaying steps, %i questions: within %d', (rows, bound) => {
     for (const adversary of [always, oneThenZero]) {
-      const error = onlineError(rows, (k) => stepSize({ eta0: 1, xi: 0.1 }, k), adversary);
+      const error = onlineError(rows, (k) => stepSize(k, 1), adversary);
       expect(Math.abs(error)).toBeLessThanOrEqual(bound);
     }
   });
@@ -104,42 +103,5 @@ describe('oracle 4: the online threshold', () => {
       level = nextLevel(level, missed, 0.1, 0.05);
     }
     expect(Math.abs(misses / rows - 0.1)).toBeLessThanOrEqual(bound);
-  });
-});
-
-describe('drift', () => {
-  const misses = (rows: number, rate: number, random: () => number) =>
-    Array.from({ length: rows }, () => random() < rate);
-
-  test.each([0.05, 0.1, 0.2])('at alpha %d at most 1 of 100 stationary runs of 2,000 rows alarms', (alpha) => {
-    const watch = driftWatch(alpha);
-    expect(falseAlarmRate(watch, 2000)).toBeLessThanOrEqual(0.005);
-    const random = randomFrom(3);
-    const alarms = Array.from({ length: 100 }, () => driftOver(misses(2000, alpha, random), watch).alarm);
-    expect(alarms.filter(Boolean).length).toBeLessThanOrEqual(1);
-  });
-
-  test('a fall of accuracy by 10 points is noticed within 300 audited rows in most runs', () => {
-    const [watch, random] = [driftWatch(0.1), randomFrom(4)];
-    const delays = Array.from({ length: 400 }, () => {
-      const { at } = driftOver([...misses(500, 0.1, random), ...misses(1000, 0.2, random)], watch);
-      return (at ?? Infinity) - 500;
-    });
-    expect(delays.filter((delay) => delay <= 300).length / 400).toBeGreaterThan(0.75);
-    expect(delays.sort((a, b) => a - b)[200]).toBeLessThanOrEqual(300);
-  });
-
-  test('the exact false alarm rate is that of simulated rows', () => {
-    const watch = { limit: 100, missPoints: 47, hitPoints: 8, level: 0.1 };
-    const random = randomFrom(5);
-    const alarms = Array.from({ length: 4000 }, () => driftOver(misses(30, 0.1, random), watch).alarm);
-    const share = alarms.filter(Boolean).length / 4000;
-    expect(Math.abs(share - falseAlarmRate(watch, 30))).toBeLessThan(4 * Math.sqrt((share * (1 - share)) / 4000));
-  });
-
-  test('rows that were not audited count in the place and tell nothing', () => {
-    const watch = driftWatch(0.1);
-    const missed = Array.from({ length: 200 }, (_, i) => (i % 2 === 0 ? undefined : true));
-    expect(driftOver(missed, watch).at).toBe(2 * Math.ceil(watch.limit / watch.missPoints));
   });
 });

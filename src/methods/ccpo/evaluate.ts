@@ -82,8 +82,9 @@ export function evaluatePolicy(
   const outcomes = questions.map(({ episode, scores }) => outcomeAt(episode, scores, kappa));
   const measured = measure(episodes, outcomes);
   progress.step('baselines', 0, 1, 'runs');
+  const rival = { costs: outcomes.map(({ cost }) => cost), coverage: measured.coverage.value };
   const train = log.questions.filter(({ split }) => split === 'train');
-  const baselines = baselinesOn({ train, calib, test }, policy.alpha, measured.coverage.value, seed, signal);
+  const baselines = baselinesOn({ train, calib, test }, policy.alpha, rival, seed, signal);
   progress.step('baselines', 1, 1, 'runs');
   const profiles = questions.map(({ episode, scores }) => profileOf(episode, scores));
   const pooled = [...scored(policy, calib).map(({ episode, scores }) => profileOf(episode, scores)), ...profiles];

@@ -1,6 +1,7 @@
 import { permutation, randomFrom } from '../../base/index.ts';
+import { mean } from '../../statistics/index.ts';
 import { scored, serviceOf } from './evaluate.ts';
-import { costAtCoverage, curveOf, operatingAt, profileOf } from './measure.ts';
+import { costsAtCoverage, curveOf, operatingAt, profileOf } from './measure.ts';
 import { type PolicyFile, refuseOtherShape } from './policy-file.ts';
 import { outcomeAt } from './sets.ts';
 import { type Log, type LoggedQuestion, questionsOf } from './trajectories.ts';
@@ -84,7 +85,8 @@ function worthOf(
         },
       }));
       const profiles = scored(policy, shuffled).map(({ episode, scores }) => profileOf(episode, scores));
-      const costWithout = costAtCoverage(curveOf(profiles), now.coverage);
+      const costs = costsAtCoverage(profiles, curveOf(profiles), now.coverage);
+      const costWithout = costs && mean(costs);
       return { name, costWithout, rise: costWithout === null ? null : costWithout / now.cost - 1 };
     })
     .sort((a, b) => (b.rise ?? Infinity) - (a.rise ?? Infinity));
@@ -117,13 +119,13 @@ export function explainQuestion(policy: PolicyFile, log: Log, qid: string): Ques
   return {
     qid,
     answers: outcome.answers.map(({ answer, score, right }) => ({ answer, score, right })),
-    rounds: episode.nodes.map(({ round, obs }, i) => {
+    rounds: episode.nodes.map(({ round, obs, parent, edge }, i) => {
       const allowed = policy.actions.flatMap((name, a) =>
         Number.isFinite(scores[i * count + a]) ? [{ name, a }] : [],
       );
       return {
         round,
-        visited: round <= outcome.rounds,
+        visited: parent < 0 || (scores[parent * count + edge] as number) >= kappa,
         pi: Object.fromEntries(allowed.map(({ name, a }) => [name, pi[i * count + a] as number])),
         set: allowed.filter(({ a }) => (scores[i * count + a] as number) >= kappa).map(({ name }) => name),
         features: Object.fromEntries(policy.features.map(({ name }, f) => [name, obs[f] as number])),

@@ -1,6 +1,7 @@
 export { type AnswerType, isRight, normalised } from './answers.ts';
 export { type Audit, auditDecisions } from './audit.ts';
 export { refuseLevel } from './calibration.ts';
+export { decide, depthOf, type LiveStage, roundsOf } from './decide.ts';
 export { drawIndex } from './draw.ts';
 export { chain, type Leaf } from './episode.ts';
 export { type Evaluation, evaluatePolicy, serviceOf } from './evaluate.ts';
@@ -10,5 +11,6 @@ export { evaluationPage, trainingPage } from './page.ts';
 export { calibratePolicy, type PolicyOptions, trainPolicy } from './policy.ts';
 export { type PolicyFile, probabilitiesOf, readPolicy } from './policy-file.ts';
 export { type Readiness, readiness } from './readiness.ts';
+export { modelsKey } from './rounds.ts';
 export { outcomeAt, scoresOf } from './sets.ts';
-export { hashOf, type Log, modelsKey, readLog } from './trajectories.ts';
+export { hashOf, type Log, readLog } from './trajectories.ts';

@@ -66,12 +66,15 @@ export function profileOf(episode: Episode, scores: Float64Array): Profile {
   };
 }
 
+const spendAt = ({ spends }: Profile, kappa: number): number =>
+  spends.reduce((sum, { reach, cost }) => (reach >= kappa ? sum + cost : sum), 0);
+
 /** Mean cost and coverage of profiles at a threshold. */
 export function operatingAt(profiles: readonly Profile[], kappa: number): { cost: number; coverage: number } {
   let [cost, covered] = [0, 0];
-  for (const { critical, spends } of profiles) {
-    if (critical >= kappa) covered++;
-    for (const spend of spends) if (spend.reach >= kappa) cost += spend.cost;
+  for (const profile of profiles) {
+    if (profile.critical >= kappa) covered++;
+    cost += spendAt(profile, kappa);
   }
   return { cost: cost / profiles.length, coverage: covered / profiles.length };
 }
@@ -87,16 +90,26 @@ export function curveOf(profiles: readonly Profile[], most = 200): { kappa: numb
   return chosen.map((kappa) => ({ kappa: kappa as number, ...operatingAt(profiles, kappa as number) }));
 }
 
-/** The cost on a curve at a coverage, between the two nearest points; null when the curve does not reach it. */
-export function costAtCoverage(
-  curve: readonly { readonly cost: number; readonly coverage: number }[],
-  coverage: number,
-): number | null {
+/** Points of a curve around a coverage, and the share of the upper one that reaches it; undefined when none does. */
+function around<T extends { readonly coverage: number }>(curve: readonly T[], coverage: number) {
   const at = curve.findIndex((point) => point.coverage >= coverage);
   const above = curve[at];
-  if (!above) return null;
+  if (!above) return undefined;
   const below = curve[at - 1];
-  if (!below || above.coverage === below.coverage) return above.cost;
-  const share = (coverage - below.coverage) / (above.coverage - below.coverage);
-  return below.cost + share * (above.cost - below.cost);
+  if (!below || above.coverage === below.coverage) return { above, below: above, share: 1 };
+  return { above, below, share: (coverage - below.coverage) / (above.coverage - below.coverage) };
+}
+
+/** The cost of each question at a coverage, mixed of the two nearest thresholds; null when the curve does not reach it. */
+export function costsAtCoverage(
+  profiles: readonly Profile[],
+  curve: readonly { readonly kappa: number; readonly coverage: number }[],
+  coverage: number,
+): number[] | null {
+  const found = around(curve, coverage);
+  if (!found) return null;
+  return profiles.map((profile) => {
+    const [above, below] = [spendAt(profile, found.above.kappa), spendAt(profile, found.below.kappa)];
+    return below + found.share * (above - below);
+  });
 }

@@ -1,12 +1,5 @@
 /** How far the online threshold moves at the k-th question: eta0 k^-(1/2 + xi). (CCPO, equation 9) */
-export interface StepSizes {
-  readonly eta0: number;
-  readonly xi: number;
-}
-
-export const onlineDefaults: StepSizes = { eta0: 0.1, xi: 0.1 };
-
-export const stepSize = ({ eta0, xi }: StepSizes, k: number): number => eta0 * k ** -(0.5 + xi);
+export const stepSize = (k: number, eta0 = 0.1, xi = 0.1): number => eta0 * k ** -(0.5 + xi);
 
 /**
  * The threshold after a question: a miss lowers it, so that sets grow. Never clamped from below: at kappa <= 0 sets hold

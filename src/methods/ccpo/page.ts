@@ -59,19 +59,15 @@ function baselineTable(evaluation: Evaluation): Table {
     kind: 'table',
     title: 'Compare at equal coverage: the last column is the cost where a baseline covers as much as the policy',
     columns: [
-      { label: '' },
-      { label: 'cost' },
-      { label: 'coverage' },
-      { label: 'rounds' },
-      { label: 'set size' },
-      { label: 'without answer' },
-      { label: 'cost at equal coverage', better: 'lower' },
+      ...['', 'cost', 'coverage', 'rounds', 'set size', 'without answer'].map((label) => ({ label })),
+      ...['cost at equal coverage', 'ccpo minus that'].map((label) => ({ label, better: 'lower' as const })),
     ],
     rows: [
-      ['ccpo', cost, coverage, rounds, setSize, emptyRate, cost],
+      ['ccpo', cost, coverage, rounds, setSize, emptyRate, cost, null],
       ...Object.entries(baselines).map(([name, each]) => [
         `${name}: ${each.summary}`,
-        ...[each.cost, each.coverage, each.rounds, each.setSize, each.emptyRate, each.costAtEqualCoverage],
+        ...[each.cost, each.coverage, each.rounds, each.setSize, each.emptyRate],
+        ...[each.costAtEqualCoverage, each.policyMinus],
       ]),
     ],
   };
@@ -88,14 +84,7 @@ function depthTable({ depths }: Explanation): Table {
   return {
     kind: 'table',
     title: 'Questions by how deep they go; features in standard deviations from the mean',
-    columns: [
-      { label: 'rounds' },
-      { label: 'questions' },
-      { label: 'share' },
-      { label: 'covered' },
-      { label: 'cost' },
-      { label: 'seen' },
-    ],
+    columns: ['rounds', 'questions', 'share', 'covered', 'cost', 'seen'].map((label) => ({ label })),
     rows: depths.map(({ rounds, n, share, coverage, cost, features }) => [
       String(rounds),
       n,

@@ -3,26 +3,14 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CriaError } from '../../base/index.ts';
 import { type Row, readRows } from '../../data/index.ts';
-import { type AnswerType, isRight, normalised } from './answers.ts';
-import { chain, type Episode, type Leaf, type Stage } from './episode.ts';
+import type { AnswerType } from './answers.ts';
+import { mostRounds, type QuestionRounds, questionIn, type ReadQuestion } from './rounds.ts';
 
 export type Split = 'train' | 'calib' | 'test';
 
-/** What baselines read of a round beside its observation. */
-export interface RoundSignals {
-  /** The guide's judgement of the base's answer. */
-  readonly judge: 'yes' | 'no' | undefined;
-  /** Minus the mean log-probability of the guide's answer. */
-  readonly uncertainty: number | undefined;
-}
-
 /** A question of a log, as policies and baselines see it. */
-export interface LoggedQuestion {
-  readonly episode: Episode;
+export interface LoggedQuestion extends QuestionRounds {
   readonly split: Split;
-  /** The cheapest way: the first model's answer of round 1 and its spend alone. */
-  readonly small: { readonly leaf: Leaf; readonly cost: number };
-  readonly signals: readonly RoundSignals[];
 }
 
 /** A log of questions that were all run to the full horizon. */
@@ -44,8 +32,6 @@ export interface Log {
 }
 
 const mostRows = 1_000_000;
-const mostNumbers = 4096; // of an observation
-const mostRounds = 64;
 
 export interface ReadOptions {
   /** Divides rows without a split: three fifths for training, one for calibration, one for testing. */
@@ -106,9 +92,7 @@ export function questionsOf({ questions }: Log, split: Split): LoggedQuestion[] 
   throw new CriaError(`the log has no rows with the split ${split}`, { remedy: 'log more questions, or mark some' });
 }
 
-interface Parsed extends LoggedQuestion {
-  readonly actions: readonly string[];
-  readonly models: string;
+interface Parsed extends LoggedQuestion, ReadQuestion {
   readonly prompt: string;
 }
 
@@ -122,105 +106,12 @@ function parsedRow(row: Row, seed: number, ladder: boolean): Parsed {
   if (!Array.isArray(rounds) || rounds.length === 0 || rounds.length > mostRounds) {
     throw new CriaError(`needs 1 to ${mostRounds} rounds`, { where, remedy: 'write them as "rounds": [{…}]' });
   }
-  const read = rounds.map((round, i) => roundIn(round, `${where}: round ${i + 1}`, i + 1, { type, gold, ladder }));
-  const [first] = read as [ReadRound];
-  return {
-    episode: chain(
-      String(qid),
-      read.flatMap(({ stages }) => stages),
-    ),
+  const common = {
     split: splitOf(values.split, String(qid), seed, where),
-    small: first.small,
-    signals: read.flatMap(({ signals }) => signals),
-    actions: ['BASE', 'GUIDE', 'NEXT'],
-    models: first.models,
     prompt: typeof values.prompt_hash === 'string' ? values.prompt_hash : '',
   };
-}
-
-interface ReadRound {
-  readonly stages: readonly Stage[];
-  readonly small: LoggedQuestion['small'];
-  readonly signals: readonly RoundSignals[];
-  readonly models: string;
-}
-
-interface Reading {
-  readonly type: AnswerType;
-  readonly gold: readonly string[];
-  readonly ladder: boolean;
-}
-
-function roundIn(given: unknown, where: string, round: number, key: Reading): ReadRound {
-  const {
-    base,
-    guide,
-    tool,
-    obs,
-    obs_base: obsBase,
-    ok_base: okBase,
-    ok_guide: okGuide,
-  } = fieldsOf(given, 'round', where);
-  const own = fieldsOf(base, 'base', where);
-  const other = fieldsOf(guide, 'guide', where);
-  const baseAnswer = textOf(own.answer, 'base', where);
-  const agrees = other.judge === 'yes' && (other.answer === undefined || other.answer === null || other.answer === '');
-  const guideAnswer = agrees ? baseAnswer : textOf(other.answer, 'guide', where);
-  const leafOf = (answer: string, ok: unknown): Leaf => ({
-    answer: normalised(answer, key.type),
-    right: typeof ok === 'boolean' ? ok : isRight(answer, key.gold, key.type),
-  });
-  const leaves: [Leaf, Leaf] = [leafOf(baseAnswer, okBase), leafOf(guideAnswer, okGuide)];
-  const baseCost = costOf(own.cost, 'base', where);
-  const toolCost = isFields(tool) && tool.cost !== undefined ? costOf(tool.cost, 'tool', where) : 0;
-  const guideCost = costOf(other.cost, 'guide', where);
-  const signals: RoundSignals = { judge: judgeOf(other.judge), uncertainty: uncertaintyOf(other.ans_logprobs) };
-  const rest = { small: { leaf: leaves[0], cost: baseCost }, models: modelsKey(own.model, other.model) };
-  const last = { round, obs: numbersIn(obs, 'obs', where), leaves };
-  if (!key.ladder) return { ...rest, stages: [{ ...last, cost: baseCost + guideCost + toolCost }], signals: [signals] };
-  const mean = own.mean_logprob;
-  const alone: RoundSignals = { judge: undefined, uncertainty: typeof mean === 'number' ? -mean : undefined };
-  return {
-    ...rest,
-    stages: [
-      { round, obs: numbersIn(obsBase, 'obs_base', where), cost: baseCost + toolCost, leaves: [leaves[0], undefined] },
-      { ...last, cost: guideCost },
-    ],
-    signals: [alone, signals],
-  };
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-function fieldsOf(value: unknown, name: string, where: string): Fields {
-  if (isFields(value)) return value;
-  throw new CriaError(`has no ${name}`, { where, remedy: 'every round holds base and guide' });
-}
-
-function textOf(value: unknown, name: string, where: string): string {
-  if (typeof value === 'string') return value;
-  throw new CriaError(`has no answer of the ${name}`, { where, remedy: 'log both models in every round' });
-}
-
-function costOf(value: unknown, name: string, where: string): number {
-  if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return value;
-  const what = typeof value === 'number' ? `the cost of the ${name} is ${value}` : `has no cost of the ${name}`;
-  throw new CriaError(what, { where, remedy: 'costs are numbers of 0 or more' });
-}
-
-function numbersIn(obs: unknown, name: string, where: string): readonly number[] {
-  const fits = Array.isArray(obs) && obs.length > 0 && obs.length <= mostNumbers;
-  if (fits && obs.every((each) => typeof each === 'number' && Number.isFinite(each))) return obs as number[];
-  throw new CriaError(`${name} is not a list of numbers`, { where, remedy: `give 1 to ${mostNumbers} finite numbers` });
-}
-
-const judgeOf = (value: unknown): RoundSignals['judge'] => (value === 'yes' || value === 'no' ? value : undefined);
-
-function uncertaintyOf(logprobs: unknown): number | undefined {
-  if (!Array.isArray(logprobs) || logprobs.length === 0 || !logprobs.every(Number.isFinite)) return undefined;
-  return -logprobs.reduce((sum: number, each: number) => sum + each, 0) / logprobs.length;
+  const read = questionIn(String(qid), rounds, { type, gold, ladder }, where);
+  return { ...common, ...read };
 }
 
 function splitOf(given: unknown, qid: string, seed: number, where: string): Split {
@@ -252,9 +143,6 @@ function namesIn({ values }: Row): readonly string[] {
     ? values.features
     : [];
 }
-
-/** Tells a pair of models from others. */
-export const modelsKey = (base: unknown, guide: unknown): string => JSON.stringify([base, guide]);
 
 /** A hash of the distinct texts, in any order. */
 export const hashOf = (texts: readonly string[]): string =>

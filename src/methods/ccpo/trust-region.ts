@@ -55,7 +55,7 @@ function split(active: number, inactive: number, middle: number, c: number): [nu
     : [Math.max(active, middle), Math.min(inactive, middle)];
 }
 
-/** An approximate solution of H x = v. */
+/** An approximate solution of H x = v by conjugate gradients (Hestenes and Stiefel 1952), in float64; H is positive definite. */
 export function conjugateGradient(
   product: (v: Float64Array) => Float64Array,
   v: Float64Array,
@@ -80,6 +80,7 @@ export function conjugateGradient(
   return x;
 }
 
+/** The sum of products of two vectors. */
 export function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);

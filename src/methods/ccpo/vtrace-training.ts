@@ -1,5 +1,5 @@
 import { type Random, randomFrom, silent, throwIfAborted, type Watch } from '../../base/index.ts';
-import { drawIndex } from './draw.ts';
+import { drawWalk, type Walk } from './draw.ts';
 import { actionsOf, type Episode, isAllowed } from './episode.ts';
 import { softmask, softOutcome } from './exact.ts';
 import { backward, directional, forward, type Network, openAdam, randomNetwork } from './network.ts';
@@ -16,16 +16,10 @@ const explored = 0.2; // share of uniform actions in rollouts: rare actions woul
 const clipping = { discount: 1, rho: 1, trace: 1 };
 const criticRate = 1e-3;
 const firstThreshold = 0.1;
-const thresholdSteps = { eta0: 0.01, xi: 0.1 }; // slower than the policy, which would otherwise see no slack to spend
+const thresholdStep = 0.01; // slower than the policy, which would otherwise see no slack to spend
 const radii: readonly [number, number] = [0.01, 0.001]; // of the trust region; the paper keeps 0.01 (section 3.14)
 const damping = 1e-3;
 const [backtracks, backtrackRatio] = [15, 0.8];
-
-/** A way through a question: nodes and the actions taken there; the last action is an answer. */
-interface Walk {
-  readonly nodes: readonly number[];
-  readonly actions: readonly number[];
-}
 
 /**
  * Trains as the paper does: rollouts on the logs, a V-trace critic of the spend, and a trust-region step of constrained
@@ -83,7 +77,7 @@ export async function trainVtrace(
       cost += outcome.cost / batch.episodes.length;
       covered += (outcome.covered ? 1 : 0) / batch.episodes.length;
       const missed = kappa > criticalThreshold(episode, scores);
-      kappa = nextThreshold(kappa, missed, alpha, stepSize(thresholdSteps, ++seen));
+      kappa = nextThreshold(kappa, missed, alpha, stepSize(++seen, thresholdStep));
     }
     if (step % Math.ceil(steps / historyLength) === 0) {
       history.push({ step, kappa, cost, coverage: covered });
@@ -143,20 +137,8 @@ function behaviour(episode: Episode, pi: Float64Array, node: number): Float64Arr
 }
 
 function walksOf(episode: Episode, pi: Float64Array, random: Random): Walk[] {
-  const chances = episode.nodes.map((_, node) => behaviour(episode, pi, node));
-  return Array.from({ length: rolloutsPerQuestion }, (): Walk => {
-    const nodes: number[] = [];
-    const taken: number[] = [];
-    for (let at = 0; ; ) {
-      const action = drawIndex(chances[at] as Float64Array, random);
-      nodes.push(at);
-      taken.push(action);
-      const node = episode.nodes[at] as Episode['nodes'][number];
-      const leaf = node.leaves[action];
-      if (leaf) return { nodes, actions: taken };
-      at = node.children[action] as number;
-    }
-  });
+  const chances = Float64Array.from(episode.nodes.flatMap((_, node) => [...behaviour(episode, pi, node)]));
+  return Array.from({ length: rolloutsPerQuestion }, () => drawWalk(episode, chances, random));
 }
 
 /** By question, walk and step. */

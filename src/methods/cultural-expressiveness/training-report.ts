@@ -37,7 +37,7 @@ export function trainingPage(
   { answered }: CrossFit,
   model: string,
 ): Page {
-  const { means, gains, lengthMatched, usability, encoder } = result;
+  const { means, gains, lengthMatched, quality, usability, encoder } = result;
   const heldout = gains.heldout;
   const change = heldout ? gainText(heldout.ce) : '';
   return {
@@ -72,6 +72,17 @@ export function trainingPage(
               ...gainCells(ce),
               ...gainCells(ceWithoutSs),
               ce.n,
+            ]),
+          },
+          {
+            kind: 'table',
+            title: 'Gates: answers of each kind, before any score is believed',
+            columns: ['', 'different', 'loop', 'refuse', 'cut short', 'flags'].map((label) => ({ label })),
+            rows: Object.entries(quality).map(([split, { distinct, answers, flags }]): Cell[] => [
+              nameOf(split),
+              distinct,
+              ...['degenerate', 'refused', 'truncated'].map((flag) => answers[flag] ?? 0),
+              flags.join(', '),
             ]),
           },
           summaryTable('The same with answers cut to one and a half times the length of the references', lengthMatched),

@@ -5,6 +5,7 @@ import type { Answered, CrossFit } from './cross-fit.ts';
 import type { Dataset, Response } from './dataset.ts';
 import type { Folds } from './folds.ts';
 import type { WordLists } from './lexicon.ts';
+import { type SystemQuality, systemQuality } from './quality.ts';
 import { paperWeights, type Score, Scorer } from './score.ts';
 import { type SystemSummary, summaryOf } from './summary.ts';
 import { wordsOf } from './text.ts';
@@ -29,6 +30,8 @@ export interface TrainingResult {
   readonly lengthMatched: Readonly<Record<string, SystemSummary>>;
   /** CE after less before, and CE without SemSim. */
   readonly gains: Readonly<Record<string, { readonly ce: Gain; readonly ceWithoutSs: Gain }>>;
+  /** The gates by split: answers that loop may score well. */
+  readonly quality: Readonly<Record<string, SystemQuality>>;
   readonly usability: Usability;
   readonly encoder: string;
 }
@@ -84,6 +87,11 @@ export async function scoreTraining(
           { ce: gain(split, ({ ce }) => ce), ceWithoutSs: gain(split, (score) => score.ce_without_ss) },
         ]),
     ),
+    quality: systemQuality({
+      ...data,
+      systems: answered.map(({ split }) => split),
+      responses: whole.map((row) => ({ ...row, system: row.split })),
+    }),
     usability: usability(baselines(data, scorer, drawing.seed), scores),
     encoder: encoder.name,
   };

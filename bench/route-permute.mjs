@@ -1,0 +1,18 @@
+// The control of a routing log: node bench/route-permute.mjs LOG OUT.jsonl gives each question the right and wrong
+// flags of another one (an order drawn by a seed), so that observations tell nothing about them. Costs stay.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { permutation, randomFrom } from '../dist/base/index.js';
+
+const [log, out] = process.argv.slice(2);
+const rows = readFileSync(log, 'utf8').trim().split('\n').map(JSON.parse);
+const order = permutation(rows.length, randomFrom(1));
+const permuted = rows.map((row, i) => {
+  const other = rows[order[i]];
+  const rounds = row.rounds.map((round, t) => ({
+    ...round,
+    ok_base: other.rounds[t].ok_base,
+    ok_guide: other.rounds[t].ok_guide,
+  }));
+  return { ...row, rounds, solvable: other.solvable };
+});
+writeFileSync(out, permuted.map((row) => `${JSON.stringify(row)}\n`).join(''));

@@ -3,7 +3,7 @@
  * intervals (windows as the sample), and, with tasks, exact answers (questions as the sample). Prints Markdown tables.
  *
  *   node bench/quantize-schemes.mjs FOLDER MODEL --text F --calibration F [--samples 32] [--sequence 512] [--tokens 8192]
- *     [--context 512] [--group 64] [--tasks A.jsonl B.jsonl …] [--limit 100]
+ *     [--context 512] [--group 64] [--tasks A.jsonl --tasks B.jsonl …] [--limit 100] [--models rtn-4,gptq-4]
  *   node bench/quantize-schemes.mjs FOLDER cria-tiny --world   # its world, 32 x 256 calibration tokens, and its skills
  *
  * FOLDER keeps every model and figure: begun again, those that it has are not repeated. Needs `npm run build`.
@@ -21,7 +21,12 @@ const { values, positionals } = parseArgs({
   options: {
     ...{ text: option(), calibration: option(), world: { type: 'boolean', default: false } },
     ...{ samples: option('32'), sequence: option('512'), tokens: option('8192'), context: option('512') },
-    ...{ group: option('64'), tasks: { type: 'string', multiple: true, default: [] }, limit: option('100') },
+    ...{
+      group: option('64'),
+      tasks: { type: 'string', multiple: true, default: [] },
+      limit: option('100'),
+      models: option(),
+    },
   },
 });
 const [folder, model] = positionals;
@@ -63,8 +68,10 @@ if (values.world) {
 }
 
 const schemes = { rtn: ['rtn'], 'rtn-asymmetric': ['rtn', '--asymmetric'], gptq: ['gptq'], awq: ['awq'] };
+const wanted = values.models?.split(',');
 const made = [4, 3].flatMap((bits) =>
-  Object.entries(schemes).map(([name, scheme]) => {
+  Object.entries(schemes).flatMap(([name, scheme]) => {
+    if (wanted && !wanted.includes(`${name}-${bits}`)) return [];
     const out = join(folder, `${name}-${bits}`);
     const calibrated = ['--calibration', calibration, '--samples', values.samples, '--sequence', sequence];
     const asked = ['--bits', String(bits), '--group', values.group, '--format', 'hf'];
@@ -85,9 +92,9 @@ const made = [4, 3].flatMap((bits) =>
 );
 
 const read = ['--text', text, '--tokens', values.tokens, '--context', context, '--speed', '0'];
-const comparison = join(folder, 'comparison');
+const comparison = join(folder, ['comparison', ...(wanted ?? [])].join('-'));
 const { reference, models } = cria(
-  'compare',
+  basename(comparison),
   'compare',
   model,
   ...made.map(({ out }) => out),

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { byteSize, CriaError, duration, figure, silent } from '../base/index.ts';
 import {
   argument,
@@ -107,7 +106,7 @@ export const verb = defineVerb({
       const fallen = tensors.filter(({ fallback }) => fallback !== undefined).length;
       if (fallen > 0) progress.note(`${fallen} of ${tensors.length} matrices are held otherwise than asked for.`);
       print(
-        `${resolve(args.out)}: ${tensors.length} matrices at ${figure(bits)} bits per weight, ` +
+        `${args.out}: ${tensors.length} matrices at ${figure(bits)} bits per weight, ` +
           `${byteSize(result.bytes)} in ${figure(result.seconds)} s\n`,
       );
       return {

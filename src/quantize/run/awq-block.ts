@@ -114,8 +114,11 @@ async function searchFolds(
     const options = (targetOf(first) as Target).quantizer as AwqOptions & Quantizer;
     const inputs = statistics.get(path) as InputStatistics;
     const output = inspected[path];
+    const places = maps.map((map) => new Float32Array((originals.get(map) as WeightMatrix).data.length));
     const rounded = (scales: Float32Array): RoundedMaps =>
-      maps.map((map) => [map, scaledAndBack(originals.get(map) as WeightMatrix, scales, options)] as const);
+      maps.map(
+        (map, i) => [map, scaledAndBack(originals.get(map) as WeightMatrix, scales, options, places[i])] as const,
+      );
     const loss = output
       ? await moduleLoss(block, output, originals)
       : (made: RoundedMaps) => block.errors.relative(matrix, made[0]?.[1] as Float32Array, inputs);

@@ -21,7 +21,8 @@ import type { FinishedPart, Spool } from './spool.ts';
 /**
  * Quantizes block after block on calibration texts: each block sees what the quantized blocks before it give, and within
  * a block the inputs of each group of maps (query, key and value; output; gate and up; down) are those that the
- * quantized groups before it give. Finished blocks are taken from the spool.
+ * quantized groups before it give. Finished blocks are taken from the spool. Hidden states that are too many for memory lie
+ * in `file`.
  */
 export async function quantizeCalibrated(
   model: LoadedModel,
@@ -29,11 +30,12 @@ export async function quantizeCalibrated(
   parts: ReadonlyMap<string, readonly Target[]>,
   spool: Spool,
   importance: Importance,
+  file: string,
   { signal }: Watch,
 ): Promise<TensorResult[]> {
   const { config, progress, threads } = model;
   const isAwq = [...parts.values()].flat().some(({ quantizer }) => quantizer.scheme === 'awq');
-  const sweep = sweepOver(model, texts);
+  const sweep = sweepOver(model, texts, file);
   const search = isAwq ? sweepOver(model, searchTexts(texts)) : undefined;
   const turns = { threads, takesTurns: true };
   const [gptq, errors] = await Promise.all([openGptq(turns), openOutputErrors(turns)]);

@@ -38,13 +38,19 @@ export async function calibrationTexts(
   return textWindows(calibration, tokenizer, { samples, sequence: length }, progress, signal);
 }
 
-/** Opens a sweep over texts whose batches hold about as many tokens as keep every core busy. */
-export function sweepOver(model: LoadedModel, texts: Texts, runner?: Parameters<typeof openBlockSweep>[2]): BlockSweep {
+/**
+ * Opens a sweep over texts whose batches hold about as many tokens as keep every core busy. Hidden states of more than
+ * `mostHiddenBytes` lie in `file`, where one is given.
+ */
+export function sweepOver(model: LoadedModel, texts: Texts, file?: string): BlockSweep {
   const longest = Math.max(...texts.map((ids) => ids.length));
-  return openBlockSweep(model, texts, { ...runner, batch: Math.max(1, Math.floor(tokensAtOnce / longest)) });
+  const bytes = texts.reduce((sum, ids) => sum + ids.length, 0) * model.config.hiddenSize * 4;
+  const batch = Math.max(1, Math.floor(tokensAtOnce / longest));
+  return openBlockSweep(model, texts, { batch, ...(file !== undefined && bytes > mostHiddenBytes && { file }) });
 }
 
 const tokensAtOnce = 2048;
+export const mostHiddenBytes = 2 ** 30;
 
 /** The first texts, of at least 2,048 tokens together: AWQ looks for its scales on them. */
 export function searchTexts(texts: Texts): Texts {

@@ -1,6 +1,7 @@
 import { type Checkpoint, packingOf } from '../../checkpoint/index.ts';
 import type { Config } from '../../model/index.ts';
 import { expectedBits, isCalibrated, isGgufScheme } from '../schemes/index.ts';
+import { mostHiddenBytes } from './calibration.ts';
 import type { QuantizeOptions } from './options.ts';
 import type { Plan, Target } from './plan.ts';
 
@@ -42,7 +43,7 @@ export function estimateOf({ tensors }: Checkpoint, config: Config, plan: Plan, 
   return {
     bytes: kept + (format === 'hf' ? own : Math.ceil(bits / 8)),
     bitsPerWeight: bits / elements,
-    memory: 3 * block + moments + tokens * config.hiddenSize * 4,
+    memory: 3 * block + moments + Math.min(mostHiddenBytes, tokens * config.hiddenSize * 4),
     seconds: rounding / 1e9 + (passes * tokens * elements) / multiplications,
   };
 }

@@ -49,7 +49,7 @@ export async function quantizeModel(
   }
   const parts = partsOf(plan);
   const { resume, force, ...asked } = options;
-  const place = { out, ending: 'quantize', names: [...parts.keys()].map(fileOf) };
+  const place = { out, ending: 'quantize', names: [...[...parts.keys()].map(fileOf), hiddenStates] };
   const settings = { ...asked, inputs: provenance.inputs };
   return withRunState(place, settings, { resume, force, signal: watch.signal }, async (state) => {
     const spool = openSpool(state, [...parts.keys()]);
@@ -57,7 +57,7 @@ export async function quantizeModel(
     blocks.delete('ends');
     const outside = ends ? await quantizeParts(model, new Map([['ends', ends]]), spool, importance, watch) : [];
     const inside = texts
-      ? await quantizeCalibrated(model, texts, blocks, spool, importance, watch)
+      ? await quantizeCalibrated(model, texts, blocks, spool, importance, state.path(hiddenStates), watch)
       : await quantizeParts(model, blocks, spool, importance, watch);
     const tensors = [...outside, ...inside];
     const replacements = spool.replacements();
@@ -70,6 +70,8 @@ export async function quantizeModel(
     }
   });
 }
+
+const hiddenStates = 'hidden-states'; // of long calibration texts, while it runs
 
 /** The targets by part: a block, or the ends of the model. */
 function partsOf({ targets }: Plan): Map<string, Target[]> {

@@ -66,10 +66,31 @@ export function roundAwq(matrix: WeightMatrix, { bits, group }: AwqOptions): Qua
   return roundToGrid(matrix, group, awqGrid(bits));
 }
 
-/** The decoded Q(W diag(s)) diag(1/s). */
-export function scaledAndBack(matrix: WeightMatrix, scales: Float32Array, options: AwqOptions): Float32Array {
-  const { values } = roundAwq(timesColumns(matrix, scales), options);
-  return values.map((each, i) => each / (scales[i % matrix.inner] as number));
+/** The decoded Q(W diag(s)) diag(1/s), group by group: a search calls it for every exponent. */
+export function scaledAndBack(
+  { inner, data }: WeightMatrix,
+  scales: Float32Array,
+  { bits, group }: AwqOptions,
+  into = new Float32Array(data.length),
+): Float32Array {
+  const shape = awqGrid(bits);
+  const scaled = new Float32Array(group);
+  for (let at = 0; at < data.length; at += group) {
+    const column = at % inner;
+    let [minimum, maximum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (let i = 0; i < group; i++) {
+      const each = f32((data[at + i] as number) * (scales[column + i] as number));
+      scaled[i] = each;
+      if (each < minimum) minimum = each;
+      if (each > maximum) maximum = each;
+    }
+    const { scale, zero } = shape.fit(minimum, maximum);
+    for (let i = 0; i < group; i++) {
+      const code = codeOf(scaled[i] as number, scale, zero, shape.low, shape.high);
+      into[at + i] = f32(scale * (code - zero)) / (scales[column + i] as number);
+    }
+  }
+  return into;
 }
 
 /** The statistics of inputs that are divided by factors. */

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
@@ -13,10 +14,8 @@ import { jsonOf } from './json.ts';
 import type { Keys } from './keys.ts';
 import { openMetrics } from './metrics.ts';
 import { modelNamed, type ServedModel } from './models.ts';
-import { page } from './page.ts';
-import type { Reply } from './reply.ts';
 import { chatRequest, completionRequest, embeddingRequest } from './schemas.ts';
-import type { Answering } from './text.ts';
+import type { Answering, Reply } from './text.ts';
 
 export interface AppOptions {
   readonly models: readonly ServedModel[];
@@ -45,6 +44,8 @@ interface Post<S extends z.ZodType> {
   readonly schema: S;
   answer(served: ServedModel, request: z.infer<S>, signal: AbortSignal): Promise<Reply>;
 }
+
+const page = new URL('../../data/serve/page.html', import.meta.url); // a conversation with a model, in one file that loads nothing
 
 /** What is read with GET, besides the page and the description. */
 const gets = {
@@ -173,7 +174,7 @@ export function createApp(options: AppOptions): { app: Hono; drain(): void } {
     }),
   );
   app.get('/', (c) =>
-    c.html(page, 200, {
+    c.html(readFileSync(page, 'utf8'), 200, {
       'content-security-policy':
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'",
     }),

@@ -2,7 +2,6 @@ import type { WrittenToken } from '../generate/index.ts';
 import { ApiError } from './errors.ts';
 import { jsonOf } from './json.ts';
 import type { ServedModel } from './models.ts';
-import type { Reply } from './reply.ts';
 import { followable } from './schema.ts';
 import type { ChatRequest } from './schemas.ts';
 import {
@@ -14,6 +13,7 @@ import {
   headOf,
   optionsOf,
   piecesOf,
+  type Reply,
   timeoutField,
   tokenText,
   usageOf,

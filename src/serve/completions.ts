@@ -2,7 +2,6 @@ import type { WrittenToken } from '../generate/index.ts';
 import { likeliest, logSumExp } from '../model/index.ts';
 import { ApiError } from './errors.ts';
 import type { ServedModel } from './models.ts';
-import type { Reply } from './reply.ts';
 import type { CompletionRequest } from './schemas.ts';
 import {
   type Answering,
@@ -13,6 +12,7 @@ import {
   headOf,
   optionsOf,
   piecesOf,
+  type Reply,
   timeoutField,
   tokenText,
   usageOf,

@@ -1,9 +1,8 @@
 import { idsOf } from './completions.ts';
 import { ApiError } from './errors.ts';
 import type { ServedModel } from './models.ts';
-import type { Reply } from './reply.ts';
 import type { EmbeddingRequest } from './schemas.ts';
-import { type Answering, takePlaces } from './text.ts';
+import { type Answering, type Reply, takePlaces } from './text.ts';
 
 /** Vectors of texts. @throws ApiError when a text does not fit, something is not supported, or there is no place. */
 export async function answerEmbeddings(

@@ -89,6 +89,7 @@ async function openServed(
   const decoder = await openIncrementalDecoder(model, { together: count });
   const forward = once(() => openForward(model));
   const { hiddenSize } = model.config;
+  const grammars = openGrammars(tokenizer, model.config.vocabulary);
   return {
     id,
     created: Math.floor(Date.now() / 1000),
@@ -96,7 +97,7 @@ async function openServed(
     tokenizer,
     decoder,
     slots: openSlots(model, tokenizer, decoder, { count }),
-    grammars: openGrammars(tokenizer, model.config.vocabulary),
+    grammars,
     embed: serialized(async (ids: readonly number[]) => {
       const { lastHidden } = await (await forward()).run([ids]);
       const mean = new Float64Array(hiddenSize);
@@ -105,6 +106,7 @@ async function openServed(
       return Float32Array.from(mean, (x) => x / length);
     }),
     async close() {
+      grammars.close();
       await decoder.dispose();
       model.close();
     },

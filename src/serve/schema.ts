@@ -18,7 +18,6 @@ const definitions = ['$defs', 'definitions'];
 const known = new Set([...annotations, ...definitions, 'type', 'enum', 'const', 'anyOf', '$ref']);
 for (const keywords of Object.values(keywordsOf)) for (const keyword of keywords) known.add(keyword);
 
-const deepest = 64;
 const most = 10_000; // of lengths and numbers of items
 
 interface FollowOptions {
@@ -40,8 +39,7 @@ export function followable(schema: unknown, { param, isLenient = false, base = '
     throw new ApiError(400, `${where}: ${what}`, { param });
   };
 
-  function follow(given: unknown, where: string, depth: number): Schema {
-    if (depth > deepest) refuse(where, 'nested too deeply');
+  function follow(given: unknown, where: string): Schema {
     if (given === true) return {};
     if (given === false) refuse(where, 'nothing fits false');
     if (typeof given !== 'object' || given === null || Array.isArray(given)) refuse(where, 'is not a schema');
@@ -51,13 +49,13 @@ export function followable(schema: unknown, { param, isLenient = false, base = '
     const own = Object.fromEntries(all.filter(([key]) => known.has(key)));
     const kept: Record<string, unknown> = {};
     for (const key of definitions) {
-      if (key in own) kept[key] = each(own[key], `${where}.${key}`, depth);
+      if (key in own) kept[key] = each(own[key], `${where}.${key}`);
       delete own[key];
     }
-    return { ...kept, ...core(own, where, depth) };
+    return { ...kept, ...core(own, where) };
   }
 
-  function core(own: Record<string, unknown>, where: string, depth: number): Schema {
+  function core(own: Record<string, unknown>, where: string): Schema {
     const alone = ['$ref', 'anyOf', 'const', 'enum'].find((key) => key in own);
     const beside = Object.keys(own).find((key) => key !== alone && !(key === 'type' && /const|enum/.test(alone ?? '')));
     if (alone && beside) refuse(where, `'${beside}' beside '${alone}' is not supported`);
@@ -67,7 +65,7 @@ export function followable(schema: unknown, { param, isLenient = false, base = '
     }
     if (alone === 'anyOf') {
       if (!Array.isArray(own.anyOf) || own.anyOf.length === 0) refuse(where, 'anyOf is not a list of schemas');
-      return { anyOf: (own.anyOf as unknown[]).map((one, i) => follow(one, `${where}.anyOf.${i}`, depth + 1)) };
+      return { anyOf: (own.anyOf as unknown[]).map((one, i) => follow(one, `${where}.anyOf.${i}`)) };
     }
     const types = typesOf(own, where);
     if (alone) {
@@ -76,8 +74,8 @@ export function followable(schema: unknown, { param, isLenient = false, base = '
       const fitting = values.filter((value) => types.length === 0 || types.some((type) => isOf(value, type)));
       return fitting.length > 0 ? { enum: fitting } : refuse(where, `no value of ${alone} is of the type`);
     }
-    if (types.length > 1) return { anyOf: types.map((type) => ofType({ ...own, type }, where, depth)) };
-    return types.length === 1 ? ofType({ ...own, type: types[0] }, where, depth) : {};
+    if (types.length > 1) return { anyOf: types.map((type) => ofType({ ...own, type }, where)) };
+    return types.length === 1 ? ofType({ ...own, type: types[0] }, where) : {};
   }
 
   /** The types that are asked for, or that the keywords are about: what else would fit is not needed. */
@@ -92,9 +90,9 @@ export function followable(schema: unknown, { param, isLenient = false, base = '
     return types as string[];
   }
 
-  function ofType(own: Schema, where: string, depth: number): Schema {
+  function ofType(own: Schema, where: string): Schema {
     const type = own.type as string;
-    if (type === 'object') return { type, ...ofObject(own, where, depth) };
+    if (type === 'object') return { type, ...ofObject(own, where) };
     const [least, greatest] = type === 'array' ? ['minItems', 'maxItems'] : ['minLength', 'maxLength'];
     const bounds: Record<string, number> = {};
     for (const name of type === 'string' || type === 'array' ? [least, greatest] : []) {
@@ -105,7 +103,7 @@ export function followable(schema: unknown, { param, isLenient = false, base = '
       else if (name === least) refuse(where, `${name} is above ${most}`);
       else bounds[name as string] = most;
     }
-    if (type === 'array') return { type, ...bounds, items: follow(own.items ?? true, `${where}.items`, depth + 1) };
+    if (type === 'array') return { type, ...bounds, items: follow(own.items ?? true, `${where}.items`) };
     if (type !== 'string') return { type };
     const isBounded = Object.keys(bounds).length > 0;
     if (own.pattern === undefined)
@@ -118,15 +116,11 @@ export function followable(schema: unknown, { param, isLenient = false, base = '
   }
 
   /** Beside properties there are no others: one could repeat a name, and the last of two values is the one that counts. */
-  function ofObject(
-    { properties = {}, required = [], additionalProperties: others }: Schema,
-    where: string,
-    depth: number,
-  ) {
-    const named: Record<string, Schema> = each(properties, `${where}.properties`, depth);
+  function ofObject({ properties = {}, required = [], additionalProperties: others }: Schema, where: string) {
+    const named: Record<string, Schema> = each(properties, `${where}.properties`);
     if (!Array.isArray(required) || !required.every((name) => typeof name === 'string'))
       return refuse(where, 'required is not a list of names');
-    const rest = others === false ? false : follow(others ?? true, `${where}.additionalProperties`, depth + 1);
+    const rest = others === false ? false : follow(others ?? true, `${where}.additionalProperties`);
     for (const name of required as string[]) {
       if (Object.hasOwn(named, name)) continue;
       if (rest === false) return refuse(where, `the property '${name}' is required and not allowed`);
@@ -136,13 +130,12 @@ export function followable(schema: unknown, { param, isLenient = false, base = '
     return { properties: named, required, additionalProperties: isClosed ? false : rest };
   }
 
-  function each(given: unknown, where: string, depth: number): Record<string, Schema> {
+  function each(given: unknown, where: string): Record<string, Schema> {
     if (typeof given !== 'object' || given === null || Array.isArray(given)) return refuse(where, 'is not an object');
-    const entries = Object.entries(given).map(([name, one]) => [name, follow(one, `${where}.${name}`, depth + 1)]);
-    return Object.fromEntries(entries);
+    return Object.fromEntries(Object.entries(given).map(([name, one]) => [name, follow(one, `${where}.${name}`)]));
   }
 
-  return follow(schema, 'schema', 0);
+  return follow(schema, 'schema');
 }
 
 function isOf(value: unknown, type: string): boolean {

@@ -7,6 +7,13 @@ import type { Metrics } from './metrics.ts';
 import type { ServedModel } from './models.ts';
 import type { GenerationRequest } from './schemas.ts';
 
+/** An answer, whole or as events of a stream: one of the two is asked for. */
+export interface Reply {
+  readonly stream: boolean;
+  whole(): Promise<object>;
+  events(): AsyncGenerator<object, void>;
+}
+
 /** What a request is answered with besides the model. */
 export interface Answering {
   readonly metrics: Metrics;
@@ -107,10 +114,7 @@ export async function piecesOf(served: ServedModel, texts: Texts, answering: Ans
       fail(error);
       stop.abort();
     })
-    .finally(() => {
-      clearTimeout(timer);
-      grammar?.dispose();
-    });
+    .finally(() => clearTimeout(timer));
   return { [Symbol.asyncIterator]: items };
 }
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { randomFrom } from '../../src/base/index.ts';
 import { openCheckpoint } from '../../src/checkpoint/index.ts';
 import { type JsonGrammars, openGrammars } from '../../src/serve/grammar.ts';
+import { startGrammarWorker } from '../../src/serve/grammar-worker.ts';
 import { plainPattern } from '../../src/serve/pattern.ts';
 import { followable } from '../../src/serve/schema.ts';
 import { callSchema } from '../../src/serve/tools.ts';
@@ -17,7 +18,10 @@ let grammars: JsonGrammars;
 beforeAll(() => {
   grammars = openGrammars(tokenizer, tokenizer.vocabularySize);
 });
-afterAll(close);
+afterAll(() => {
+  grammars.close();
+  close();
+});
 
 /** What is written when every token that a grammar allows is as likely as the others, and its end as likely as all of them. */
 async function drawn(schema: object, seed: number, most = 120): Promise<string | undefined> {
@@ -39,7 +43,6 @@ async function drawn(schema: object, seed: number, most = 120): Promise<string |
     for (const observer of options.observers ?? []) await observer({ ...draft, ended: finished });
   }
   dispose();
-  grammar.dispose();
   const text = tokenizer.decode(ids, { skipSpecial: true });
   return finished && !text.includes('\ufffd') ? text : undefined; // bytes by chance may be no UTF-8
 }
@@ -188,6 +191,21 @@ test.each<[unknown, string]>([
   [{ required: ['a'], additionalProperties: false }, "schema: the property 'a' is required and not allowed"],
 ])('%j is refused', (schema, sentence) => {
   expect(() => followable(schema, { param: 'x' })).toThrow(sentence);
+});
+
+test('a schema with which the library is stuck is refused, and the thread is given up', async () => {
+  const tokens = Array.from({ length: tokenizer.vocabularySize }, (_, id) => tokenizer.tokenOf(id));
+  let gaveUp = 0;
+  const worker = startGrammarWorker({ tokens, type: 'byte_level', ends: [2] }, () => gaveUp++, 0.5);
+  const properties = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`f${i}`, { maxLength: 20 + i }]));
+  const schema = JSON.stringify(followable({ properties }, { param: 'x' }));
+  const outcomes = await Promise.allSettled([
+    worker.ask({ ask: 'compile', schema }),
+    worker.ask({ ask: 'compile', schema: '{}' }),
+  ]);
+  const after = await worker.ask({ ask: 'compile', schema: '{}' }).catch((error: unknown) => error);
+  const statuses = outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason.status);
+  expect([statuses, after, gaveUp]).toEqual([[400, 503], expect.objectContaining({ status: 503 }), 1]);
 });
 
 test('parameters of tools that are not strict lose what cannot be followed, and keep their own references', async () => {

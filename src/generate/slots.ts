@@ -1,5 +1,5 @@
 import { CriaError, queue, serialized } from '../base/index.ts';
-import type { IncrementalDecoder, LoadedModel, Sequence } from '../model/index.ts';
+import { gateFeeds, type IncrementalDecoder, type LoadedModel, type Sequence } from '../model/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { type TextDraft, textDraft } from './draft.ts';
 import { lastText, manyTexts, type Prefixes } from './prefixes.ts';
@@ -18,7 +18,7 @@ export interface Slots {
    * Reads a text some tokens at a time, between the tokens of the others: the logits behind each of them, [some, vocabulary].
    * @throws CriaError when it does not fit into the context; the signal's reason when it is aborted.
    */
-  read(ids: readonly number[], signal?: AbortSignal): AsyncGenerator<Float32Array, void>;
+  read(ids: readonly number[], options?: Pick<GenerateOptions, 'gates' | 'signal'>): AsyncGenerator<Float32Array, void>;
   /** Texts that have a slot, and those that wait for one. */
   readonly active: number;
   readonly waiting: number;
@@ -61,13 +61,18 @@ export function openSlots(
   decoder: IncrementalDecoder,
   { count, keep = model.config.context }: SlotOptions,
 ): Slots {
-  return slotsOver(model, tokenizer, decoder, count, manyTexts(model, decoder, keep));
+  const known = new Map<string, Prefixes>(); // texts are read otherwise under other gates
+  return slotsOver(model, tokenizer, decoder, count, ({ gates }) => {
+    const prefixes = known.get(String(gates)) ?? manyTexts(model, decoder, keep);
+    known.set(String(gates), prefixes);
+    return prefixes;
+  });
 }
 
 /** One slot whose next text may begin with the last one, which stays in its place in the cache. */
 export function openConversation(model: LoadedModel, tokenizer: Tokenizer, decoder: IncrementalDecoder) {
   const prefixes = lastText(model, decoder);
-  return { slots: slotsOver(model, tokenizer, decoder, 1, prefixes), prefixes };
+  return { slots: slotsOver(model, tokenizer, decoder, 1, () => prefixes), prefixes };
 }
 
 function slotsOver(
@@ -75,7 +80,7 @@ function slotsOver(
   tokenizer: Tokenizer,
   decoder: IncrementalDecoder,
   count: number,
-  prefixes: Prefixes,
+  prefixesOf: (options: GenerateOptions) => Prefixes,
 ): Slots {
   const waiting: Job[] = [];
   const running = new Set<Job>();
@@ -121,25 +126,33 @@ function slotsOver(
     return read < prompt.length ? prompt.slice(read) : draft.ids.slice(read - prompt.length);
   };
 
+  const gated = (ids: readonly number[], gates?: readonly number[]) => {
+    const { gates: count } = model.adaptation;
+    return count > 0 ? { feeds: gateFeeds([ids], count, () => gates ?? []) } : {};
+  };
+  const pieceOf = ({ sequence, options }: Job, ids: readonly number[]) => ({
+    sequence: sequence as Sequence,
+    ids,
+    ...gated(ids, options.gates),
+  });
+
   function begin(job: Job): void {
     job.started = performance.now();
-    job.sequence = prefixes.take(job.prompt);
+    job.sequence = prefixesOf(job.options).take(job.prompt);
     job.cachedTokens = job.sequence.ids.length;
     running.add(job);
   }
 
   async function readPrompt(job: Job): Promise<void> {
     await guarded([job], async () => {
-      const piece = { sequence: job.sequence as Sequence, ids: toRead(job).slice(0, chunk) };
-      const [result] = await decoder.extend([piece], job.options.signal);
+      const [result] = await decoder.extend([pieceOf(job, toRead(job).slice(0, chunk))], job.options.signal);
       if (toRead(job).length === 0) goOn(job, result?.logits as Float32Array);
     });
   }
 
   async function readTokens(jobs: readonly Job[]): Promise<void> {
     await guarded(jobs, async () => {
-      const pieces = jobs.map((job) => ({ sequence: job.sequence as Sequence, ids: toRead(job) }));
-      const results = await decoder.extend(pieces);
+      const results = await decoder.extend(jobs.map((job) => pieceOf(job, toRead(job))));
       for (const [i, job] of jobs.entries()) goOn(job, results[i]?.logits as Float32Array);
     });
   }
@@ -180,7 +193,7 @@ function slotsOver(
 
   function end(job: Job, outcome: Outcome): void {
     running.delete(job);
-    prefixes.give(job.sequence as Sequence);
+    prefixesOf(job.options).give(job.sequence as Sequence);
     if (outcome === 'cancelled') job.draft.cancel();
     job.end(outcome);
   }
@@ -191,8 +204,8 @@ function slotsOver(
     await exclusive(async () => {
       const read = job.sequence as Sequence;
       const before = read.ids.length;
-      const piece = { sequence: read, ids: [...toRead(job), ...ids], logits: 'all' as const };
-      const [result] = await decoder.extend([piece]);
+      const piece = pieceOf(job, [...toRead(job), ...ids]);
+      const [result] = await decoder.extend([{ ...piece, logits: 'all' }]);
       read.truncate(before);
       logits = result?.logits as Float32Array;
     });
@@ -206,10 +219,11 @@ function slotsOver(
     get waiting() {
       return waiting.length;
     },
-    async *read(ids, signal) {
+    async *read(ids, { gates, signal } = {}) {
       const sequence = decoder.open();
       for (let from = 0; from < ids.length; from += chunkOfLogits) {
-        const piece = { sequence, ids: ids.slice(from, from + chunkOfLogits), logits: 'all' as const };
+        const some = ids.slice(from, from + chunkOfLogits);
+        const piece = { sequence, ids: some, logits: 'all' as const, ...gated(some, gates) };
         let logits: Float32Array = new Float32Array();
         await exclusive(async () => {
           const [result] = await decoder.extend([piece], signal);

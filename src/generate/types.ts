@@ -17,6 +17,8 @@ export interface GenerateOptions extends Partial<Sampling> {
    * distribution, before bias, constraint, penalties and temperature.
    */
   readonly logprobs?: number;
+  /** How much of each gated adapter of the model acts on this text; none by default. */
+  readonly gates?: readonly number[];
   readonly signal?: AbortSignal;
 }
 

@@ -57,10 +57,7 @@ const gets = {
 /** The routes of a server, for a server of one's own: `app.route('/', createApp(…))`; `drain` makes it refuse what is new. */
 export function createApp(options: AppOptions): { app: Hono; drain(): void } {
   const { models, backend, keys, slots, queue, timeout, log, seed = randomInt(2 ** 31) } = options;
-  const metrics = openMetrics(() => ({
-    active: models.reduce((sum, each) => sum + each.slots.active, 0),
-    queued: models.reduce((sum, each) => sum + each.slots.waiting, 0),
-  }));
+  const metrics = openMetrics(() => [...new Set(models.map((each) => each.slots))]);
   const seeds = randomFrom(seed);
   const answering: Answering = {
     metrics,

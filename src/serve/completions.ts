@@ -121,13 +121,13 @@ export function idsOf(
 
 /** The tokens of a prompt with their log-probabilities; the first has none. */
 async function promptTokens(
-  { slots, model }: ServedModel,
+  { slots, model, gates }: ServedModel,
   prompt: readonly number[],
   top: number,
   signal: AbortSignal,
 ): Promise<WrittenToken[]> {
   const tokens: WrittenToken[] = [{ id: prompt[0] as number }];
-  for await (const logits of slots.read(prompt.slice(0, -1), signal)) {
+  for await (const logits of slots.read(prompt.slice(0, -1), { gates, signal })) {
     for (let from = 0; from < logits.length; from += model.config.vocabulary) {
       const row = logits.subarray(from, from + model.config.vocabulary);
       const id = prompt[tokens.length] as number;

@@ -10,6 +10,8 @@ export interface Vocabulary {
   readonly ends: readonly number[];
 }
 
+export const cannotBeFollowed = () => new ApiError(400, 'the schema cannot be followed', { param: 'response_format' });
+
 /** `start` gives a number to a text that is to follow a schema; each answer has the tokens that may come next, a bit each. */
 type Ask =
   | { readonly ask: 'compile'; readonly schema: string }
@@ -36,7 +38,6 @@ export function startGrammarWorker(vocabulary: Vocabulary, onStuck: () => void, 
   let timer: NodeJS.Timeout | undefined;
   let isLost = false;
   const lost = () => new ApiError(503, 'the grammar was lost: try again');
-  const refused = () => new ApiError(400, 'the schema cannot be followed', { param: 'response_format' });
   const watch = () => {
     clearTimeout(timer);
     if (waiting.size > 0) timer = setTimeout(stuck, mostSeconds * 1000);
@@ -47,14 +48,14 @@ export function startGrammarWorker(vocabulary: Vocabulary, onStuck: () => void, 
     void worker.terminate();
     const [first, ...others] = waiting.values();
     waiting.clear();
-    first?.reject(refused());
+    first?.reject(cannotBeFollowed());
     for (const each of others) each.reject(lost());
   };
   worker.on('error', stuck);
   worker.on('message', ({ id, mask, failed }: { id: number; mask?: Int32Array; failed?: boolean }) => {
     const { resolve, reject } = waiting.get(id) ?? {};
     waiting.delete(id);
-    if (failed) reject?.(refused());
+    if (failed) reject?.(cannotBeFollowed());
     else resolve?.(mask);
     watch();
   });

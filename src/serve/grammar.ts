@@ -1,6 +1,6 @@
 import type { GenerateOptions, Observer } from '../generate/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
-import { type GrammarWorker, startGrammarWorker } from './grammar-worker.ts';
+import { cannotBeFollowed, type GrammarWorker, startGrammarWorker } from './grammar-worker.ts';
 
 /** A grammar that can be followed. */
 export interface JsonGrammar {
@@ -34,6 +34,7 @@ export function openGrammars(tokenizer: Tokenizer, vocabulary: number): JsonGram
           const text = ++texts;
           let mask = await own.ask({ ask: 'start', schema, text });
           const constrain = (logits: Float32Array) => {
+            if (mask && !mask.some((bits) => bits !== 0)) throw cannotBeFollowed(); // a reference that leads to itself
             for (let id = 0; mask && id < logits.length; id++) {
               if (((mask[id >> 5] as number) & (1 << (id & 31))) === 0) logits[id] = Number.NEGATIVE_INFINITY;
             }

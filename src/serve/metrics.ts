@@ -1,7 +1,8 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Slots } from '../generate/index.ts';
 
-/** What /metrics reports. `load` is asked for the gauges when they are read. */
-export function openMetrics(load: () => { active: number; queued: number }) {
+/** What /metrics reports; the gauges are sums over `slots`. */
+export function openMetrics(slots: () => readonly Slots[]) {
   const registry = new Registry();
   const registers = [registry];
   const buckets = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60];
@@ -14,8 +15,12 @@ export function openMetrics(load: () => { active: number; queued: number }) {
         this.set(read());
       },
     });
-  gauge('cria_requests_active', 'sequences that have a slot', () => load().active);
-  gauge('cria_requests_queued', 'sequences that wait for a slot', () => load().queued);
+  gauge('cria_requests_active', 'sequences that have a slot', () =>
+    slots().reduce((sum, { active }) => sum + active, 0),
+  );
+  gauge('cria_requests_queued', 'sequences that wait for a slot', () =>
+    slots().reduce((sum, { waiting }) => sum + waiting, 0),
+  );
   return {
     registry,
     requests: new Counter({

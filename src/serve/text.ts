@@ -23,8 +23,8 @@ export interface Answering {
   readonly queue: number;
   /** Seconds after which a text ends where it is. */
   readonly timeout: number;
-  /** By model: the texts that have been taken on and have not ended. */
-  readonly taken: Map<ServedModel, number>;
+  /** By slots: the texts that have been taken on and have not ended. */
+  readonly taken: Map<ServedModel['slots'], number>;
 }
 
 export type Ended = Generated & { readonly timedOut: boolean };
@@ -82,8 +82,9 @@ export async function piecesOf(served: ServedModel, texts: Texts, answering: Ans
     const prompt = prompts[Math.floor(choice / n)] as readonly number[];
     const seed = (options.seed ?? answering.freshSeed()) + (choice % n);
     const own = await grammar?.begin();
+    const { gates } = served;
     try {
-      const written = served.slots.write(prompt, { ...options, ...own?.options, seed, signal: either });
+      const written = served.slots.write(prompt, { ...options, ...own?.options, gates, seed, signal: either });
       for (let last = 0; ; ) {
         const { done, value } = await written.next();
         if (done) {
@@ -119,15 +120,15 @@ export async function piecesOf(served: ServedModel, texts: Texts, answering: Ans
 }
 
 /** Takes places of a model; the function gives some of them back. @throws ApiError 429 when there are not as many. */
-export function takePlaces(served: ServedModel, count: number, { slots, queue: most, taken }: Answering) {
-  const before = taken.get(served) ?? 0;
+export function takePlaces({ slots: slotsOf }: ServedModel, count: number, { slots, queue: most, taken }: Answering) {
+  const before = taken.get(slotsOf) ?? 0;
   if (before + count > slots + most) {
-    const headers = { 'retry-after': String(1 + served.slots.waiting) };
+    const headers = { 'retry-after': String(1 + slotsOf.waiting) };
     throw new ApiError(429, 'the server is busy: try again later', { code: 'queue_full', headers });
   }
-  taken.set(served, before + count);
+  taken.set(slotsOf, before + count);
   return (some: number): void => {
-    taken.set(served, (taken.get(served) as number) - some);
+    taken.set(slotsOf, (taken.get(slotsOf) as number) - some);
   };
 }
 

@@ -109,8 +109,8 @@ test('what servers do not apply is named', async () => {
 
 test.each([
   ['has rank 2, but adapter_config.json says 4', { [q]: 2 }, {}],
-  ['its r is 0, not a number above 0', { [q]: 4 }, { r: 0 }],
-  ['has the shape [0, 6], not that of a matrix', { [q]: 0 }, {}],
+  ['r is 0, but must be positive', { [q]: 4 }, { r: 0 }],
+  ['is not a matrix: its shape is [0, 6]', { [q]: 0 }, {}],
   ['adapts no module', {}, {}],
   ['adapters of the type "IA3" are not supported', { [q]: 4 }, { peft_type: 'IA3' }],
 ])('%s', async (sentence, ranks, keys) => {
@@ -121,5 +121,5 @@ test('a configuration that lacks a key says which', async () => {
   const folder = await folderOf({ [q]: 4 }, {});
   const file = join(folder, 'adapter_config.json');
   writeFileSync(file, readFileSync(file, 'utf8').replace('lora_alpha', 'alpha'));
-  expect(await refusalOf(() => checkAdapterFolder(folder))).toContain('its lora_alpha is missing');
+  expect(await refusalOf(() => checkAdapterFolder(folder))).toContain('lora_alpha is missing');
 });

@@ -107,7 +107,7 @@ test('a quantized file holds its type where rows are whole blocks, and every val
 
 test('safetensors folders do not take block types', async () => {
   await expect(converted(join(goldens, 'llama'), 'safetensors', 'Q4_0')).rejects.toThrow(
-    '--dtype: a safetensors folder holds f32, f16, bf16, not q4_0 (give --to gguf)',
+    '--dtype: a safetensors folder cannot hold q4_0, only f32, f16, bf16 (pass --to gguf)',
   );
 });
 

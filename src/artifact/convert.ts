@@ -70,7 +70,9 @@ function sayWhatIsLost(
   const again = sources.filter(({ type }, i) => !isFloat(type) && isQuantizedAnew(type, targets[i]?.type));
   if (again.length > 0) {
     const types = [...new Set(again.map(({ type }) => type.toLowerCase()))].join(' and ');
-    progress.note(`${again.length} tensors of ${types} are quantized a second time: a float source gives better ones.`);
+    progress.note(
+      `${again.length} tensors of ${types} are quantized a second time: convert from a float checkpoint for better quality.`,
+    );
   }
 }
 

@@ -29,8 +29,8 @@ export function ggufType({ shape, stored, isHead }: Placed, wanted: StoredType |
 /** The type of the floats of a safetensors folder. @throws CriaError when `wanted` packs blocks. */
 export function safetensorsType(checkpoint: Checkpoint, wanted: StoredType | undefined): FloatType {
   if (wanted && !isFloat(wanted)) {
-    const what = `a safetensors folder holds ${words(plainFloats)}, not ${wanted.toLowerCase()}`;
-    throw new CriaError(what, { where: '--dtype', remedy: 'give --to gguf' });
+    const what = `a safetensors folder cannot hold ${wanted.toLowerCase()}, only ${words(plainFloats)}`;
+    throw new CriaError(what, { where: '--dtype', remedy: 'pass --to gguf' });
   }
   return wanted ?? mostFrequentFloat(checkpoint) ?? 'F32';
 }

@@ -49,7 +49,7 @@ export async function writeGgufModel(
 function refuseOther(path: string, force: boolean): void {
   refuseExisting(path, force);
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new CriaError('is a folder', { where: path, remedy: 'give the name of a file' });
+    throw new CriaError('is a folder', { where: path, remedy: 'use a file name' });
   }
 }
 

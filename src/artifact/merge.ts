@@ -38,8 +38,8 @@ export async function mergeAdapter(
   { force = false, densify = false, provenance, progress = silent, signal }: Merging,
 ): Promise<number> {
   if (given.kind !== 'lora') {
-    throw new CriaError(`a ${given.kind} cannot be merged: it acts on texts, not on weights`, {
-      remedy: 'give it with --adapter instead',
+    throw new CriaError(`a ${given.kind} adapter cannot be merged into weights`, {
+      remedy: 'pass it with --adapter instead',
     });
   }
   refuseExisting(path, force);
@@ -53,7 +53,7 @@ export async function mergeAdapter(
   checkModules(updates, new Map(sources.map(({ tensor, name }) => [name, tensor])));
   if (!densify) {
     const updated = sources.filter(({ name }) => updates.has(name)).map(({ tensor }) => tensor);
-    refusePruned(checkpoint, updated, 'give --densify, or serve the adapter with --adapter', signal);
+    refusePruned(checkpoint, updated, 'pass --densify, or serve the adapter with --adapter', signal);
   }
 
   const total = sources.reduce((sum, { tensor }) => sum + tensor.bytes, 0);
@@ -89,8 +89,10 @@ function checkModules(updates: ReadonlyMap<string, LoraModule>, sources: Readonl
   for (const [name, { out, inner }] of updates) {
     const shape = sources.get(name)?.shape;
     if (String(shape) === String([out, inner])) continue;
-    const what = shape ? `has the shape [${shape.join(', ')}], its update [${out}, ${inner}]` : 'is not in the model';
-    throw new CriaError(what, { where: name, remedy: 'the adapter belongs to another model' });
+    const what = shape
+      ? `has the shape [${shape.join(', ')}], but its update [${out}, ${inner}]`
+      : 'is not in the model';
+    throw new CriaError(what, { where: name, remedy: 'use the base model that the adapter was trained on' });
   }
 }
 
@@ -115,7 +117,7 @@ export function refusePruned(
     for (const _ of bytesAs(checkpoint, tensor, tensor.type, signal, count));
     const share = zeros / tensor.shape.reduce((product, size) => product * size, 1);
     if (share < prunedFrom) continue;
-    const what = `${Math.round(100 * share)}% of its entries are zero, which merging would fill`;
+    const what = `${Math.round(100 * share)}% of its entries are zero, and merging would fill them`;
     throw new CriaError(what, { where: tensor.name, remedy });
   }
 }

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { CriaError, messageOf, throwIfAborted } from './errors.ts';
 
 test('an error is one sentence: where, what, and what to do', () => {
-  const error = new CriaError('has no rows', { where: 'data.csv', remedy: 'give another file' });
-  expect(error.message).toBe('data.csv: has no rows (give another file)');
+  const error = new CriaError('has no rows', { where: 'data.csv', remedy: 'use another file' });
+  expect(error.message).toBe('data.csv: has no rows (use another file)');
   expect(error.kind).toBe('input');
   expect(new CriaError('failed', { kind: 'failure' }).message).toBe('failed');
 });

@@ -70,7 +70,7 @@ test('what a dead process of the same number has left is no part of a folder', a
 test('what cria has not written is not replaced, even when forced', () => {
   writeFileSync(join(folder, 'letter.txt'), '');
   expect(() => refuseExisting(folder, true)).toThrow('is a folder without cria.json');
-  expect(() => refuseExisting('/dev/null', true)).toThrow('is no file');
+  expect(() => refuseExisting('/dev/null', true)).toThrow('is not a regular file');
   writeFileSync(join(folder, 'cria.json'), '{}');
   expect(() => refuseExisting(folder, true)).not.toThrow();
 });

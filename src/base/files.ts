@@ -118,12 +118,12 @@ export async function writeFolderAtomically(
 export function refuseExisting(path: string, force: boolean): void {
   const there = statusOf(path);
   if (!there) return;
-  if (!force) throw new CriaError('already exists', { where: path, remedy: 'choose another output or give --force' });
+  if (!force) throw new CriaError('already exists', { where: path, remedy: 'choose another output or pass --force' });
   const isArtifact = (entries: readonly string[]) => entries.length === 0 || entries.includes(artifactMark);
   const replaceable = there.isDirectory() ? isArtifact(readdirSync(path)) : there.isFile();
   if (replaceable) return;
-  const what = there.isDirectory() ? `is a folder without ${artifactMark}` : 'is no file';
-  throw new CriaError(`${what}, and is not replaced`, { where: path, remedy: 'choose another output' });
+  const what = there.isDirectory() ? `is a folder without ${artifactMark}` : 'is not a regular file';
+  throw new CriaError(`${what}, so it is not replaced`, { where: path, remedy: 'choose another output' });
 }
 
 function statusOf(path: string) {

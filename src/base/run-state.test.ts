@@ -74,7 +74,7 @@ test('a step that the run did not declare is a mistake of the program', async ()
 test('an unfinished run is not lost by accident; --force begins again and keeps nothing of it', async () => {
   await interrupted();
   expect(await refusalOf(() => run(fails))).toBe(
-    `${folder}: holds an unfinished run (--resume goes on with it, --force begins again)`,
+    `${folder}: holds an unfinished run (pass --resume to continue it or --force to start again)`,
   );
   expect(await run((state) => state.read('one.json'), { resume: true, force: true })).toEqual({ done: 1 / 3 });
   await interrupted();
@@ -85,7 +85,7 @@ test('a run that fails before its first step is not in the way; one that was int
   await expect(run(fails)).rejects.toBe(stopped);
   expect(existsSync(folder)).toBe(false);
   expect(await refusalOf(() => run(fails, resumed))).toBe(
-    `${folder}: there is no unfinished run to resume (begin without --resume)`,
+    `${folder}: there is no unfinished run to resume (leave --resume out)`,
   );
   await expect(run(fails, { ...fresh, signal: AbortSignal.abort() })).rejects.toBe(stopped);
   expect(readdirSync(folder)).toEqual(['settings.json']);
@@ -100,9 +100,9 @@ test('what a resumed run was asked for that differs is named, and the state stay
   await interrupted();
   const asked = { rank: 4, targets: ['a', 'b'], clip: 1, columns: new Map([['text', 'title']]) };
   expect(await refusalOf(() => run(fails, resumed, asked))).toBe(
-    `${folder}: the run was begun with other options: targets was ["a"] and is ["a","b"]; ` +
+    `${folder}: the run was started with other options: targets was ["a"] and is ["a","b"]; ` +
       'columns was [["text","body"]] and is [["text","title"]]; clip was not given and is 1 ' +
-      '(resume it with the same ones, or begin again with --force)',
+      '(resume it with the same options, or pass --force to start again)',
   );
   expect(await run((state) => state.resumed, resumed)).toBe(true);
 });
@@ -116,7 +116,7 @@ test.each([
   writeFileSync(join(folder, 'one.json'), '1');
   if (content !== undefined) writeFileSync(join(folder, 'settings.json'), content);
   expect(await refusalOf(() => run(fails, resumed))).toMatch(
-    /is no saved state of a run \(begin again with --force\)$/,
+    /is not a valid run state \(pass --force to start again\)$/,
   );
   expect(await run(() => 'begun again', forced)).toBe('begun again');
 });
@@ -125,7 +125,7 @@ test('a step that is damaged is refused', async () => {
   await interrupted();
   writeFileSync(join(folder, 'one.json'), '{"done":');
   expect(await refusalOf(() => run((state) => state.read('one.json'), resumed))).toContain(
-    'one.json: is no saved state of a run',
+    'one.json: is not a valid run state',
   );
 });
 
@@ -133,7 +133,9 @@ test('a folder with other things is not touched, and a file in its place is not 
   await interrupted();
   writeFileSync(join(folder, 'own.txt'), 'mine');
   for (const start of [fresh, resumed, forced]) {
-    expect(await refusalOf(() => run(fails, start))).toContain(`${folder}: holds own.txt, which no run has left`);
+    expect(await refusalOf(() => run(fails, start))).toContain(
+      `${folder}: holds own.txt, which does not belong to a run`,
+    );
   }
   expect(readFileSync(join(folder, 'own.txt'), 'utf8')).toBe('mine');
   out = join(folder, 'own.txt');

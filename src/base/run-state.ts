@@ -90,15 +90,15 @@ export function refuseOtherSettings(where: string, saved: Settings, asked: Setti
     .filter((name) => shown(saved[name]) !== shown(asked[name]))
     .map((name) => `${name} was ${shown(saved[name])} and is ${shown(asked[name])}`);
   if (differing.length === 0) return;
-  throw new CriaError(`the run was begun with other options: ${differing.join('; ')}`, {
+  throw new CriaError(`the run was started with other options: ${differing.join('; ')}`, {
     where,
-    remedy: 'resume it with the same ones, or begin again with --force',
+    remedy: 'resume it with the same options, or pass --force to start again',
   });
 }
 
 /** A state that cannot be gone on with. */
 export const notOfARun = (where: string): CriaError =>
-  new CriaError('is no saved state of a run', { where, remedy: 'begin again with --force' });
+  new CriaError('is not a valid run state', { where, remedy: 'pass --force to start again' });
 
 function stateIn(folder: string, names: readonly string[], resumed: boolean): RunState {
   const path = (name: string) => {
@@ -128,18 +128,18 @@ function stateIn(folder: string, names: readonly string[], resumed: boolean): Ru
 function refuseForeign(folder: string, names: readonly string[]): void {
   const other = entriesOf(folder).find((entry) => !isKept(entry, names));
   if (other === undefined) return;
-  const remedy = 'choose another output: this folder is needed beside it';
-  throw new CriaError(`holds ${other}, which no run has left`, { where: folder, remedy });
+  const remedy = 'choose another output: its run state would go to this folder';
+  throw new CriaError(`holds ${other}, which does not belong to a run`, { where: folder, remedy });
 }
 
 function refuseUnfinished(where: string, isBegun: boolean, { resume, force }: RunStart): void {
   if (isBegun && !resume && !force) {
-    const remedy = '--resume goes on with it, --force begins again';
+    const remedy = 'pass --resume to continue it or --force to start again';
     throw new CriaError('holds an unfinished run', { where, remedy });
   }
   // of a run that was killed before its first step there is a folder
   if (resume && !existsSync(where)) {
-    throw new CriaError('there is no unfinished run to resume', { where, remedy: 'begin without --resume' });
+    throw new CriaError('there is no unfinished run to resume', { where, remedy: 'leave --resume out' });
   }
 }
 

@@ -101,21 +101,21 @@ describe('refused with a sentence:', () => {
   });
   const cases: [title: string, files: Record<string, string | Uint8Array>, sentence: RegExp][] = [
     ['a folder without config.json', { 'model.safetensors': shard('x') }, /has no config\.json/],
-    ['an adapter', { 'adapter_config.json': '{}' }, /it is an adapter: give it with --adapter/],
+    ['an adapter', { 'adapter_config.json': '{}' }, /it is an adapter: pass it with --adapter/],
     ['a config that is no JSON', { 'config.json': '{' }, /config\.json: is not valid JSON/],
     ['a config that is a list', { 'config.json': '[]' }, /config\.json: is not a JSON object/],
     ['a generation config that is a list', { ...config, 'generation_config.json': '[]' }, /is not a JSON object/],
-    ['no weights', config, /has neither model\.safetensors nor .*fetch the weights too/],
-    ['pickled weights', { ...config, 'pytorch_model.bin': 'x' }, /"pytorch_model\.bin", and cria reads no pickle/],
-    ['a GGUF file in a folder', { ...config, 'm.gguf': 'x' }, /give .*m\.gguf itself/],
+    ['no weights', config, /has neither model\.safetensors nor .*download the weights too/],
+    ['pickled weights', { ...config, 'pytorch_model.bin': 'x' }, /"pytorch_model\.bin", a pickle/],
+    ['a GGUF file in a folder', { ...config, 'm.gguf': 'x' }, /use .*m\.gguf itself/],
     ['an index without a map', { ...config, 'model.safetensors.index.json': '{}' }, /weight_map is not an object/],
     [
       'an index to a missing shard',
       indexed({ x: 'b.safetensors' }),
-      /index\.json: names "b\.safetensors", which is not/,
+      /index\.json: lists "b\.safetensors", which does not exist/,
     ],
     ['an index to a number', indexed({ x: 1 }), /tensor "x": its shard is not a file name/],
-    ['an index to pickle', indexed({ x: 'a.bin' }), /"a\.bin", and cria reads no pickle/],
+    ['an index to pickle', indexed({ x: 'a.bin' }), /"a\.bin", a pickle/],
     ['an index to the folder above', indexed({ x: '../a.safetensors' }), /"\.\.\/a\.safetensors" lies outside/],
     ['an index to the root', indexed({ x: '/a.safetensors' }), /lies outside the folder/],
     ['an index with a backslash', indexed({ x: '..\\a.safetensors' }), /lies outside the folder/],
@@ -123,7 +123,7 @@ describe('refused with a sentence:', () => {
     [
       'an index that lists a tensor too many',
       indexed({ y: 'a.safetensors' }),
-      /a\.safetensors: tensor "y": is not there/,
+      /a\.safetensors: tensor "y": is missing/,
     ],
   ];
   test.each(cases)('%s', async (_, files, sentence) => {
@@ -139,7 +139,7 @@ describe('refused with a sentence:', () => {
 
   test('a tensor that it does not have', async () => {
     const checkpoint = openFolder(folderWith({ ...config, 'model.safetensors': shard('x') }));
-    expect(await refusalOf(() => checkpoint.readFloat32('y'))).toMatch(/tensor "y": is not there/);
+    expect(await refusalOf(() => checkpoint.readFloat32('y'))).toMatch(/tensor "y": is missing/);
     checkpoint.close();
   });
 });

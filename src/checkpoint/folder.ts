@@ -64,8 +64,8 @@ function readConfig(path: string): Record<string, unknown> {
   const names = namesIn(path);
   if (!names.includes('config.json')) {
     const remedy = names.includes('adapter_config.json')
-      ? 'it is an adapter: give it with --adapter beside the model it belongs to'
-      : 'give a folder in the Hugging Face layout, a .gguf file or a hub id';
+      ? 'it is an adapter: pass it with --adapter and its base model as MODEL'
+      : 'use a folder in the Hugging Face layout, a .gguf file or a hub id';
     throw new CriaError('has no config.json', { where: path, remedy });
   }
   return readJsonObject(join(path, 'config.json'));
@@ -95,7 +95,10 @@ function openWeights(path: string, opened: Map<string, SafetensorsFile>): Holder
   if (!places) throw noWeights(path);
   for (const shard of new Set(places.values())) {
     if (existsSync(join(path, shard))) continue;
-    throw new CriaError(`names ${quoted(shard)}, which is not there`, { where: indexPath, remedy: 'fetch it too' });
+    throw new CriaError(`lists ${quoted(shard)}, which does not exist`, {
+      where: indexPath,
+      remedy: 'download it too',
+    });
   }
   return new Map([...places].map(([name, shard]) => [name, { file: open(shard), stored: name }]));
 }
@@ -113,8 +116,8 @@ function placesInShards(path: string, open: (name: string) => SafetensorsFile): 
     for (const name of open(shard).tensors.keys()) {
       const other = places.get(name);
       if (other !== undefined) {
-        const remedy = 'fetch model.safetensors.index.json, which says where it belongs';
-        throw new CriaError(`stands in ${quoted(other)} too`, { where: placeOf(join(path, shard), name), remedy });
+        const remedy = 'download model.safetensors.index.json, which says which file holds it';
+        throw new CriaError(`is also in ${quoted(other)}`, { where: placeOf(join(path, shard), name), remedy });
       }
       places.set(name, shard);
     }
@@ -166,7 +169,7 @@ function haveEqualRows(checkpoint: Checkpoint, count: number): boolean {
 /** The index's map from tensor to shard, every shard a plain file name. */
 function readIndex(path: string): Map<string, string> {
   const { weight_map: map } = readJsonObject(path);
-  if (!isObject(map)) throw new CriaError('its weight_map is not an object', { where: path });
+  if (!isObject(map)) throw new CriaError('weight_map is not an object', { where: path });
   return new Map(
     Object.entries(map).map(([name, shard]) => {
       const where = placeOf(path, name);
@@ -186,15 +189,18 @@ function noWeights(path: string): CriaError {
   if (pickle) return notSafetensors(path, pickle);
   const shard = names.find((name) => shardName.test(name));
   if (shard !== undefined) {
-    const what = `has ${quoted(shard)} and neither model.safetensors.index.json nor all shards`;
-    return new CriaError(what, { where: path, remedy: 'fetch the rest of them' });
+    const what = `has ${quoted(shard)}, but neither model.safetensors.index.json nor all shards`;
+    return new CriaError(what, { where: path, remedy: 'download the missing files' });
   }
   const gguf = names.find((name) => name.endsWith('.gguf'));
-  const remedy = gguf ? `give ${join(path, gguf)} itself` : 'fetch the weights too';
+  const remedy = gguf ? `use ${join(path, gguf)} itself` : 'download the weights too';
   return new CriaError('has neither model.safetensors nor model.safetensors.index.json', { where: path, remedy });
 }
 
 function notSafetensors(where: string, file: string): CriaError {
-  const what = `its weights are in ${quoted(file)}, and cria reads no pickle, because it can run code`;
-  return new CriaError(what, { where, remedy: 'save the model as safetensors, or pull a revision that has them' });
+  const what = `its weights are in ${quoted(file)}, a pickle, which can run code when it is loaded`;
+  return new CriaError(what, {
+    where,
+    remedy: 'save the model as safetensors, or pull a revision that has safetensors',
+  });
 }

@@ -51,7 +51,7 @@ export function connect(repo: string, options: HubOptions): Hub {
       if (++pages > mostPages) throw new CriaError(`lists its files on more than ${mostPages} pages`, { where: repo });
       const response = await request(url, init?.headers);
       const link = response.headers.get('link');
-      const tooLong = () => new CriaError(`a page of its list exceeds ${longestPage} bytes`, { where: repo });
+      const tooLong = () => new CriaError(`a page of its file list exceeds ${longestPage} bytes`, { where: repo });
       const page = await boundedBody(response, longestPage, tooLong).catch((error: unknown) => {
         throw asNetworkError(error, endpoint, options.signal);
       });
@@ -76,8 +76,8 @@ export function asNetworkError(
   if (error instanceof CriaError || signal?.aborted) return error;
   const code = codeOf(error);
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
-    const remedy = 'check the network and HF_ENDPOINT, or give a local folder';
-    return new CriaError('its address is not known: are you offline?', {
+    const remedy = 'check the network and HF_ENDPOINT, or use a local folder';
+    return new CriaError('cannot be resolved: the machine may be offline', {
       where,
       remedy,
       kind: 'failure',
@@ -97,17 +97,21 @@ function refusal(
   switch (response.status) {
     case 401:
       return token
-        ? new CriaError('the hub does not accept the token', { where, remedy: 'set HF_TOKEN to a valid one' })
-        : new CriaError('the hub wants a token: it is private, gated or does not exist', {
+        ? new CriaError('the hub rejected the token', { where, remedy: 'set HF_TOKEN to a valid one' })
+        : new CriaError('requires a token: it is private, gated or does not exist', {
             where,
             remedy: `check the name, ${terms} and set HF_TOKEN`,
           });
     case 403:
-      return new CriaError('this token may not read it', { where, remedy: `${terms}, or use another HF_TOKEN` });
+      return new CriaError('the token has no read access', { where, remedy: `${terms}, or use another HF_TOKEN` });
     case 404:
-      return new CriaError('the hub does not have it', { where, remedy: 'check the name and the revision' });
+      return new CriaError('does not exist on the hub', { where, remedy: 'check the name and the revision' });
     case 429:
-      return new CriaError('the hub wants us to wait', { where, remedy: 'try again in some minutes', kind: 'failure' });
+      return new CriaError('the hub limits the request rate', {
+        where,
+        remedy: 'try again in a few minutes',
+        kind: 'failure',
+      });
     default:
       return new CriaError(`the hub answered ${response.status}`, {
         where,
@@ -121,6 +125,10 @@ function originOf(url: string): string {
   try {
     return new URL(url).origin;
   } catch (cause) {
-    throw new CriaError('is not an address', { where: url, remedy: 'set HF_ENDPOINT to one like https://…', cause });
+    throw new CriaError('is not a URL', {
+      where: url,
+      remedy: 'set HF_ENDPOINT to a URL such as https://huggingface.co',
+      cause,
+    });
   }
 }

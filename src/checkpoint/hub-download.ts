@@ -48,7 +48,7 @@ export async function download(hub: Hub, file: RemoteFile, path: string, options
   if (hash.digest('hex') !== file.checksum.hex) {
     rmSync(partial);
     const remedy = 'it was removed: run the same command again';
-    throw new CriaError('its checksum is not the one the hub lists', { where: file.path, remedy, kind: 'failure' });
+    throw new CriaError('the checksum differs from the one on the hub', { where: file.path, remedy, kind: 'failure' });
   }
   writing(path, () => renameSync(partial, path));
 }
@@ -84,7 +84,7 @@ async function complete(hub: Hub, file: RemoteFile, partial: string, options: Do
     }
     if (done < file.size) {
       const what = `the hub stopped at ${done} of ${file.size} bytes`;
-      throw new CriaError(what, { where: file.path, remedy: 'the same command continues there', kind: 'failure' });
+      throw new CriaError(what, { where: file.path, remedy: 'run the same command to continue', kind: 'failure' });
     }
     fsyncSync(descriptor);
     return hash;

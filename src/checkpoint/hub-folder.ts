@@ -15,9 +15,9 @@ export function writtenIn(folder: string): string[] {
   const path = join(folder, markName);
   if (!existsSync(path)) return [];
   const { files } = readJsonObject(path);
-  if (!Array.isArray(files)) throw new CriaError('its files are not a list', { where: path });
+  if (!Array.isArray(files)) throw new CriaError('files is not a list', { where: path });
   return files.map((name) => {
-    if (typeof name !== 'string') throw new CriaError('its files are not names', { where: path });
+    if (typeof name !== 'string') throw new CriaError('files is not a list of names', { where: path });
     placeInside(folder, name, path);
     return name;
   });
@@ -34,7 +34,7 @@ export function refuseReplacing(folder: string, names: readonly string[], writte
   const foreign = names.find((name) => !written.has(name) && existsSync(placeInside(folder, name)));
   if (foreign === undefined) return;
   const remedy = 'choose another folder with --into, or remove it';
-  const what = 'differs from what the hub has, and is not replaced, because no pull has written it';
+  const what = 'differs from the file on the hub, and is not replaced, because cria pull did not write it';
   throw new CriaError(what, { where: placeInside(folder, foreign), remedy });
 }
 
@@ -63,7 +63,7 @@ export function placeInside(folder: string, name: string, lister = 'the hub'): s
   const inside = normalize(name);
   const leaves = inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside);
   if (leaves || inside === '.' || /[\\\0]|^[A-Za-z]:/.test(name)) {
-    throw new CriaError(`${lister} lists a file ${quoted(name)}, which would leave the folder`, {
+    throw new CriaError(`${lister} lists ${quoted(name)}, which lies outside the folder`, {
       remedy: 'do not use it',
     });
   }

@@ -294,18 +294,18 @@ describe('refused with a sentence:', () => {
 
   test('a repository that the hub does not have', async () => {
     await hub();
-    expect(await pulled('org/none')).toMatch(/^org\/none at main: the hub does not have it \(check the name/);
+    expect(await pulled('org/none')).toMatch(/^org\/none at main: does not exist on the hub \(check the name/);
   });
 
   test('a gated repository, without a token, with a wrong one and with one that may not', async () => {
     const special = { [tree]: failWith(401) };
     await hub(special);
-    expect(await pulled()).toMatch(/wants a token.*accept its terms at http.*\/org\/tiny and set HF_TOKEN/);
-    expect(await pulled('org/tiny', 'x')).toMatch(/does not accept the token/);
+    expect(await pulled()).toMatch(/requires a token.*accept its terms at http.*\/org\/tiny and set HF_TOKEN/);
+    expect(await pulled('org/tiny', 'x')).toMatch(/rejected the token/);
     special[tree] = failWith(403);
-    expect(await pulled('org/tiny', 'x')).toMatch(/this token may not read it/);
+    expect(await pulled('org/tiny', 'x')).toMatch(/the token has no read access/);
     special[tree] = failWith(429);
-    expect(await pulled()).toMatch(/wants us to wait/);
+    expect(await pulled()).toMatch(/limits the request rate/);
     special[tree] = failWith(503);
     expect(await pulled()).toMatch(/the hub answered 503/);
   });
@@ -317,9 +317,9 @@ describe('refused with a sentence:', () => {
     const fetch = () =>
       Promise.reject(new TypeError('fetch failed', { cause: Object.assign(new Error(), { code: 'ENOTFOUND' }) }));
     const message = await refusalOf(() => pull('org/tiny', { into: temporaryFolder(), fetch }));
-    expect(message).toMatch(/its address is not known: are you offline\?/);
+    expect(message).toMatch(/cannot be resolved: the machine may be offline/);
     vi.stubEnv('HF_ENDPOINT', 'nonsense');
-    expect(await pulled()).toMatch(/nonsense: is not an address/);
+    expect(await pulled()).toMatch(/nonsense: is not a URL/);
   });
 
   test('bytes that differ from the listed checksum, of large files and of small ones, and they are removed', async () => {
@@ -329,7 +329,7 @@ describe('refused with a sentence:', () => {
     ] as const) {
       await hub({ [resolve + name]: (_, response) => void response.end(other) });
       const into = temporaryFolder();
-      expect(await refusalOf(() => pull('org/tiny', { into }))).toMatch(`${name}: its checksum is not the one`);
+      expect(await refusalOf(() => pull('org/tiny', { into }))).toMatch(`${name}: the checksum differs`);
       expect(readdirSync(into).filter((file) => file.startsWith(name))).toEqual([]);
     }
   });
@@ -355,7 +355,7 @@ describe('refused with a sentence:', () => {
       'a\0',
     ]) {
       await hub({}, [...listed(), { type: 'file', path, size: 1, oid: 'a'.repeat(40) }]);
-      expect(await pulled(), path).toMatch(/which would leave the folder/);
+      expect(await pulled(), path).toMatch(/which lies outside the folder/);
     }
   });
 
@@ -369,10 +369,10 @@ describe('refused with a sentence:', () => {
     ];
     for (const entries of [...odd, ...unchecked]) {
       await hub({}, entries);
-      expect(await pulled(), JSON.stringify(entries)).toMatch(/list of files is not what it should be/);
+      expect(await pulled(), JSON.stringify(entries)).toMatch(/invalid file list/);
     }
     await hub({ [tree]: (_, response) => void response.end('<html>') });
-    expect(await pulled()).toMatch(/list of files is not what it should be/);
+    expect(await pulled()).toMatch(/invalid file list/);
     const { address } = await hub({
       [tree]: (_, response) => void response.writeHead(200, { link: `<${address}${tree}>; rel="next"` }).end('[]'),
     });
@@ -400,7 +400,7 @@ describe('refused with a sentence:', () => {
     const into = temporaryFolder();
     writeFileSync(join(into, 'config.json'), 'mine');
     const message = await refusalOf(() => pull('org/tiny', { into }));
-    expect(message).toMatch(/config\.json: differs from what the hub has, and is not replaced, because no pull/);
+    expect(message).toMatch(/config\.json: differs from the file on the hub, and is not replaced, because cria pull/);
     expect(namesIn(into)).toEqual(['config.json']);
     expect(readFileSync(join(into, 'config.json'), 'utf8')).toBe('mine');
     writeFileSync(join(into, 'tiny model.gguf'), 'mine');
@@ -416,9 +416,9 @@ describe('refused with a sentence:', () => {
     const into = temporaryFolder();
     for (const [text, sentence] of [
       ['{', /cria-pull\.json: is not valid JSON/],
-      ['{}', /cria-pull\.json: its files are not a list/],
-      ['{"files":[1]}', /cria-pull\.json: its files are not names/],
-      ['{"files":["../chat_template.jinja"]}', /cria-pull\.json lists a file .*would leave the folder/],
+      ['{}', /cria-pull\.json: files is not a list/],
+      ['{"files":[1]}', /cria-pull\.json: files is not a list of names/],
+      ['{"files":["../chat_template.jinja"]}', /cria-pull\.json lists .*lies outside the folder/],
     ] as const) {
       writeFileSync(join(into, mark), text);
       expect(await refusalOf(() => pull('org/tiny', { into }))).toMatch(sentence);

@@ -46,7 +46,7 @@ const mostFiles = 100_000;
  * of the user's own stands in the way.
  */
 export async function pull(repo: string, options: PullOptions): Promise<{ path: string; bytes: number }> {
-  if (!hubId.test(repo)) throw new CriaError(`${quoted(repo)} is not a hub id`, { remedy: 'give it as org/name' });
+  if (!hubId.test(repo)) throw new CriaError(`${quoted(repo)} is not a hub id`, { remedy: 'write it as org/name' });
   const { into, file } = options;
   if (file !== undefined && pickled.test(file)) {
     const what = 'is pickle by its name, and cria fetches none, because it can run code';
@@ -158,7 +158,7 @@ function chosen(files: readonly RemoteFile[], repo: string, named: string | unde
 
 function strangeListing(repo: string, cause?: unknown): CriaError {
   const remedy = 'check HF_ENDPOINT and the network (a proxy may have answered instead)';
-  return new CriaError("the hub's list of files is not what it should be", {
+  return new CriaError('the hub returned an invalid file list', {
     where: repo,
     remedy,
     kind: 'failure',

@@ -12,7 +12,7 @@ import type { Checkpoint } from './types.ts';
  */
 export function openCheckpoint(path: string): Checkpoint {
   const found = statSync(path, { throwIfNoEntry: false });
-  if (!found) throw new CriaError('does not exist', { where: path, remedy: 'give a folder or a .gguf file' });
+  if (!found) throw new CriaError('does not exist', { where: path, remedy: 'use a folder or a .gguf file' });
   if (found.isDirectory()) return openQuantized(path);
   if (path.endsWith('.safetensors')) return openQuantized(folderOfWeights(path));
   return openGguf(path);
@@ -33,8 +33,8 @@ function openQuantized(path: string): Checkpoint {
 function folderOfWeights(path: string): string {
   const folder = dirname(path);
   if (existsSync(join(folder, 'config.json'))) return folder;
-  const remedy = `put config.json and the tokenizer beside it and give ${folder}`;
-  throw new CriaError('is a file of weights without config.json beside it', { where: path, remedy });
+  const remedy = `put config.json and the tokenizer beside it and pass ${folder}`;
+  throw new CriaError('is a weights file without a config.json beside it', { where: path, remedy });
 }
 
 export { nearestHalf, readHalf } from './blocks/half.ts';

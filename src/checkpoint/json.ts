@@ -58,7 +58,7 @@ function checkJson(text: string, where: string, limits: JsonLimits): void {
         if (text[skipSpace(text, end)] === ':') {
           const key = keyOf(text.slice(at, end));
           const keys = open[depth - 1];
-          if (keys?.has(key)) throw new CriaError(`has the key ${quoted(key)} twice`, { where });
+          if (keys?.has(key)) throw new CriaError(`has a duplicate key ${quoted(key)}`, { where });
           keys?.add(key);
         }
         at = end - 1;

@@ -21,7 +21,7 @@ export function openRanges(path: string): RangeFile {
     path,
     size,
     read(offset, into) {
-      if (closed) throw new CriaError('was read after it had been closed', { where: path, kind: 'failure' });
+      if (closed) throw new CriaError('was read after it was closed', { where: path, kind: 'failure' });
       for (let done = 0; done < into.length; ) {
         const length = Math.min(longestRead, into.length - done);
         const count = readSync(descriptor, into, done, length, offset + done);

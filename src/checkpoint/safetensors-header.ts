@@ -13,7 +13,7 @@ export interface SafetensorsHeader {
 const longestHeader = 100_000_000; // bytes, as in the reference implementation
 const mostTensors = 250_000; // in one file; the largest public checkpoints have fewer in all their shards
 const limits = { depth: 3, values: 16 * mostTensors };
-const brokenFile = 'the file is damaged or was not fully written: fetch or write it again';
+const brokenFile = 'the file is damaged or incomplete: download or write it again';
 
 /**
  * Reads and checks a safetensors header: 8 bytes of length, that much JSON, then the tensors' bytes without
@@ -62,10 +62,10 @@ function headerLength(file: RangeFile): number {
   }
   const length = new DataView(start.buffer).getBigUint64(0, true);
   if (length > longestHeader) {
-    throw broken(file.path, `its header would be ${length} bytes, more than the ${longestHeader} that are allowed`);
+    throw broken(file.path, `its header claims ${length} bytes, more than the limit of ${longestHeader}`);
   }
   if (8 + Number(length) > file.size) {
-    throw broken(file.path, `its header would be ${length} bytes, but the file has ${file.size}`);
+    throw broken(file.path, `its header claims ${length} bytes, but the file has ${file.size}`);
   }
   return Number(length);
 }
@@ -79,13 +79,14 @@ function checkedTensor(name: string, entry: unknown, file: RangeFile, dataStart:
     const remedy = `convert it to one of ${Object.keys(elementBytes).join(', ')}`;
     throw new CriaError(`its dtype ${quoted(dtype)} is not supported`, { where, remedy });
   }
-  if (!isSizes(shape)) throw broken(where, 'its shape is not a list of sizes');
-  if (!isSizes(offsets) || offsets.length !== 2) throw broken(where, 'its data_offsets are not two positions');
+  if (!isSizes(shape)) throw broken(where, 'its shape is not a list of integers');
+  if (!isSizes(offsets) || offsets.length !== 2) throw broken(where, 'its data_offsets are not two integers');
 
   const [begin, end] = offsets as [number, number];
   const bytes = elementCount(shape, where) * elementBytes[dtype];
   if (begin > end) throw broken(where, `its bytes end (${end}) before they begin (${begin})`);
-  if (end > file.size - dataStart) throw broken(where, `its bytes end at ${end} of ${file.size - dataStart}`);
+  if (end > file.size - dataStart)
+    throw broken(where, `its bytes end at ${end}, beyond the ${file.size - dataStart} of the file`);
   if (end - begin !== bytes) {
     throw broken(where, `it has ${end - begin} bytes, but ${dtype} of shape [${shape.slice(0, 8)}] takes ${bytes}`);
   }
@@ -104,7 +105,7 @@ function checkLayout(tensors: readonly StoredTensor[], file: RangeFile, dataStar
       const where = placeOf(file.path, tensor.name);
       throw broken(
         where,
-        tensor.offset < end ? 'it overlaps another' : `${tensor.offset - end} unused bytes precede it`,
+        tensor.offset < end ? 'it overlaps another tensor' : `${tensor.offset - end} unused bytes precede it`,
       );
     }
     end += tensor.bytes;

@@ -44,7 +44,7 @@ export function openSafetensors(path: string): SafetensorsFile {
 export function tensorNamed<T>(tensors: ReadonlyMap<string, T>, name: string, path: string): T {
   const tensor = tensors.get(name);
   if (!tensor)
-    throw new CriaError('is not there', { where: placeOf(path, name), remedy: '`cria inspect` lists names' });
+    throw new CriaError('is missing', { where: placeOf(path, name), remedy: '`cria inspect` lists the names' });
   return tensor;
 }
 

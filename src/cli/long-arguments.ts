@@ -22,8 +22,8 @@ export async function runWithShortArguments(argv: readonly string[]): Promise<nu
   const prompt = argv[at] as string;
   const isPrompt = argv[0] === 'generate' && at > 1 && !isOption(argv[at - 1] as string) && !isOption(prompt);
   if (!isPrompt || bytes - Buffer.byteLength(prompt) > mostBytes) {
-    const remedy = 'put what is long into a file: generate takes --file F, or - and standard input';
-    throw new CriaError(`${bytes} bytes of arguments are more than ${mostBytes}`, { remedy });
+    const remedy = 'put long text in a file: generate takes --file F, or - for standard input';
+    throw new CriaError(`the command line has ${bytes} bytes, more than ${mostBytes}`, { remedy });
   }
   return runAnew([...argv.slice(0, at), '-', ...argv.slice(at + 1)], prompt);
 }

@@ -25,12 +25,14 @@ export async function parse(
   const known = first.startsWith('-') || entries.some(({ name }) => name === first);
   if (!known) refuseHalf(first, entries);
   const words = known ? [first, ...rest] : [first];
-  const program = new Program('cria').description('A workshop for open-weight language models.').version(version());
+  const program = new Program('cria')
+    .description('Run, measure, train and compress language models.')
+    .version(version());
   program
     .helpCommand(false)
     .exitOverride()
     .configureOutput({ writeOut: write, writeErr() {}, outputError() {} });
-  program.addHelpText('after', '\ncria VERB --help describes a verb.');
+  program.addHelpText('after', '\nRun cria VERB --help for the options of a verb.');
 
   let call: Call | undefined;
   for (const entry of entries) {
@@ -57,11 +59,10 @@ function named(words: readonly string[], entries: readonly VerbEntry[]): readonl
 /** @throws CriaError for the first word alone of verbs whose names have two. */
 function refuseHalf(word: string, entries: readonly VerbEntry[]): void {
   const whole = entries.filter(({ name }) => name.startsWith(`${word} `)).map(({ name }) => `cria ${name}`);
-  if (whole.length > 0)
-    throw new CriaError('needs a subcommand', { where: word, remedy: `give ${whole.join(' or ')}` });
+  if (whole.length > 0) throw new CriaError('needs a subcommand', { where: word, remedy: `use ${whole.join(' or ')}` });
 }
 
-const everyVerb = 'Options of every verb:';
+const everyVerb = 'Common options:';
 
 function declare(command: Command, verb: Verb): void {
   for (const [name, argument] of Object.entries(verb.arguments)) {

@@ -65,14 +65,14 @@ async function perform({ verb, args, options }: Call, { stdout, stderr, signal }
   }
 }
 
-/** The exit code of an error, and the sentence that tells it. */
+/** The exit code of an error, and the sentence to print. */
 function explain(error: unknown): [code: number, sentence: string] {
   if (error instanceof CriaError) {
     return [error.kind === 'input' ? exitCode.wrongInput : exitCode.failed, error.message];
   }
   if (error instanceof CommanderError) {
     const sentence = error.message.replace(/^error: /, '');
-    const help = sentence.includes('Did you mean') ? '' : ' (--help tells what there is)';
+    const help = sentence.includes('Did you mean') ? '' : ' (--help lists them)';
     return [exitCode.wrongInput, sentence + help];
   }
   return [exitCode.failed, `unexpected: ${messageOf(error)} (CRIA_DEBUG=1 shows where)`];

@@ -28,7 +28,7 @@ export function conversationFrom(value: unknown, where: string): Conversation {
   const { system } = value;
   const begin = typeof system === 'string' && system !== '' ? [{ role: 'system', content: system }] : [];
   if (begin.length > 0 && messages[0]?.role === 'system') {
-    throw new CriaError('has a column system and a system message', { where, remedy: 'leave one of them out' });
+    throw new CriaError('has both a system column and a system message', { where, remedy: 'remove one of them' });
   }
   const [tools, documents] = [listFrom(value.tools, 'tools', where), listFrom(value.documents, 'documents', where)];
   return { messages: [...begin, ...messages], ...(tools && { tools }), ...(documents && { documents }) };
@@ -67,10 +67,10 @@ const speakers: ReadonlyMap<string, string> = new Map([
 function fromShareGpt({ from, value, ...more }: Json, where: string): Message {
   const role = speakers.get(String(from));
   if (role === undefined) {
-    const remedy = `known are ${[...speakers.keys()].join(', ')}`;
-    throw new CriaError(`a message is from '${String(from)}'`, { where, remedy });
+    const remedy = `supported: ${[...speakers.keys()].join(', ')}`;
+    throw new CriaError(`a message has the unknown speaker '${String(from)}' in 'from'`, { where, remedy });
   }
-  if (typeof value !== 'string') throw new CriaError("a message has 'from' without a text 'value'", { where });
+  if (typeof value !== 'string') throw new CriaError("a message has 'from' but no string 'value'", { where });
   return { role, content: value, ...more };
 }
 
@@ -78,7 +78,7 @@ function listFrom(value: unknown, name: string, where: string): readonly unknown
   if (isAbsent(value)) return undefined;
   const list = typeof value === 'string' ? parsed(value, name, where) : value;
   if (!Array.isArray(list) || !list.every(isObject))
-    throw new CriaError(`its ${name} are not a list of objects`, { where });
+    throw new CriaError(`${name} must be a list of objects`, { where });
   return list.length > 0 ? list : undefined;
 }
 
@@ -86,7 +86,7 @@ function parsed(text: string, name: string, where: string): unknown {
   try {
     return parseExactly(text);
   } catch (error) {
-    throw new CriaError(`its ${name} are a text that is not JSON: ${messageOf(error)}`, { where, cause: error });
+    throw new CriaError(`${name} is a string that is not valid JSON: ${messageOf(error)}`, { where, cause: error });
   }
 }
 
@@ -96,5 +96,5 @@ function isObject(value: unknown): value is Json {
 
 function notMessages(where: string): CriaError {
   const remedy = 'write it as [{"role": "user", "content": "…"}, …]';
-  return new CriaError('its messages are not a list of roles and contents', { where, remedy });
+  return new CriaError('messages must be a list of objects with role and content', { where, remedy });
 }

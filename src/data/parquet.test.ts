@@ -40,8 +40,8 @@ test('a parquet file is a data file, and its rows say where they stand', async (
 });
 
 test.each([
-  ['zstd', "is packed with ZSTD (write it again, with compression 'snappy'"],
-  ['delta', 'has texts as differences (write it again'],
+  ['zstd', "is compressed with ZSTD, which is not supported (write it again, with compression 'snappy'"],
+  ['delta', 'has strings encoded as DELTA_BYTE_ARRAY, which is not supported (write it again'],
 ])('%s.parquet, which is not read, is refused with what to do', async (name, sentence) => {
   expect(await refusalOf(() => rows(golden(name)))).toContain(`${golden(name)}: ${sentence}`);
 });
@@ -52,7 +52,7 @@ test.each([
   ['no footer', readFileSync(golden('plain')).subarray(0, -100)],
   ['no beginning', readFileSync(golden('plain')).subarray(1500)],
 ])('%s is no parquet', async (_, bytes) => {
-  expect(await refusalOf(() => rows(file(bytes)))).toMatch(/a\.parquet: (is not sound parquet|has )/);
+  expect(await refusalOf(() => rows(file(bytes)))).toMatch(/a\.parquet: (is not valid parquet|has )/);
 });
 
 /** The bytes of plain.parquet with `from` replaced by `to`, of one length, wherever it stands. */
@@ -72,7 +72,7 @@ test('a page that says it holds very many values is refused before they are made
     [0x2c, 0x15, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0x15, 0x00],
   );
   expect(await refusalOf(() => rows(path))).toMatch(
-    /has a row group of \d{10} values of prompt, more than is read at once/,
+    /has a row group of \d{10} values of prompt, more than cria reads at once/,
   );
 });
 

@@ -47,7 +47,8 @@ async function bufferOf(handle: FileHandle): Promise<AsyncBuffer> {
   return {
     byteLength: size,
     async slice(start, end = size) {
-      if (!(start >= 0 && start <= end && end <= size)) throw new CriaError(`has no bytes ${start} to ${end}`);
+      if (!(start >= 0 && start <= end && end <= size))
+        throw new CriaError(`ends before byte ${end}: bytes ${start} to ${end} are missing`);
       if (end - start > mostBytes) throw tooLarge(`${end - start} bytes`);
       const bytes = new Uint8Array(end - start);
       await handle.read(bytes, 0, bytes.length, start);
@@ -65,7 +66,8 @@ function leavesOf({ children, path }: SchemaTree): string[] {
 function checkColumns({ columns }: RowGroup, expected: readonly string[]): void {
   const paths = columns.map(({ meta_data }) => JSON.stringify(meta_data?.path_in_schema));
   const isSound = paths.length === expected.length && paths.every((path, i) => path === expected[i]);
-  if (!isSound || new Set(paths).size < paths.length) throw new CriaError('has columns that its schema does not tell');
+  if (!isSound || new Set(paths).size < paths.length)
+    throw new CriaError('has columns that its schema does not declare');
 }
 
 /**
@@ -75,7 +77,7 @@ function checkColumns({ columns }: RowGroup, expected: readonly string[]): void 
 async function checkGroup(group: RowGroup, file: AsyncBuffer): Promise<void> {
   let bytes = 0;
   for (const { meta_data } of group.columns) {
-    if (!meta_data) throw new CriaError('has a column in another file');
+    if (!meta_data) throw new CriaError('has a column stored in another file, which is not supported');
     const pages = await pagesOf(meta_data, file);
     for (const count of [group.num_rows, meta_data.num_values, pages.values]) {
       if (count > mostValues) throw tooLarge(`${count} values of ${meta_data.path_in_schema.join('.')}`);
@@ -101,7 +103,8 @@ async function pagesOf(column: ColumnMetaData, file: AsyncBuffer): Promise<{ val
       throw new CriaError('has a page without a size');
     }
     // Each such text may be nearly as long as all before it: a thousand bytes can stand for a billion.
-    if (page.encoding === 'DELTA_BYTE_ARRAY') throw new CriaError('has texts as differences', { remedy: rewrite });
+    if (page.encoding === 'DELTA_BYTE_ARRAY')
+      throw new CriaError('has strings encoded as DELTA_BYTE_ARRAY, which is not supported', { remedy: rewrite });
     reader.offset += compressed_page_size;
     values += page.num_values;
     bytes += uncompressed_page_size;
@@ -118,7 +121,7 @@ const compressors: Compressors = {
 const rewrite = "write it again, with compression 'snappy' and pyarrow's defaults";
 
 function tooLarge(amount: string): CriaError {
-  return new CriaError(`has a row group of ${amount}, more than is read at once`, {
+  return new CriaError(`has a row group of ${amount}, more than cria reads at once`, {
     remedy: 'write it again with smaller row groups',
   });
 }
@@ -135,6 +138,11 @@ function asError(error: unknown, path: string): CriaError {
   if (error instanceof CriaError) return new CriaError(error.what, { where: path, remedy: error.remedy });
   if ((error as NodeJS.ErrnoException)?.syscall) return readError(error, path);
   const codec = /unsupported compression codec: (\w+)/.exec(messageOf(error))?.[1];
-  if (codec) return new CriaError(`is packed with ${codec}`, { where: path, remedy: rewrite, cause: error });
-  return new CriaError(`is not sound parquet: ${messageOf(error)}`, { where: path, cause: error });
+  if (codec)
+    return new CriaError(`is compressed with ${codec}, which is not supported`, {
+      where: path,
+      remedy: rewrite,
+      cause: error,
+    });
+  return new CriaError(`is not valid parquet: ${messageOf(error)}`, { where: path, cause: error });
 }

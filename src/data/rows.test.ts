@@ -63,16 +63,16 @@ test('columns are read under the names that they are given', async () => {
 });
 
 test.each([
-  ['a.jsonl', '{"a":1}\n{"a":', undefined, 'a.jsonl: row 2: is not JSON'],
+  ['a.jsonl', '{"a":1}\n{"a":', undefined, 'a.jsonl: row 2: is not valid JSON'],
   ['a.jsonl', '[1]', undefined, 'a.jsonl: row 1: is not an object'],
   ['a.jsonl', Uint8Array.of(0x22, 0xff), undefined, 'a.jsonl: is not text in UTF-8'],
   ['a.json', '{}', undefined, 'a.json: is not a list of rows'],
   ['a.json', '[{},3]', undefined, 'a.json: row 2: is not an object'],
-  ['a.csv', 'a,b\n1\n', undefined, 'a.csv: is not CSV: Invalid Record Length'],
-  ['a.csv', 'a\n"b', undefined, 'a.csv: is not CSV: Quote Not Closed'],
-  ['a.csv', 'a\nb\n', 'prompt=goal', 'a.csv: row 1: has no column goal (its columns are a)'],
-  ['a.csv', 'a\nb\n', 'prompt', "--columns: 'prompt' does not rename a column"],
-  ['a.pickle', '', undefined, 'a.pickle: is not a data file by its name (give .jsonl, .json, .csv, .parquet, .txt)'],
+  ['a.csv', 'a,b\n1\n', undefined, 'a.csv: is not valid CSV: Invalid Record Length'],
+  ['a.csv', 'a\n"b', undefined, 'a.csv: is not valid CSV: Quote Not Closed'],
+  ['a.csv', 'a\nb\n', 'prompt=goal', "a.csv: row 1: has no column 'goal' (its columns are a)"],
+  ['a.csv', 'a\nb\n', 'prompt', "--columns: 'prompt' must be COLUMN=NAME"],
+  ['a.pickle', '', undefined, 'a.pickle: has no extension of a data file (use .jsonl, .json, .csv, .parquet, .txt)'],
 ])('%s holding %j is refused', async (name, content, columns, sentence) => {
   await expect(rows(file(name, content), columns)).rejects.toThrow(sentence);
 });
@@ -87,8 +87,8 @@ test.each(['.jsonl', '.json', '.csv', '.parquet', '.txt'])(
 
 test('a column that is not there, or not a text, is named with its row', () => {
   const row = { values: { a: 1 }, where: 'f: row 7' };
-  expect(() => textIn(row, 'text')).toThrow('f: row 7: has no column text (its columns are a)');
-  expect(() => textIn(row, 'a')).toThrow('f: row 7: its a is not a text');
+  expect(() => textIn(row, 'text')).toThrow("f: row 7: has no column 'text' (its columns are a)");
+  expect(() => textIn(row, 'a')).toThrow('f: row 7: a is not a string');
 });
 
 const answers = shared('data', 'latam', 'consolidated_responses.csv');

@@ -26,8 +26,8 @@ export async function* readRows(path: string, columns: Columns = new Map()): Asy
   const read = readers[extname(path).toLowerCase()];
   if (!read) {
     if (!existsSync(path)) throw new CriaError('does not exist', { where: path });
-    const remedy = `give ${Object.keys(readers).join(', ')}`;
-    throw new CriaError('is not a data file by its name', { where: path, remedy });
+    const remedy = `use ${Object.keys(readers).join(', ')}`;
+    throw new CriaError('has no extension of a data file', { where: path, remedy });
   }
   for await (const row of read(path)) yield columns.size > 0 ? renamed(row, columns) : row;
 }
@@ -40,7 +40,7 @@ export function columnsFrom(text: string | undefined): Columns | undefined {
       const [name, column, ...more] = pair.split('=');
       if (name && column && more.length === 0) return [name, column];
       const remedy = 'write it as prompt=goal,completion=target';
-      throw new CriaError(`'${pair}' does not rename a column`, { where: '--columns', remedy });
+      throw new CriaError(`'${pair}' must be COLUMN=NAME`, { where: '--columns', remedy });
     }),
   );
 }
@@ -53,11 +53,11 @@ export function isAbsent(value: unknown): value is undefined | null | '' {
 /** The text in a column. @throws CriaError when the row has none. */
 export function textIn({ values, where }: Row, column: string): string {
   const value = values[column];
-  if (value === null || value === '') throw new CriaError(`its ${column} is empty`, { where });
+  if (value === null || value === '') throw new CriaError(`${column} is empty`, { where });
   if (typeof value === 'string') return value;
-  if (value !== undefined) throw new CriaError(`its ${column} is not a text`, { where });
+  if (value !== undefined) throw new CriaError(`${column} is not a string`, { where });
   const has = Object.keys(values).slice(0, 8).join(', ');
-  throw new CriaError(`has no column ${column}`, { where, remedy: `its columns are ${has || 'none'}` });
+  throw new CriaError(`has no column '${column}'`, { where, remedy: `its columns are ${has || 'none'}` });
 }
 
 const readers: Readonly<Record<string, (path: string) => AsyncIterable<Row> | Iterable<Row>>> = {
@@ -127,7 +127,7 @@ async function* csvRecords(path: string): AsyncGenerator<Row> {
   } catch (error) {
     const isSyntax = String((error as NodeJS.ErrnoException)?.code).startsWith('CSV_');
     if (!isSyntax) throw readError(error, path);
-    throw new CriaError(`is not CSV: ${messageOf(error)}`, { where: path, cause: error });
+    throw new CriaError(`is not valid CSV: ${messageOf(error)}`, { where: path, cause: error });
   }
 }
 
@@ -144,7 +144,7 @@ function parsed(line: string, where: string): unknown {
   try {
     return parseExactly(line);
   } catch (error) {
-    throw new CriaError(`is not JSON: ${messageOf(error)}`, { where, cause: error });
+    throw new CriaError(`is not valid JSON: ${messageOf(error)}`, { where, cause: error });
   }
 }
 

@@ -26,12 +26,12 @@ export async function readTable(path: string): Promise<Table> {
     const headers = delimiters.map((delimiter) => headerOf(() => read(delimiter, 1)));
     const most = Math.max(...headers.map(({ length }) => length));
     if (most < 2) {
-      const remedy = 'part its columns by commas';
-      throw new CriaError('has no header of two columns or more', { where: path, remedy });
+      const remedy = 'separate its columns by commas';
+      throw new CriaError('has no header of at least two columns', { where: path, remedy });
     }
     const candidates = delimiters.filter((_, i) => (headers[i] as string[]).length === most);
     if (candidates.length > 1) {
-      throw new CriaError('has a header that two delimiters part alike', { where: path, remedy: 'use commas' });
+      throw new CriaError('has a header with more than one possible delimiter', { where: path, remedy: 'use commas' });
     }
     const [header = [], ...records] = read(candidates[0] as string);
     const columns = header.map((name) => name.trim());
@@ -43,7 +43,7 @@ export async function readTable(path: string): Promise<Table> {
     return { columns, rows };
   } catch (error) {
     if (!String((error as NodeJS.ErrnoException)?.code).startsWith('CSV_')) throw error;
-    throw new CriaError(`is not CSV: ${messageOf(error)}`, { where: path, cause: error });
+    throw new CriaError(`is not valid CSV: ${messageOf(error)}`, { where: path, cause: error });
   }
 }
 
@@ -83,6 +83,6 @@ function decoded(path: string): string {
   } catch {
     // told below
   }
-  const what = isUtf16 ? 'is not sound UTF-16' : 'is not text in UTF-8 (it may be Latin-1, Windows-1252 or UTF-16)';
+  const what = isUtf16 ? 'is not valid UTF-16' : 'is not text in UTF-8 (it may be Latin-1, Windows-1252 or UTF-16)';
   throw new CriaError(what, { where: path, remedy: 'save it as UTF-8' });
 }

@@ -39,5 +39,5 @@ test('JSON is read, and what is not JSON is told', () => {
   expect(readExactJson(file('[1.0]'))).toEqual([new Real(1)]);
   expect(readJson(file('["a", 1]'))).toEqual(['a', 1]);
   const path = file('{"a":');
-  expect(() => readJson(path)).toThrow(`${path}: is not JSON`);
+  expect(() => readJson(path)).toThrow(`${path}: is not valid JSON`);
 });

@@ -37,7 +37,7 @@ function parsed(path: string, parse: (text: string) => unknown): unknown {
   try {
     return parse(text);
   } catch (error) {
-    throw new CriaError(`is not JSON: ${messageOf(error)}`, { where: path, cause: error });
+    throw new CriaError(`is not valid JSON: ${messageOf(error)}`, { where: path, cause: error });
   }
 }
 

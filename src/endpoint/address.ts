@@ -8,11 +8,11 @@ export function addressOf(baseUrl: string): string {
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
   if (!url || !/^https?:$/.test(url.protocol)) {
     const where = url?.username || url?.password ? `${url.protocol}//…` : withoutQuery(baseUrl);
-    throw new CriaError('is not an HTTP address', { where, remedy: 'give one like http://127.0.0.1:8080' });
+    throw new CriaError('is not an HTTP address', { where, remedy: 'use a URL such as http://127.0.0.1:8080' });
   }
   if (url.username || url.password || url.search || url.hash) {
-    const remedy = 'leave them out; a key comes from an environment variable';
-    throw new CriaError('an address takes no user name, query or fragment', { where: url.origin, remedy });
+    const remedy = 'leave them out; the API key comes from an environment variable';
+    throw new CriaError('the address must have no user name, query or fragment', { where: url.origin, remedy });
   }
   const path = url.pathname.replace(/\/+$/, '');
   return `${url.origin}${path === '' ? '/v1' : path}`;

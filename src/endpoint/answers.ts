@@ -75,7 +75,7 @@ export function vectorsIn(answer: Fields, count: number, where: string): Float64
   for (const [place, each] of listIn(answer, 'data', where).entries()) {
     const { embedding, index = place } = fieldsOf(each, where);
     if (!Array.isArray(embedding) || !embedding.every(Number.isFinite))
-      throw malformed('an embedding is not numbers', where);
+      throw malformed('an embedding is not a list of numbers', where);
     vectors[index as number] = Float64Array.from(embedding);
   }
   const found = vectors.filter((vector) => vector !== undefined);
@@ -107,7 +107,7 @@ export function objectIn(text: string, where: string): Fields {
 
 function listIn(answer: Fields, name: string, where: string): readonly unknown[] {
   const list = answer[name];
-  if (!Array.isArray(list)) throw malformed(`it has no list ${name}`, where);
+  if (!Array.isArray(list)) throw malformed(`${name} is not a list`, where);
   return list;
 }
 

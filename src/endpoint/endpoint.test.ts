@@ -121,7 +121,7 @@ describe('answers', () => {
     ['one too few', [{ embedding: [1] }], 'it has 1 embeddings for 2 texts'],
     ['an index beyond', [{ embedding: [1] }, { embedding: [1], index: 5 }], 'it has 2 embeddings for 2 texts'],
     ['two lengths', [{ embedding: [1] }, { embedding: [1, 2] }], 'its embeddings differ in length'],
-    ['what is not numbers', [{ embedding: ['x'] }, { embedding: [1] }], 'an embedding is not numbers'],
+    ['what is not numbers', [{ embedding: ['x'] }, { embedding: [1] }], 'an embedding is not a list of numbers'],
   ])('embeddings with %s are refused', async (_, data, sentence) => {
     const { endpoint } = await serving([gives({ data })]);
     await expect(endpoint.embed('m', ['a', 'b'])).rejects.toThrow(sentence);
@@ -163,7 +163,7 @@ describe('retries', () => {
 
   test.each([
     [400, 'input', 'check the request'],
-    [401, 'input', 'name the variable of a key'],
+    [401, 'input', 'an API key is required'],
     [404, 'input', 'check the address and the model'],
     [302, 'input', 'check the request'],
   ])('%i is not tried again', async (status, kind, remedy) => {
@@ -212,8 +212,8 @@ describe('keys', () => {
   test.each([
     ['127.0.0.1:80', {}, 'is not an HTTP address'],
     ['ftp://user:secret@host', {}, 'is not an HTTP address'],
-    ['http://user:secret@host', {}, 'an address takes no user name, query or fragment'],
-    ['http://host/?api_key=secret', {}, 'an address takes no user name, query or fragment'],
+    ['http://user:secret@host', {}, 'the address must have no user name, query or fragment'],
+    ['http://host/?api_key=secret', {}, 'the address must have no user name, query or fragment'],
     ['http://host', { keyEnv: 'CRIA_NOT_SET' }, 'CRIA_NOT_SET: the environment variable is not set'],
     ['http://host', { timeoutMs: 0 }, 'the timeout must be positive (got 0)'],
   ])('%s with %j is refused', (baseUrl, options, sentence) => {

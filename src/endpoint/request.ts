@@ -113,7 +113,7 @@ async function refusal(connection: Connection, path: string, response: Response)
     return new Retryable(what, { where, remedy: 'try again later', kind: 'failure' });
   }
   if (status === 401 || status === 403) {
-    return new CriaError(what, { where, remedy: connection.key ? 'check the API key' : 'name the variable of a key' });
+    return new CriaError(what, { where, remedy: connection.key ? 'check the API key' : 'an API key is required' });
   }
   return new CriaError(what, {
     where,
@@ -140,10 +140,10 @@ export function asFailure(connection: Connection, path: string, error: unknown, 
   const where = connection.url + path;
   if (timedOut?.aborted) {
     const what = `no answer within ${connection.timeoutMs / 1000} s`;
-    return new Retryable(what, { where, remedy: 'allow more time or check the endpoint', kind: 'failure' });
+    return new Retryable(what, { where, remedy: 'use a longer timeout, or check the endpoint', kind: 'failure' });
   }
   const what = `cannot be reached (${withoutKey(codeOf(error) ?? messageOf(error), connection.key)})`;
-  return new Retryable(what, { where, remedy: 'check that it runs and the address is right', kind: 'failure' });
+  return new Retryable(what, { where, remedy: 'check the address and that the server runs', kind: 'failure' });
 }
 
 /** Endpoints repeat keys in their errors, sometimes with the middle starred out. */

@@ -128,9 +128,9 @@ function program(
 }
 
 function checkedFeed(value: Value | undefined, name: string, dtype: Dtype): Value {
-  if (!value) throw new CriaError(`the graph was not given its input ${name}`, { kind: 'failure' });
+  if (!value) throw new CriaError(`the input ${name} of the graph is missing`, { kind: 'failure' });
   if (value.dtype !== dtype || !(value.data instanceof arrayTypes[dtype])) {
-    throw new CriaError(`the input ${name} is ${value.dtype}, the graph reads ${dtype}`, { kind: 'failure' });
+    throw new CriaError(`the input ${name} must be ${dtype} (got ${value.dtype})`, { kind: 'failure' });
   }
   return value;
 }
@@ -138,7 +138,7 @@ function checkedFeed(value: Value | undefined, name: string, dtype: Dtype): Valu
 function checkedWeight(value: Value, name: string, dtype: Dtype, shape: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength);
   if (value.dtype !== dtype || bytes.length !== byteSize(dtype, shape)) {
-    throw new CriaError(`the weight ${name} is not ${dtype} [${shape.join(', ')}]`, { kind: 'failure' });
+    throw new CriaError(`the weight ${name} must be ${dtype} [${shape.join(', ')}]`, { kind: 'failure' });
   }
   return bytes;
 }

@@ -37,7 +37,7 @@ export const arrayTypes: { readonly [D in Dtype]: new (length: number) => ArrayO
 export function value<D extends Dtype>(dtype: D, shape: readonly number[], data: ArrayOf[D]): Value<D> {
   const count = shape.reduce((product, dim) => product * dim, 1);
   if (data.length !== count) {
-    throw new CriaError(`${data.length} elements given for the shape [${shape.join(', ')}]`, { kind: 'failure' });
+    throw new CriaError(`${data.length} elements do not fill the shape [${shape.join(', ')}]`, { kind: 'failure' });
   }
   return { dtype, shape, data };
 }

@@ -80,7 +80,7 @@ test('choices are asked for where there are none', async () => {
 });
 
 test('a question that is longer than the context is named', async () => {
-  const sentence = 'row aaaaaaaaaaa: its 13 tokens do not fit into the context of 12';
+  const sentence = 'row aaaaaaaaaaa: the question and its answer have 13 tokens, more than the context of 12';
   await expect(tokenAccuracy(reader, [ask('aaaaaaaaaaa', 'b')])).rejects.toThrow(sentence);
 });
 

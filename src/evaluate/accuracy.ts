@@ -53,7 +53,7 @@ export async function choiceAccuracy(reader: Reader, questions: readonly Asked[]
 
 function choicesOf({ choices, where }: Asked): readonly string[] {
   if (choices) return choices;
-  throw new CriaError('has no choices', { where, remedy: 'give rows {question, choices, answer} or another --metric' });
+  throw new CriaError('has no choices', { where, remedy: 'use rows {question, choices, answer} or another --metric' });
 }
 
 /**
@@ -109,12 +109,12 @@ export function answered({ tokenizer, context }: Reader, { text, where }: Asked,
   const before = tokenizer.encode(text, { continued: true });
   const ids = tokenizer.encode(text + gap(text, answer) + answer, { continued: true });
   if (ids.length > context) {
-    const what = `its ${ids.length} tokens do not fit into the context of ${context}`;
-    throw new CriaError(what, { where, remedy: 'leave it out, or give fewer --shots' });
+    const what = `the question and its answer have ${ids.length} tokens, more than the context of ${context}`;
+    throw new CriaError(what, { where, remedy: 'remove the question, or use fewer --shots' });
   }
   let from = 0;
   while (from < before.length && before[from] === ids[from]) from++;
-  if (from >= ids.length) throw new CriaError('an answer of it has no tokens', { where });
+  if (from >= ids.length) throw new CriaError('an answer has no tokens', { where });
   return { ids, from: Math.max(1, from) };
 }
 

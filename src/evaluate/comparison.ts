@@ -54,8 +54,8 @@ export async function readReference(
   const predicted = texts.reduce((sum, { ids, from }) => sum + ids.length - from, 0);
   const bytes = predicted * width * 4;
   if (kl === 'exact' && bytes > mostHidden) {
-    const remedy = 'give fewer --tokens, or --kl bound';
-    throw new CriaError(`the reference's hidden states would take ${gibibytes(bytes)}`, { remedy });
+    const remedy = 'use fewer --tokens, or --kl bound';
+    throw new CriaError(`the hidden states of the reference would take ${gibibytes(bytes)}`, { remedy });
   }
   const windows: ReferenceWindow[] = [];
   await forBatches(forward, texts, watch, async (batch) => {

@@ -39,11 +39,11 @@ export async function perplexity(
   ids: readonly number[],
   { context, stride = context, bos, ...watch }: PerplexityOptions,
 ): Promise<Perplexity> {
-  if (ids.length < 2) throw new CriaError('a text of fewer than two tokens has nothing to predict');
-  if (context < 2) throw new CriaError(`windows of ${context} tokens predict nothing`, { remedy: 'give 2 or more' });
+  if (ids.length < 2) throw new CriaError('the text has fewer than two tokens');
+  if (context < 2) throw new CriaError(`the context must be at least 2 (got ${context})`);
   if (stride < 1 || stride > context) {
-    const remedy = `give 1 to ${context}`;
-    throw new CriaError(`a stride of ${stride} does not fit windows of ${context} tokens`, { remedy });
+    const remedy = `use 1 to ${context}`;
+    throw new CriaError(`the stride must be at most the context of ${context} tokens (got ${stride})`, { remedy });
   }
   const windows = windowsOf(ids, context, stride, bos);
   const begun = performance.now();

@@ -134,8 +134,8 @@ test.each([
 });
 
 test.each([
-  [{ context: 4, stride: 5 }, 'a stride of 5 does not fit windows of 4 tokens'],
-  [{ context: 1 }, 'windows of 1 tokens predict nothing'],
+  [{ context: 4, stride: 5 }, 'the stride must be at most the context of 4 tokens (got 5)'],
+  [{ context: 1 }, 'the context must be at least 2 (got 1)'],
 ])('%j is refused', async (options, sentence) => {
   const { forward } = await open('llama');
   await expect(perplexity(forward, [1, 2, 3], options)).rejects.toThrow(sentence);

@@ -47,12 +47,12 @@ test.each<[object, Omit<Question, 'where'>]>([
 });
 
 test.each([
-  [{ text: 'a' }, 'row 1: has no column prompt (its columns are text)'],
-  [{ prompt: 'a' }, 'row 1: has no column completion (its columns are prompt)'],
-  [{ prompt: 'a', choices: ['b'], answer: 0 }, 'row 1: its choices are not a list of two or more texts'],
-  [{ prompt: 'a', choices, answer: 3 }, 'row 1: its answer 3 is not among its choices'],
-  [{ prompt: 'a', choices, answer: 'z' }, 'row 1: its answer "z" is not among its choices'],
-  [{ prompt: 'a', choices }, 'row 1: its answer null is not among its choices'],
+  [{ text: 'a' }, "row 1: has no column 'prompt' (its columns are text)"],
+  [{ prompt: 'a' }, "row 1: has no column 'completion' (its columns are prompt)"],
+  [{ prompt: 'a', choices: ['b'], answer: 0 }, 'row 1: choices must be a list of at least two strings'],
+  [{ prompt: 'a', choices, answer: 3 }, 'row 1: the answer 3 is not among the choices'],
+  [{ prompt: 'a', choices, answer: 'z' }, 'row 1: the answer "z" is not among the choices'],
+  [{ prompt: 'a', choices }, 'row 1: the answer null is not among the choices'],
 ])('%j is refused', async (row, sentence) => {
   await expect(readTask(task(row))).rejects.toThrow(sentence);
 });
@@ -85,14 +85,14 @@ test('a limit takes the first questions of the file', () => {
 });
 
 test('examples that leave nothing to ask are refused', () => {
-  expect(() => asked(questions, { shots: 10 })).toThrow('10 examples leave none of 10 rows to ask (give at most 9)');
+  expect(() => asked(questions, { shots: 10 })).toThrow('--shots 10 leaves no question of 10 rows (use at most 9)');
 });
 
 test('questions without choices get all answers of the task, when they are labels', () => {
   const labelled = ['good', 'bad', 'good'].map((answer) => ({ prompt: 'p', answer, where: 'w' }));
   expect(withChoices(labelled).map((question) => question.choices)).toEqual(Array(3).fill(['good', 'bad']));
   const many = Array.from({ length: 65 }, (_, i) => ({ prompt: 'p', answer: `${i}`, where: `row ${i + 1}` }));
-  expect(() => withChoices(many)).toThrow("row 1: has no choices, and the task's 65 different answers");
+  expect(() => withChoices(many)).toThrow('row 1: has no choices, and the task has 65 different answers');
 });
 
 const commonsense = shared('data', 'tasks', 'commonsense_qa.json');

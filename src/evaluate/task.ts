@@ -56,7 +56,7 @@ function choicesOf({ values, where }: Row): readonly string[] {
   const { choices } = values;
   const isList = Array.isArray(choices) && choices.length > 1 && choices.every((each) => typeof each === 'string');
   if (isList) return choices;
-  throw new CriaError('its choices are not a list of two or more texts', { where });
+  throw new CriaError('choices must be a list of at least two strings', { where });
 }
 
 function answerAmong(choices: readonly string[], { values, where }: Row): string {
@@ -64,8 +64,8 @@ function answerAmong(choices: readonly string[], { values, where }: Row): string
   const index = typeof answer === 'string' ? indexOfAnswer(choices, answer) : answer;
   const found = typeof index === 'number' ? choices[index] : undefined;
   if (found !== undefined) return found;
-  const remedy = `give the text, a letter from A or an index from 0 of one of the ${choices.length} choices`;
-  throw new CriaError(`its answer ${JSON.stringify(answer ?? null).slice(0, 60)} is not among its choices`, {
+  const remedy = `use the text, the letter (from A) or the index (from 0) of one of the ${choices.length} choices`;
+  throw new CriaError(`the answer ${JSON.stringify(answer ?? null).slice(0, 60)} is not among the choices`, {
     where,
     remedy,
   });
@@ -91,8 +91,8 @@ export function withChoices(questions: readonly Question[]): readonly Question[]
   if (answers.length > 1 && answers.length <= mostChoices) {
     return questions.map((question) => ({ choices: answers, ...question }));
   }
-  const remedy = 'give rows {question, choices, answer} or another --metric';
-  const what = `has no choices, and the task's ${answers.length} different answers do not serve as such`;
+  const remedy = 'use rows {question, choices, answer} or another --metric';
+  const what = `has no choices, and the task has ${answers.length} different answers, where 2 to ${mostChoices} can serve as choices`;
   throw new CriaError(what, { where: open.where, remedy });
 }
 
@@ -110,8 +110,8 @@ export interface Draw {
  */
 export function asked(questions: readonly Question[], { shots = 0, limit = Infinity, seed = 0 }: Draw = {}): Asked[] {
   if (shots >= questions.length) {
-    const remedy = `give at most ${questions.length - 1}`;
-    throw new CriaError(`${shots} examples leave none of ${questions.length} rows to ask`, { remedy });
+    const remedy = `use at most ${questions.length - 1}`;
+    throw new CriaError(`--shots ${shots} leaves no question of ${questions.length} rows`, { remedy });
   }
   const drawn = [...permutation(questions.length, randomFrom(seed)).subarray(0, shots)];
   const examples = drawn.map((i) => questions[i] as Question);

@@ -49,8 +49,8 @@ export function evaluationText(
 /** @throws CriaError when windows are longer than the model's context. */
 export function refuseLongWindows({ config, path }: LoadedModel, context: number): void {
   if (context <= config.context) return;
-  const what = `windows of ${context} tokens do not fit its ${config.context} positions`;
-  throw new CriaError(what, { where: path, remedy: `give --context ${config.context} or less` });
+  const what = `windows of ${context} tokens do not fit in its context of ${config.context}`;
+  throw new CriaError(what, { where: path, remedy: `pass --context ${config.context} or less` });
 }
 
 /** The token to put in front of windows, if any. @throws CriaError when it is asked for and the tokenizer has none. */
@@ -59,7 +59,7 @@ function bosOf({ encode, special }: Tokenizer, wish: BosWish): number | undefine
   const bos = special.bos ?? asked;
   if (wish === 'never' || (wish === 'auto' && (asked === undefined || asked !== bos))) return undefined;
   if (bos !== undefined) return bos;
-  const remedy = 'give --bos never';
+  const remedy = 'pass --bos never';
   throw new CriaError('the tokenizer has no beginning-of-text token', { where: '--bos', remedy });
 }
 

@@ -164,20 +164,20 @@ describe('what cannot be', () => {
   test.each([[[0, nan, 1]], [[nan, 0]], [[1, inf]], [[never, never]]])('the logits %j are an error', (logits) => {
     for (const given of [{}, { temperature: 1 }, { temperature: 1, topK: 1, topP: 0.5 }]) {
       const picked = () => sample(Float32Array.from(logits), [], samplingFrom(given), randomFrom(0));
-      expect(picked).toThrow('the logits of the next token are not finite numbers');
+      expect(picked).toThrow('the logits of the next token contain NaN or Inf');
     }
   });
 
   test.each<[Partial<Sampling>, string]>([
-    [{ temperature: -1 }, 'temperature is -1 (give a number of 0 or more)'],
-    [{ temperature: nan }, 'temperature is NaN'],
-    [{ temperature: inf }, 'temperature is Infinity'],
-    [{ topK: 1.5 }, 'topK is 1.5 (give a whole number, 0 for all)'],
-    [{ topK: -1 }, 'topK is -1'],
-    [{ topP: 0 }, 'topP is 0 (give a number above 0, at most 1)'],
-    [{ topP: 2 }, 'topP is 2'],
-    [{ minP: -0.1 }, 'minP is -0.1 (give a number from 0 to 1)'],
-    [{ repeatPenalty: 0 }, 'repeatPenalty is 0 (give a number above 0; 1 is none)'],
+    [{ temperature: -1 }, 'temperature must be a number of at least 0 (got -1)'],
+    [{ temperature: nan }, 'temperature must be a number of at least 0 (got NaN)'],
+    [{ temperature: inf }, 'temperature must be a number of at least 0 (got Infinity)'],
+    [{ topK: 1.5 }, 'topK must be an integer of at least 0 (got 1.5)'],
+    [{ topK: -1 }, 'topK must be an integer of at least 0 (got -1)'],
+    [{ topP: 0 }, 'topP must be above 0 and at most 1 (got 0)'],
+    [{ topP: 2 }, 'topP must be above 0 and at most 1 (got 2)'],
+    [{ minP: -0.1 }, 'minP must be from 0 to 1 (got -0.1)'],
+    [{ repeatPenalty: 0 }, 'repeatPenalty must be a number above 0 (got 0)'],
   ])('%j is refused', (given, sentence) => {
     expect(() => samplingFrom(given)).toThrow(sentence);
   });

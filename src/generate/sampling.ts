@@ -37,16 +37,15 @@ export function samplingFrom(given: Partial<Sampling>): Sampling {
   const entries = Object.entries(greedy).map(([name, value]) => [name, given[name as keyof Sampling] ?? value]);
   const sampling = Object.fromEntries(entries) as Sampling;
   const wrong = (name: keyof Sampling, range: string) =>
-    new CriaError(`${name} is ${sampling[name]}`, { remedy: `give ${range}` });
+    new CriaError(`${name} must be ${range} (got ${sampling[name]})`);
   const { repeatPenalty, presencePenalty, frequencyPenalty, temperature, topK, topP, minP } = sampling;
-  if (!Number.isFinite(presencePenalty)) throw wrong('presencePenalty', 'a number; 0 is none');
-  if (!Number.isFinite(frequencyPenalty)) throw wrong('frequencyPenalty', 'a number; 0 is none');
-  if (!(repeatPenalty > 0 && Number.isFinite(repeatPenalty)))
-    throw wrong('repeatPenalty', 'a number above 0; 1 is none');
-  if (!(temperature >= 0 && Number.isFinite(temperature))) throw wrong('temperature', 'a number of 0 or more');
-  if (!(topK >= 0 && Number.isInteger(topK))) throw wrong('topK', 'a whole number, 0 for all');
-  if (!(topP > 0 && topP <= 1)) throw wrong('topP', 'a number above 0, at most 1');
-  if (!(minP >= 0 && minP <= 1)) throw wrong('minP', 'a number from 0 to 1');
+  if (!Number.isFinite(presencePenalty)) throw wrong('presencePenalty', 'a number');
+  if (!Number.isFinite(frequencyPenalty)) throw wrong('frequencyPenalty', 'a number');
+  if (!(repeatPenalty > 0 && Number.isFinite(repeatPenalty))) throw wrong('repeatPenalty', 'a number above 0');
+  if (!(temperature >= 0 && Number.isFinite(temperature))) throw wrong('temperature', 'a number of at least 0');
+  if (!(topK >= 0 && Number.isInteger(topK))) throw wrong('topK', 'an integer of at least 0');
+  if (!(topP > 0 && topP <= 1)) throw wrong('topP', 'above 0 and at most 1');
+  if (!(minP >= 0 && minP <= 1)) throw wrong('minP', 'from 0 to 1');
   return sampling;
 }
 

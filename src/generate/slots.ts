@@ -235,7 +235,7 @@ function slotsOver(
     async *write(prompt, options = {}) {
       const sampling = samplingFrom(options);
       if (prompt.length === 0)
-        throw new CriaError('the prompt has no tokens', { where: model.path, remedy: 'give some text' });
+        throw new CriaError('the prompt has no tokens', { where: model.path, remedy: 'use a longer prompt' });
       const most = mostTokens(model, prompt.length, options.maxTokens);
       const { items, push, finish, fail } = queue<Written>();
       let left = false;
@@ -291,10 +291,10 @@ function slotsOver(
 function mostTokens({ config, path }: LoadedModel, length: number, maxTokens: number | undefined): number {
   const room = config.context - length;
   if (room < 0) {
-    const what = `a prompt of ${length} tokens does not fit into the context of ${config.context}`;
+    const what = `a prompt of ${length} tokens does not fit in the context of ${config.context}`;
     throw new CriaError(what, { where: path, remedy: 'shorten it' });
   }
   if (maxTokens === undefined) return room;
   if (Number.isInteger(maxTokens) && maxTokens >= 0) return Math.min(maxTokens, room);
-  throw new CriaError(`maxTokens is ${maxTokens}`, { remedy: 'give a whole number' });
+  throw new CriaError(`maxTokens must be an integer of at least 0 (got ${maxTokens})`);
 }

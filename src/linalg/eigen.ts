@@ -15,7 +15,7 @@ export interface Eigen {
 export function symmetricEigen(a: Matrix): Eigen {
   const n = a.rows;
   if (!Number.isFinite(a.data.reduce((sum, x) => sum + x * 0, 0))) {
-    throw new CriaError('the eigenvalues of a matrix with values that are not finite were asked for', {
+    throw new CriaError('cannot compute the eigenvalues of a matrix with NaN or Inf', {
       kind: 'failure',
     });
   }
@@ -128,7 +128,7 @@ function diagonalize(diagonal: Float64Array, beside: Float64Array, rows: readonl
       while (m < n - 1 && !small(m)) m++;
       if (m === l) break;
       if (iteration === mostIterations) {
-        throw new CriaError('the eigenvalues of a matrix do not converge', { kind: 'failure' });
+        throw new CriaError('the eigenvalue iteration does not converge', { kind: 'failure' });
       }
       sweep(diagonal, beside, rows, l, m);
     }

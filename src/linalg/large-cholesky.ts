@@ -36,7 +36,7 @@ export class NotPositiveDefinite extends CriaError {
 
   constructor(pivot: number, value: number) {
     super(`the matrix is not positive definite: pivot ${pivot} is ${value}`, {
-      remedy: 'add to its diagonal',
+      remedy: 'add a multiple of the identity',
       kind: 'failure',
     });
     this.pivot = pivot;

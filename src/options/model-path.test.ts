@@ -33,14 +33,16 @@ test('a pulled folder without config.json is its one .gguf file, which pull --fi
   writeFileSync(file, '');
   expect(modelPath('org/name')).toBe(file);
   writeFileSync(join(pulled, 'b.gguf'), '');
-  const named = `give one of them: ${join(pulled, 'b.gguf')}, ${file}`;
+  const named = `use one of them: ${join(pulled, 'b.gguf')}, ${file}`;
   expect(() => modelPath('org/name')).toThrow(`${pulled}: has 2 .gguf files and no config.json (${named})`);
   writeFileSync(join(pulled, 'config.json'), '{}');
   expect(modelPath('org/name')).toBe(pulled);
 });
 
 test('a hub id that was not pulled says how to bring it', () => {
-  expect(() => modelPath('org/other')).toThrow('org/other: is not on this machine (bring it with cria pull org/other)');
+  expect(() => modelPath('org/other')).toThrow(
+    'org/other: is not in the local cache (download it with cria pull org/other)',
+  );
 });
 
 test.each(['nothing.gguf', 'org/..', '../name', './name', 'org/', '/org/name', 'a/b/c', ''])(

@@ -14,12 +14,12 @@ export function modelPath(model: string): string {
   if (!mayBeHubId(model)) {
     throw new CriaError('does not exist', {
       where: model,
-      remedy: 'give a folder, a .gguf file, a hub id or cria-tiny',
+      remedy: 'use a folder, a .gguf file, a hub id or cria-tiny',
     });
   }
   const pulled = pulledFolder(model);
   if (existsSync(pulled)) return modelIn(pulled);
-  throw new CriaError('is not on this machine', { where: model, remedy: `bring it with cria pull ${model}` });
+  throw new CriaError('is not in the local cache', { where: model, remedy: `download it with cria pull ${model}` });
 }
 
 /** The folder that `cria pull org/name` fills. */
@@ -42,7 +42,7 @@ function modelIn(folder: string): string {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.gguf'));
   const [first = folder, second] = names.sort().map((name) => join(folder, name));
   if (second === undefined) return first;
-  const remedy = `give one of them: ${names.map((name) => join(folder, name)).join(', ')}`;
+  const remedy = `use one of them: ${names.map((name) => join(folder, name)).join(', ')}`;
   throw new CriaError(`has ${names.length} .gguf files and no config.json`, { where: folder, remedy });
 }
 

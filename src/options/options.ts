@@ -65,15 +65,15 @@ export function number<D extends number | undefined = undefined>(
   return numeric(summary, 'x', 'number', range, Number.isFinite);
 }
 
-/** `--name N`: a whole number within a range. */
+/** `--name N`: an integer within a range. */
 export function integer<D extends number | undefined = undefined>(
   summary: string,
   range: Range<D> = {},
 ): Option<number | D> {
-  return numeric(summary, 'n', 'whole number', range, Number.isSafeInteger);
+  return numeric(summary, 'n', 'integer', range, Number.isSafeInteger);
 }
 
-/** `--name N,N`: whole numbers from `min` on, apart by commas. */
+/** `--name N,N`: integers of at least `min`, separated by commas. */
 export function integers(summary: string, min: number): Option<readonly number[]> {
   const { read } = integer(summary, { min });
   return {
@@ -85,7 +85,7 @@ export function integers(summary: string, min: number): Option<readonly number[]
   };
 }
 
-/** `--name A,B`: words apart by commas; none by default. */
+/** `--name A,B`: words separated by commas; none by default. */
 export function words(summary: string, placeholder = 'a,b'): Option<readonly string[]> {
   return {
     summary,
@@ -114,7 +114,7 @@ export function choice<const T extends string>(words: readonly T[], summary: str
     fallback,
     read(given, where) {
       const word = words.find((candidate) => candidate === given);
-      if (word === undefined) throw wrong(where, given, `one of ${words.join(', ')}`, words[0]);
+      if (word === undefined) throw wrong(where, given, `one of ${words.join(', ')}`);
       return word;
     },
   };
@@ -154,14 +154,14 @@ export function manyArguments(summary: string): Argument<readonly string[]> {
 function numeric<D extends number | undefined>(
   summary: string,
   placeholder: string,
-  kind: string,
+  kind: 'number' | 'integer',
   { default: fallback, min = -Infinity, max = Infinity }: Range<D>,
   isKind: (value: number) => boolean,
 ): Option<number | D> {
   return {
     summary,
     schema: {
-      type: kind === 'number' ? 'number' : 'integer',
+      type: kind,
       ...(min > -Infinity ? { minimum: min } : {}),
       ...(max < Infinity ? { maximum: max } : {}),
     },
@@ -170,7 +170,7 @@ function numeric<D extends number | undefined>(
     read(given, where) {
       const value = decimal.test(given) ? Number(given) : Number.NaN;
       if (!isKind(value) || value < min || value > max) {
-        throw wrong(where, given, `a ${kind}${rangeText(min, max)}`, fallback ?? Math.min(Math.max(min, 1), max));
+        throw wrong(where, given, `${kind === 'integer' ? 'an' : 'a'} ${kind}${rangeText(min, max)}`);
       }
       return value;
     },
@@ -181,10 +181,10 @@ const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 function rangeText(min: number, max: number): string {
   if (min > -Infinity && max < Infinity) return ` from ${min} to ${max}`;
-  if (min > -Infinity) return ` of ${min} or more`;
-  return max < Infinity ? ` of ${max} or less` : '';
+  if (min > -Infinity) return ` of at least ${min}`;
+  return max < Infinity ? ` of at most ${max}` : '';
 }
 
-function wrong(where: string, given: string, wanted: string, example: unknown): CriaError {
-  return new CriaError(`'${given}' is not ${wanted}`, { where, remedy: `give one, as in ${where} ${example}` });
+function wrong(where: string, given: string, wanted: string): CriaError {
+  return new CriaError(`must be ${wanted} (got '${given}')`, { where });
 }

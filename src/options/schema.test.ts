@@ -34,7 +34,7 @@ test('without a verb all of them are described, and one that is not there is ref
   const { verbs: schemas } = JSON.parse((await call(['schema', '--json'])).out);
   expect(Object.keys(schemas)).toEqual(verbs.map(({ name }) => name));
   const { code, err } = await call(['schema', 'fly']);
-  expect({ code, err }).toEqual({ code: 2, err: 'cria: there is no verb fly (cria --help lists them)\n' });
+  expect({ code, err }).toEqual({ code: 2, err: 'cria: there is no verb fly (cria --help lists the verbs)\n' });
 });
 
 describe.each(verbs)('$name', ({ name, summary, load }) => {

@@ -342,7 +342,7 @@ describe('a log of endpoints', () => {
     [failing, asked] = [() => false, 0];
     expect((await log()).err).toContain('already exists');
     rmSync(at('log'), { recursive: true });
-    expect((await log()).err).toContain('holds an unfinished run (--resume goes on with it');
+    expect((await log()).err).toContain('holds an unfinished run (pass --resume to continue it');
     expect((await log('--resume')).code).toBe(0);
     expect(asked).toBe(4); // the first question was done
     expect(linesIn(join(at('log'), 'trajectories.jsonl'))).toHaveLength(3);

@@ -43,7 +43,7 @@ export async function readModels(path: string): Promise<readonly [base: RoutedMo
   if (base[0].unit !== guide[0].unit) {
     throw new CriaError(`counts in ${base[0].unit} and in ${guide[0].unit}`, {
       where: path,
-      remedy: 'give both one unit',
+      remedy: 'use both one unit',
     });
   }
   return [base[0], guide[0]];
@@ -60,14 +60,14 @@ function modelIn(entry: unknown, where: string): RoutedModel {
   const price = (name: string): number => {
     const value = fields[name] ?? 0;
     if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return value;
-    throw new CriaError(`${name} is not a price`, { where, remedy: 'give a number of 0 or more' });
+    throw new CriaError(`${name} is not a price`, { where, remedy: 'use a number of 0 or more' });
   };
   const [role, model, unit] = [text('role'), text('model'), text('unit') ?? 'usd'];
   if (role !== 'base' && role !== 'guide') {
-    throw new CriaError(`its role is ${role ?? 'missing'}`, { where, remedy: 'give base or guide' });
+    throw new CriaError(`its role is ${role ?? 'missing'}`, { where, remedy: 'use base or guide' });
   }
   if (model === undefined) throw new CriaError('has no model', { where });
-  if (!units.includes(unit)) throw new CriaError(`its unit is ${unit}`, { where, remedy: `give ${units.join(', ')}` });
+  if (!units.includes(unit)) throw new CriaError(`its unit is ${unit}`, { where, remedy: `use ${units.join(', ')}` });
   if ('api_key' in fields) {
     throw new CriaError('holds a key', { where, remedy: 'name an environment variable in api_key_env instead' });
   }

@@ -72,7 +72,7 @@ export function withDrawnChoices(questions: readonly LabelledQuestion[], seed: n
 export function withExamples(questions: readonly LabelledQuestion[], count: number, seed: number) {
   if (count >= questions.length) {
     const what = `${count} examples leave none of ${questions.length} questions`;
-    throw new CriaError(what, { remedy: 'give more questions or fewer --rounds' });
+    throw new CriaError(what, { remedy: 'use more questions or fewer --rounds' });
   }
   const order = permutation(questions.length, randomFrom(seed));
   const taken = new Set(order.slice(questions.length - count));

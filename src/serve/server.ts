@@ -51,7 +51,7 @@ export async function listen({
     server.once('error', (error: NodeJS.ErrnoException) => {
       const what =
         error.code === 'EADDRINUSE' ? `the port ${port} is in use` : `cannot listen (${error.code ?? error.message})`;
-      reject(new CriaError(what, { where: `${host}:${port}`, remedy: 'give another --port or --host' }));
+      reject(new CriaError(what, { where: `${host}:${port}`, remedy: 'use another --port or --host' }));
     });
     server.listen(port, host, resolve);
   });

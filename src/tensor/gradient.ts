@@ -14,7 +14,7 @@ import { type Node, type Tensor, topological, type Vjp } from './tensor.ts';
  */
 export function differentiate(loss: Tensor, parameters: readonly Tensor[]): readonly (Tensor | undefined)[] {
   if (loss.shape.length > 0)
-    throw new CriaError(`a loss of shape ${showShape(loss.shape)} is no scalar`, { kind: 'failure' });
+    throw new CriaError(`the loss must be a scalar (got shape ${showShape(loss.shape)})`, { kind: 'failure' });
   const order = topological([loss]);
   const places = parameters.map((parameter) => placesOf(parameter, order));
   const sources = new Set(places.flat().map(({ node }) => node));

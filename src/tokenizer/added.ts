@@ -65,7 +65,7 @@ function anyOf(texts: string[], where: string): RegExp {
   try {
     return new RegExp(longestFirst.map(escapePattern).join('|'), 'g');
   } catch (cause) {
-    throw new CriaError(`the ${texts.length} added tokens are too many to search for`, { where, cause });
+    throw new CriaError(`${texts.length} added tokens are too many`, { where, cause });
   }
 }
 

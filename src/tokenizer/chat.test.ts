@@ -55,7 +55,7 @@ test('parts of text are read by the template, or joined where it takes texts alo
   expect(writer(aware)(image, {})).toBe('<img>');
   const unaware = '{{ messages[0].content }}';
   expect(writer(unaware)(parts, {})).toBe('a\nb');
-  expect(() => writer(unaware)(image, {})).toThrow("a part of a message is of type 'image', and only text is read");
+  expect(() => writer(unaware)(image, {})).toThrow("a part of a message has type 'image': only text is supported");
 });
 
 test('what is not Jinja is refused in a sentence', () => {

@@ -42,7 +42,7 @@ export function chatTemplate(
         documents: documents ?? null,
         add_generation_prompt: addGenerationPrompt,
       });
-    return attempt('refuses the conversation', where, () =>
+    return attempt('rejects the conversation', where, () =>
       rendered(messages.some(hasParts) && !readsParts(rendered) ? messages.map(withoutParts) : messages),
     );
   };
@@ -67,7 +67,7 @@ function withoutParts(message: ChatMessage): ChatMessage {
   const texts = message.content.map((part: unknown) => {
     const { type, text } = (part ?? {}) as Readonly<Record<string, unknown>>;
     if (type === 'text' && typeof text === 'string') return text;
-    throw new Error(`a part of a message is of type '${String(type)}', and only text is read`);
+    throw new Error(`a part of a message has type '${String(type)}': only text is supported`);
   });
   return { ...message, content: texts.join('\n') };
 }

@@ -50,6 +50,6 @@ test('tokens of a name of their own are read by templates', () => {
 test('a declared id that the token would not get is refused', async () => {
   const config = { added_tokens_decoder: { [size + 7]: { content: '<a>', ...flags } } };
   expect(await refusalOf(async () => tokenizerWith(config))).toContain(
-    `the token '<a>' is declared with id ${size + 7}, and would get ${size}`,
+    `the token '<a>' is declared with id ${size + 7}, but would get ${size}`,
   );
 });

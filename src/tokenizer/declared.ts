@@ -29,7 +29,7 @@ export function declaredTokens(
     if (content === '' || isAdded(content) || found.has(content)) continue;
     const id = idOf(content) ?? free++;
     if (json.id !== undefined && json.id !== id) {
-      const what = `the token '${content.slice(0, 80)}' is declared with id ${json.id}, and would get ${id}`;
+      const what = `the token '${content.slice(0, 80)}' is declared with id ${json.id}, but would get ${id}`;
       throw new CriaError(what, { where, remedy: 'add it to tokenizer.json: save the tokenizer with transformers' });
     }
     found.set(content, { ...json, id });

@@ -50,7 +50,7 @@ export function checkEffort(pattern: string): void {
     else append(group, character);
   }
   const isCheap = effortOf(whole).first <= mostSteps; // false for NaN too
-  if (!isCheap) throw new Error('it may match in so many ways that it takes too long');
+  if (!isCheap) throw new Error('matching it may take too long (catastrophic backtracking)');
 }
 
 function opened(opener: string): Group {

@@ -45,7 +45,7 @@ export function readGguf(metadata: Metadata, where: string): GgufDefinition {
   const special = specialIds(metadata, tokens, isBytes ? {} : { bos: 1, eos: 2, unknown: 0 });
   const around = (key: string, otherwise: boolean, id: number | undefined): number[] => {
     const wanted = flag(metadata, key);
-    if (wanted && id === undefined) fail(`'tokenizer.ggml.${key}' is set, but not that token`, where);
+    if (wanted && id === undefined) fail(`'tokenizer.ggml.${key}' is set, but its token is not`, where);
     return (wanted ?? otherwise) && id !== undefined ? [id] : [];
   };
   const eos = idAt(metadata, 'eos_token_id', tokens) ?? (isBytes ? undefined : special.eos[0]);
@@ -78,7 +78,7 @@ function sentencePieceNormalizer(addsSpace: boolean): GgufDefinition['normalizer
 
 function preTokenizerOf(metadata: Metadata, where: string) {
   const name = text(metadata.get('tokenizer.ggml.pre')) ?? 'default';
-  const remedy = `known are ${preTokenizerNames.join(', ')}`;
+  const remedy = `supported: ${preTokenizerNames.join(', ')}`;
   return preTokenizerNamed(name) ?? fail(`the pre-tokenizer '${name.slice(0, 80)}' is not supported`, where, remedy);
 }
 

@@ -40,7 +40,7 @@ export function objectsIn(value: unknown, name: string, where: string): readonly
 export function inSequence(value: unknown, members: string, where: string): readonly Json[] {
   if (value === undefined || value === null) return [];
   if (isObject(value)) return value.type === 'Sequence' ? objectsIn(value[members], members, where) : [value];
-  throw new CriaError(`'${members}' are not described by an object`, { where });
+  throw new CriaError(`'${members}' is not an object`, { where });
 }
 
 /** A whole number from 0 up to, and without, `limit`. */

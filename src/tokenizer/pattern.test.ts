@@ -46,7 +46,7 @@ describe('an Oniguruma pattern', () => {
     ['looking back', '(?<=\\p{L}{400}\\p{L}*)x'],
     ['long repeats', `\\p{L}*${'a'.repeat(100)}`],
   ])('%s that take long are refused', (_, pattern) => {
-    expect(() => compilePattern(pattern, 'test')).toThrow(/in so many ways that it takes too long/);
+    expect(() => compilePattern(pattern, 'test')).toThrow(/catastrophic backtracking/);
   });
 
   test('those that llama.cpp has names for are taken', () => {

@@ -351,7 +351,7 @@ describe('a broken tokenizer is refused in a sentence', () => {
     ['no tokenizer.json', {}, /has no tokenizer.json/],
     ['not JSON', { 'tokenizer.json': '{' }, /not valid JSON/],
     ['not an object', { 'tokenizer.json': '[]' }, /not a JSON object/],
-    ['a key that is there twice', { 'tokenizer.json': '{"model":{},"model":{}}' }, /has the key "model" twice/],
+    ['a key that is there twice', { 'tokenizer.json': '{"model":{},"model":{}}' }, /has a duplicate key "model"/],
     ['another model', { 'tokenizer.json': '{"model":{"type":"Unigram"}}' }, /'Unigram' is not supported/],
     ['an id that no list can hold', bpe({ model: { vocab: { a: 4e9 }, merges: [] } }), /'a' has no valid id/],
     ['merges that are not pairs', bpe({ model: { vocab: { a: 0 }, merges: [['a']] } }), /not a list of token pairs/],
@@ -369,13 +369,13 @@ describe('a broken tokenizer is refused in a sentence', () => {
     const chat = [{ role: 'user', content: 'x' }];
     expect(() => fromGguf(gpt2).applyChatTemplate(chat)).toThrow(/no chat template/);
     const refusing = fromGguf({ ...gpt2, chat_template: "{{ raise_exception('roles must alternate') }}" });
-    expect(() => refusing.applyChatTemplate(chat)).toThrow(/refuses the conversation: roles must alternate/);
+    expect(() => refusing.applyChatTemplate(chat)).toThrow(/rejects the conversation: roles must alternate/);
   });
 
   test('a pre-tokenizer without a name cannot be written to GGUF', () => {
     const byteLevelStep = { type: 'ByteLevel', add_prefix_space: false, use_regex: false };
     const files = bpe({ pre_tokenizer: byteLevelStep });
-    expect(() => fromFolder(files).ggufMetadata()).toThrow(/no name for this pre-tokenizer/);
+    expect(() => fromFolder(files).ggufMetadata()).toThrow(/does not support this pre-tokenizer/);
   });
 
   test('holes and double tokens are borne, as llama.cpp and transformers bear them', () => {

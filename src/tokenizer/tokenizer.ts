@@ -171,7 +171,7 @@ function templateOf(definition: Definition, own: string | undefined): ChatTempla
   const { chatTemplate, toolTemplate, special, tokens, named, where } = definition;
   const source = own ?? chatTemplate;
   if (source === undefined) {
-    const remedy = 'it is a base model: give it plain text or --template FILE, or use an instruct model';
+    const remedy = 'use plain text, pass --template FILE, or use an instruct model';
     throw new CriaError('the model has no chat template', { where, remedy });
   }
   const roles = {
@@ -188,7 +188,7 @@ function templateOf(definition: Definition, own: string | undefined): ChatTempla
 /** The folder's own tokenizer.json, and its configuration with what other files add to it. */
 function folderFiles(folder: string, where: string): ReturnType<Tokenizer['huggingFaceFiles']> {
   const own = readText(where);
-  if (own === undefined) throw new CriaError('was there and is gone', { where, kind: 'failure' });
+  if (own === undefined) throw new CriaError('was removed while the model was open', { where, kind: 'failure' });
   return {
     'tokenizer.json': own,
     'tokenizer_config.json': `${JSON.stringify(readConfig(folder), undefined, 2)}\n`,

@@ -27,7 +27,7 @@ const rarestPair = 2; // what occurs once is nothing to learn
  */
 export function trainTokenizer(texts: Iterable<string>, vocabulary: number): ReturnType<Tokenizer['huggingFaceFiles']> {
   if (!Number.isSafeInteger(vocabulary) || vocabulary < smallest || vocabulary > idLimit) {
-    throw new CriaError(`a vocabulary of ${vocabulary} tokens cannot be made`, { remedy: `give ${smallest} or more` });
+    throw new CriaError(`the vocabulary must have at least ${smallest} tokens (got ${vocabulary})`);
   }
   const steps = stepsOf(['\\p{N}', gpt2Pattern]);
   const letters = Array.from({ length: 256 }, (_, byte) => byteToken(byte, 'bytes'));

@@ -43,8 +43,8 @@ function ggufSpelling(token: string, id: number): string {
 function preName({ merging, preTokenizer, where }: Definition): string {
   const name = nameOfPreTokenizer(preTokenizer, merging.by === 'rank' && merging.wholeWordsFirst);
   if (name !== undefined) return name;
-  const remedy = 'write the checkpoint as safetensors';
-  throw new CriaError('llama.cpp has no name for this pre-tokenizer', { where, remedy });
+  const remedy = 'convert the checkpoint to safetensors instead';
+  throw new CriaError('llama.cpp does not support this pre-tokenizer', { where, remedy });
 }
 
 function typesOf({ tokens, added, alphabet, unknown }: Definition): Int32Array {

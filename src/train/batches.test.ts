@@ -40,7 +40,7 @@ describe('concat', () => {
 
   test('skipping everything leaves nothing to learn', () => {
     expect(() => packed(texts, 'concat', 3, 8, 'a.txt')).toThrow(
-      'a.txt: leaves nothing to learn in sequences of 3 tokens',
+      'a.txt: has no target tokens within sequences of 3 tokens',
     );
   });
 

@@ -31,9 +31,9 @@ export function packed(
   const sequences = packing === 'concat' ? concatenated(examples, length, skip) : apart(examples, length);
   const learnable = sequences.filter(isLearnable);
   if (learnable.length === 0) {
-    throw new CriaError(`leaves nothing to learn in sequences of ${length} tokens`, {
+    throw new CriaError(`has no target tokens within sequences of ${length} tokens`, {
       where,
-      remedy: 'give longer texts, or a larger --sequence',
+      remedy: 'use longer texts, or a larger --sequence',
     });
   }
   const cut = packing === 'none' ? examples.filter(({ ids }) => ids.length > length).length : 0;

@@ -28,7 +28,10 @@ export function encodedTurns(
     const asked = encoded(messages.slice(0, i), { ...given, addGenerationPrompt: true });
     const answered = encoded(messages.slice(0, i + 1), given);
     if (commonLength(ids, answered) < ids.length) {
-      throw new CriaError('the chat template rewrites earlier messages, so that turns cannot be told apart', { where });
+      throw new CriaError(
+        'the chat template rewrites earlier messages, so the target tokens of each turn cannot be found',
+        { where },
+      );
     }
     const begin = Math.max(ids.length, commonLength(asked, answered));
     const last = answered.findLastIndex((id) => tokenizer.special.eos.includes(id)); // what a template puts behind it is never asked for
@@ -54,8 +57,8 @@ function refuseUnread({ messages, tools, documents }: Conversation, tokenizer: T
   const given = [...(tools ? ['tools'] : []), ...(documents ? ['documents'] : []), ...keys];
   const unread = given.find((key) => !reads(key));
   if (unread === undefined) return;
-  const remedy = 'leave it out of the rows, or use a model whose template reads it';
-  throw new CriaError(`the chat template does not read its '${unread}'`, { where, remedy });
+  const remedy = 'remove it from the rows, or use a model whose template reads it';
+  throw new CriaError(`the chat template does not read '${unread}'`, { where, remedy });
 }
 
 function isEmpty(value: unknown): boolean {

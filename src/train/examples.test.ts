@@ -118,7 +118,7 @@ describe('rows with columns that have no value', () => {
     const progress = { ...silent, note: (sentence: string) => notes.push(sentence) };
     const { examples, forms } = await readExamples(file(rows), { tokenizer, progress });
     expect([examples.length, ...forms]).toEqual([1, 'text']);
-    expect(notes).toEqual(['4 of 5 rows of data.jsonl have nothing to learn and are left out.']);
+    expect(notes).toEqual(['4 of 5 rows of data.jsonl have no target tokens and are left out.']);
     const pairs = [
       { prompt: 'a', chosen: 'b', rejected: 'c' },
       { prompt: 'a', chosen: 'b', rejected: '' },
@@ -181,8 +181,8 @@ test.skipIf(!cases)(
     expect(await counted('rows-mixed-null.jsonl')).toBe(3);
     expect(await counted('rows-mixed-empty.csv')).toBe(2);
     expect(await counted('lines.json')).toBe(2);
-    expect(await refusalOf(() => counted('rows-tool-calls.jsonl'))).toContain("does not read its 'tools'");
-    expect(await refusalOf(() => counted('rows-tools-only.jsonl'))).toContain("does not read its 'tools'");
+    expect(await refusalOf(() => counted('rows-tool-calls.jsonl'))).toContain("does not read 'tools'");
+    expect(await refusalOf(() => counted('rows-tools-only.jsonl'))).toContain("does not read 'tools'");
   },
 );
 
@@ -233,31 +233,31 @@ test.each<[string, readonly unknown[], string]>([
     [{}],
     'row 1: has none of the columns messages, prompt and completion, or text (its columns are none',
   ],
-  ['without a completion', [good, good, { prompt: 'a' }], 'row 3: has no column completion (its columns are prompt)'],
-  ['without a prompt', [{ completion: 'a' }], 'row 1: has no column prompt'],
-  ['with a number as text', [{ text: 1 }], 'row 1: its text is not a text'],
-  ['with messages that are none', [{ messages: 'hi' }], 'row 1: its messages are a text that is not JSON'],
+  ['without a completion', [good, good, { prompt: 'a' }], "row 3: has no column 'completion' (its columns are prompt)"],
+  ['without a prompt', [{ completion: 'a' }], "row 1: has no column 'prompt'"],
+  ['with a number as text', [{ text: 1 }], 'row 1: text is not a string'],
+  ['with messages that are none', [{ messages: 'hi' }], 'row 1: messages is a string that is not valid JSON'],
   [
     'with messages of no one',
     [{ messages: [] }],
-    'row 1: its messages are not a list of roles and contents (write it as',
+    'row 1: messages must be a list of objects with role and content (write it as',
   ],
-  ['with a message without a role', [{ messages: [{ content: 'a' }] }], 'row 1: its messages are not a list'],
-  ['with null as message', [{ messages: [null] }], 'row 1: its messages are not a list'],
+  ['with a message without a role', [{ messages: [{ content: 'a' }] }], 'row 1: messages must be a list'],
+  ['with null as message', [{ messages: [null] }], 'row 1: messages must be a list'],
   [
     'with a key that the template does not read',
     [good, { messages: [{ ...chat[1], weight: 1 }, chat[2]] }],
-    "row 2: the chat template does not read its 'weight' (leave it out of the rows",
+    "row 2: the chat template does not read 'weight' (remove it from the rows",
   ],
   [
     'with tools that the template does not read',
     [{ messages: chat, tools: [{ name: 'f' }] }],
-    "row 1: the chat template does not read its 'tools'",
+    "row 1: the chat template does not read 'tools'",
   ],
   [
     'of a stranger',
     [{ conversations: [{ from: 'bing', value: 'a' }] }],
-    "row 1: a message is from 'bing' (known are human",
+    "row 1: a message has the unknown speaker 'bing' in 'from' (supported: human",
   ],
 ])('a row %s is refused by file and row', async (_, rows, sentence) => {
   expect(await refusalOf(() => readExamples(file(rows), { tokenizer }))).toContain(`data.jsonl: ${sentence}`);
@@ -265,12 +265,14 @@ test.each<[string, readonly unknown[], string]>([
 
 test('a pair without an answer is refused by file and row', async () => {
   const path = file([{ prompt: 'a', chosen: 'b' }]);
-  expect(await refusalOf(() => readPairs(path, { tokenizer }))).toContain('data.jsonl: row 1: has no column rejected');
+  expect(await refusalOf(() => readPairs(path, { tokenizer }))).toContain(
+    "data.jsonl: row 1: has no column 'rejected'",
+  );
 });
 
-test('a file without rows holds nothing to learn from', async () => {
+test('a file without rows has no target tokens', async () => {
   for (const work of [readExamples, readPairs]) {
-    expect(await refusalOf(() => work(file([]), { tokenizer }))).toContain('data.jsonl: holds nothing to learn from');
+    expect(await refusalOf(() => work(file([]), { tokenizer }))).toContain('data.jsonl: has no target tokens');
   }
 });
 
@@ -281,7 +283,7 @@ test('a conversation that a template refuses is told by its row', async () => {
   const answer = { role: 'assistant', content: 'x' };
   const rows = [{ messages: chat }, { messages: [{ role: 'sage', content: 'hm' }, answer] }];
   expect(await refusalOf(() => readExamples(file(rows), { tokenizer }))).toMatch(
-    /^[^ ]*data\.jsonl: row 2: .*the chat template refuses the conversation: no sages/,
+    /^[^ ]*data\.jsonl: row 2: .*the chat template rejects the conversation: no sages/,
   );
 });
 

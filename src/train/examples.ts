@@ -92,10 +92,10 @@ async function collect<E extends Example | Pair>(
     }
     examples.push(example);
   }
-  if (examples.length === 0) throw new CriaError('holds nothing to learn from', { where: path });
+  if (examples.length === 0) throw new CriaError('has no target tokens', { where: path });
   const without = rows - examples.length;
   if (without > 0)
-    progress.note(`${without} of ${rows} rows of ${basename(path)} have nothing to learn and are left out.`);
+    progress.note(`${without} of ${rows} rows of ${basename(path)} have no target tokens and are left out.`);
   return examples;
 }
 

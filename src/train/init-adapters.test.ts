@@ -45,7 +45,7 @@ describe('LoRA', () => {
     const model = opened(goldenPath('llama-gqa'));
     const refused = (rank: number) => refusalOf(() => initLora(model, { ...options, rank, targets: ['k_proj'] }, 0));
     expect(await refused(33)).toBe(
-      '--rank: a rank of 33 is larger than self_attn.k_proj of 32 x 64 can have (give at most 32)',
+      '--rank: a rank of 33 is too large for self_attn.k_proj of 32 x 64 (use at most 32)',
     );
     expect(initLora(model, { ...options, rank: 32, targets: ['k_proj'] }, 0).modules.size).toBe(2);
   });
@@ -55,7 +55,7 @@ test('targets are named shortly or in full', async () => {
   expect(targetsOf(['q_proj', 'mlp.up_proj'])).toEqual(['self_attn.q_proj', 'mlp.up_proj']);
   for (const wrong of ['proj', 'lm_head', '']) {
     expect(await refusalOf(() => targetsOf([wrong]))).toContain(
-      `--targets: ${wrong} is no linear layer (give some of q_proj`,
+      `--targets: '${wrong}' is not a linear layer (use some of q_proj`,
     );
   }
 });

@@ -33,8 +33,7 @@ export interface LoraOptions {
 export function initLora({ config, path }: LoadedModel, options: LoraOptions, seed: number): LoraAdapter {
   const { rank, alpha, rslora } = options;
   if (!(alpha > 0)) {
-    const remedy = 'give more than 0';
-    throw new CriaError(`products scaled by ${alpha} / ${rank} learn nothing`, { where: '--alpha', remedy });
+    throw new CriaError(`must be positive (got ${alpha})`, { where: '--alpha' });
   }
   const modules = new Map<string, LoraModule>();
   for (let layer = 0; layer < config.layers; layer++) {
@@ -58,16 +57,16 @@ export function targetsOf(given: readonly string[]): readonly LinearName[] {
     const found = linearNames.find((linear) => linear === name || linear.endsWith(`.${name}`));
     if (found) return found;
     const known = linearNames.map((linear) => linear.split('.')[1]).join(', ');
-    throw new CriaError(`${name} is no linear layer`, { where: '--targets', remedy: `give some of ${known}` });
+    throw new CriaError(`'${name}' is not a linear layer`, { where: '--targets', remedy: `use some of ${known}` });
   });
 }
 
 function refuseRank(rank: number, target: string, out: number, inner: number): void {
   const most = Math.min(out, inner);
   if (rank <= most) return;
-  throw new CriaError(`a rank of ${rank} is larger than ${target} of ${out} x ${inner} can have`, {
+  throw new CriaError(`a rank of ${rank} is too large for ${target} of ${out} x ${inner}`, {
     where: '--rank',
-    remedy: `give at most ${most}`,
+    remedy: `use at most ${most}`,
   });
 }
 

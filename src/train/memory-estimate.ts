@@ -28,12 +28,12 @@ export function trainingPlan(
   const inTheAir = passingBytes(config, tokens, options.sequence);
   const whole = weights + own + config.layers * keptBytes(config, tokens) + inTheAir;
   if (fits(whole, free)) return 'whole';
-  const said = `Training needs ${gibibytes(whole)} as one graph and ${gibibytes(free)} are free: block by block`;
+  const said = `Training needs ${gibibytes(whole)} as one graph and ${gibibytes(free)} are free: using the by-layer plan`;
   const floats = 4 * [...weightShapes(config).values()].reduce((sum, shape) => sum + elements(shape), 0);
   const byLayer = own + config.layers * 4 * tokens * config.hiddenSize + keptBytes(config, tokens) + inTheAir;
   const needed = byLayer + (options.mode === 'full' ? 0 : floats);
   const held = fits(needed, free);
-  model.progress.note(`${said}${held ? '.' : ', with weights read from the disk each time.'}`);
+  model.progress.note(`${said}${held ? '.' : ', with weights read from disk at every step.'}`);
   return held ? 'by-layer' : 'by-layer, weights from disk';
 }
 

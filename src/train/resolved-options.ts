@@ -61,43 +61,48 @@ export function refuseConflicts({ config, adaptation }: LoadedModel, out: string
   const { sequence, batch, accumulate, loss, teacher, init, mode } = options;
   refuseExisting(out, options.force);
   if (adaptation.values.size > 0) {
-    throw new CriaError('a model with adapters is not trained', { remedy: 'merge them, or go on with one by --init' });
+    throw new CriaError('cannot train with --adapter', {
+      remedy: 'merge it first (cria merge), or continue it with --init',
+    });
   }
   if (sequence !== undefined) refuseLong(sequence, 0, config.context);
   if (accumulate > batch) {
-    const remedy = `give at most ${batch}`;
-    throw new CriaError(`a batch of ${batch} has no ${accumulate} pieces`, { where: '--accumulate', remedy });
+    const remedy = `use at most ${batch}`;
+    throw new CriaError(`a batch of ${batch} cannot be split into ${accumulate} micro-batches`, {
+      where: '--accumulate',
+      remedy,
+    });
   }
   if (loss === 'kd' && teacher === undefined) {
-    throw new CriaError('distillation needs a teacher', { remedy: 'give --teacher MODEL' });
+    throw new CriaError('--loss kd requires --teacher', { remedy: 'pass --teacher MODEL' });
   }
   if (loss === 'ce' && teacher !== undefined) {
-    throw new CriaError('a teacher is for distillation', { where: '--teacher', remedy: 'leave it out, or --loss kd' });
+    throw new CriaError('requires --loss kd or dpo', { where: '--teacher', remedy: 'leave it out, or pass --loss kd' });
   }
   if (loss !== 'kd' && options.teacherTop !== undefined) {
-    const remedy = 'leave it out, or --loss kd';
-    throw new CriaError('a teacher is for distillation', { where: '--teacher-top', remedy });
+    const remedy = 'leave it out, or pass --loss kd';
+    throw new CriaError('requires --loss kd', { where: '--teacher-top', remedy });
   }
   if (options.entropyWeight > 0 && options.teacherTop === undefined && typeof teacher !== 'object') {
-    const remedy = 'give --loss kd and --teacher-top 10';
-    throw new CriaError('entropies are those of cached teacher logits', { where: '--entropy-weight', remedy });
+    const remedy = 'leave it out, or pass --loss kd --teacher-top 10';
+    throw new CriaError('requires --loss kd and --teacher-top', { where: '--entropy-weight', remedy });
   }
   if (loss === 'dpo' && teacher !== undefined && options.reference === 'start') {
     const remedy = 'leave one of them out';
-    throw new CriaError('the reference is --teacher or --reference start', { where: '--reference', remedy });
+    throw new CriaError('--reference start cannot be combined with --teacher', { where: '--reference', remedy });
   }
   if (options.keepZeros && mode !== 'full') {
-    throw new CriaError('zeros are kept in full training', { where: '--keep-zeros', remedy: 'give --mode full' });
+    throw new CriaError('requires --mode full', { where: '--keep-zeros', remedy: 'leave it out, or pass --mode full' });
   }
   if (loss === 'dpo' && (options.packing === 'concat' || options.skipTokens > 0)) {
     const where = options.packing === 'concat' ? '--packing' : '--skip-tokens';
-    throw new CriaError('pairs of answers are not joined', { where, remedy: 'leave it out, or --loss ce' });
+    throw new CriaError('is not available with --loss dpo', { where, remedy: 'leave it out, or pass --loss ce' });
   }
   if (options.valid !== undefined && loss !== 'ce') {
-    throw new CriaError('held-out loss is cross entropy', { where: '--valid', remedy: 'leave it out, or --loss ce' });
+    throw new CriaError('requires --loss ce', { where: '--valid', remedy: 'leave it out, or pass --loss ce' });
   }
   if (init !== undefined && mode === 'full') {
-    throw new CriaError('full training starts from the model', { where: '--init', remedy: 'leave it out' });
+    throw new CriaError('is not available with --mode full', { where: '--init', remedy: 'leave it out' });
   }
 }
 
@@ -118,9 +123,9 @@ export function resolveOptions(
 
 function refuseLong(sequence: number, before: number, context: number): void {
   if (sequence + before <= context) return;
-  throw new CriaError(`${sequence + before} tokens do not fit into the context of ${context}`, {
+  throw new CriaError(`${sequence + before} tokens do not fit in the context of ${context}`, {
     where: '--sequence',
-    remedy: `give at most ${context - before}`,
+    remedy: `use at most ${context - before}`,
   });
 }
 

@@ -13,8 +13,8 @@ export function startingAdapter(model: LoadedModel, options: OptionsWithDefaults
   if (init !== undefined) {
     const adapter = readAdapter(init);
     if (adapter.kind !== mode) {
-      const remedy = `give --mode ${adapter.kind}, or another folder`;
-      throw new CriaError(`holds a ${adapter.kind} adapter, and ${mode} is trained`, { where: init, remedy });
+      const remedy = `pass --mode ${adapter.kind}, or use another folder`;
+      throw new CriaError(`holds a ${adapter.kind} adapter, but --mode is ${mode}`, { where: init, remedy });
     }
     refuseReplacements(adapter, init);
     if (typeof options.init === 'string') refuseOther(adapter, options); // one that was made is as was asked for
@@ -30,7 +30,7 @@ export function startingAdapter(model: LoadedModel, options: OptionsWithDefaults
 function refuseReplacements(adapter: Adapter, where: string): void {
   if (adapter.kind !== 'lora' || isPlain(adapter)) return;
   const remedy = 'merge it first (cria merge), then train';
-  throw new CriaError('cannot continue from DoRA, saved modules or biases', { where, remedy });
+  throw new CriaError('cannot continue training DoRA, saved modules or biases', { where, remedy });
 }
 
 /** @throws CriaError when an option asks for another adapter than the one that training goes on with. */
@@ -52,7 +52,7 @@ function refuseOther(adapter: Adapter, options: OptionsWithDefaults): void {
 }
 
 const ownValue = (where: string) =>
-  new CriaError('the adapter that training goes on with has another one', {
+  new CriaError('differs from the value of the --init adapter', {
     where,
-    remedy: 'leave it out, or leave --init out',
+    remedy: 'leave it or --init out',
   });

@@ -51,7 +51,7 @@ describe('is refused:', () => {
   test('a state of other sizes', async () => {
     await within(async (state) => {
       await save(state);
-      expect(await refusalOf(() => restoreReached(state, run(4)))).toContain('is the state of another run');
+      expect(await refusalOf(() => restoreReached(state, run(4)))).toContain('holds the state of another run');
     });
   });
 

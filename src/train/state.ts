@@ -66,7 +66,7 @@ export function restoreReached(state: RunState, buffer: ParameterBuffer): Reache
     for (const name of parts) {
       const into = buffer.vectors.arrays[name];
       if (file.metadata.size !== String(buffer.size) || file.tensors.get(name)?.shape[0] !== into.length) {
-        throw new CriaError('is the state of another run', { where: path, remedy: 'begin again with --force' });
+        throw new CriaError('holds the state of another run', { where: path, remedy: 'pass --force to start again' });
       }
       file.readFloat32(name, { into });
     }

@@ -73,7 +73,7 @@ async function distillationTask(
   const loss = cachedDistillation({ temperature, tail, share: teacherShare });
   const cached = { loss, examples, bytes: 0, close: nothing };
   if (typeof given === 'object') {
-    if (given.rows !== rowBegins(sequences).at(-1)) throw new Error('the teacher cache is of other sequences');
+    if (given.rows !== rowBegins(sequences).at(-1)) throw new Error('the teacher cache was made from other sequences');
     const sampler = cachedDistillationSampler(sequences, batching, given, entropyWeight);
     return { ...cached, sampler: async () => sampler };
   }
@@ -133,7 +133,7 @@ async function preferenceTask(
   if (kept.length < pairs.length) {
     const sentence = `${pairs.length - kept.length} of ${pairs.length} pairs are longer than ${options.sequence} tokens`;
     const where = dataName(options.data);
-    if (kept.length === 0) throw new CriaError(sentence, { where, remedy: 'give a larger --sequence' });
+    if (kept.length === 0) throw new CriaError(sentence, { where, remedy: 'use a larger --sequence' });
     progress.note(`${sentence} and are left out.`);
   }
   return {
@@ -206,8 +206,8 @@ export async function sequencesIn(
   const auto = forms.size === 1 && forms.has('text') ? 'concat' : 'none';
   const packing = options.packing === 'auto' ? auto : options.packing;
   if (options.skipTokens > 0 && packing === 'none') {
-    const remedy = 'leave it out, or --packing concat';
-    throw new CriaError('tokens are skipped where texts are joined', { where: '--skip-tokens', remedy });
+    const remedy = 'leave it out, or pass --packing concat';
+    throw new CriaError('requires --packing concat', { where: '--skip-tokens', remedy });
   }
   const { sequences, cut } = packed(examples, packing, sequence, options.skipTokens, dataName(data));
   if (cut > 0) progress.note(`${cut} of ${examples.length} texts were cut to ${sequence} tokens.`);
@@ -217,12 +217,12 @@ export async function sequencesIn(
 function refuseTeacher(teacher: LoadedModel, { config }: LoadedModel, sequence: number): void {
   const { vocabulary, context } = teacher.config;
   if (vocabulary !== config.vocabulary) {
-    const what = `the teacher's vocabulary has ${vocabulary} tokens, the model's ${config.vocabulary}`;
-    throw new CriaError(what, { where: teacher.path, remedy: 'a teacher reads the same tokens' });
+    const what = `the vocabulary of the teacher has ${vocabulary} tokens, that of the model ${config.vocabulary}`;
+    throw new CriaError(what, { where: teacher.path, remedy: 'use a teacher with the same tokenizer' });
   }
   if (sequence > context) {
-    const what = `the teacher's context of ${context} tokens is shorter than a sequence of ${sequence}`;
-    throw new CriaError(what, { where: teacher.path, remedy: `give --sequence ${context}` });
+    const what = `the context of the teacher, ${context} tokens, is shorter than --sequence ${sequence}`;
+    throw new CriaError(what, { where: teacher.path, remedy: `pass --sequence ${context}` });
   }
 }
 

@@ -143,7 +143,7 @@ export function readTeacherCache(path: string, key: string): TeacherCache | unde
       !isSound('logprobs', 'F16', [rows, top]) ||
       !isSound('logSumExp', 'F32', [rows])
     ) {
-      throw new CriaError('is not a cache of teacher logits', { where: path, remedy: 'begin again with --force' });
+      throw new CriaError('is not a valid teacher cache', { where: path, remedy: 'pass --force to start again' });
     }
     const copied = (name: string) => file.readBytes(name).slice().buffer;
     return {

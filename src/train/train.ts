@@ -52,7 +52,7 @@ export async function train(run: Run): Promise<Trained> {
   const { buffer, training, state, plan, progress, signal } = run;
   const { steps, saveEvery } = training;
   let { step, loss } = restoreReached(state, buffer);
-  if (step > 0) progress.note(`Going on after step ${step}.`);
+  if (step > 0) progress.note(`Resuming after step ${step}.`);
   const begun = performance.now();
   let tokens = 0;
   let saved = step;
@@ -98,7 +98,7 @@ async function takeStep({ compiled, optimizer, sampler, training }: Run, step: n
   const rate = training.lr * rateFactor(training.schedule, step, training.steps, training.warmup);
   const { weightDecay, clip } = training;
   const gradNorm = optimizer.norm();
-  if (!Number.isFinite(gradNorm)) throw notFinite(`the gradients' norm is ${gradNorm}`, step, sampler);
+  if (!Number.isFinite(gradNorm)) throw notFinite(`the gradient norm is ${gradNorm}`, step, sampler);
   optimizer.update({ count: step + 1, rate, weightDecay, scale: clip ? clipped(gradNorm, clip) : 1 });
   return { loss, gradNorm, rate, tokens };
 }
@@ -108,7 +108,7 @@ const clipped = (norm: number, clip: number): number => (norm > clip ? clip / (n
 
 function notFinite(what: string, step: number, sampler: BatchSampler): CriaError {
   return new CriaError(`${what} in step ${step + 1}, of ${sampler.describe(step)}`, {
-    remedy: 'begin again with a smaller --lr, or with --clip 1',
+    remedy: 'start again with a smaller --lr or with --clip 1',
     kind: 'failure',
   });
 }

@@ -16,7 +16,7 @@ export async function examplesOf(
 ): Promise<{ readonly forms: ReadonlySet<Form>; readonly examples: readonly Example[] }> {
   if (typeof data === 'string') return readExamples(data, reading);
   const examples = data.filter((each): each is Example => 'ids' in each);
-  if (examples.length < data.length) throw new CriaError('pairs of answers are trained on with --loss dpo');
+  if (examples.length < data.length) throw new CriaError('preference pairs require --loss dpo');
   if (examples.length === 0) throw new CriaError('is empty', { where: dataName(data) });
   return { forms: new Set(), examples };
 }
@@ -25,7 +25,7 @@ export async function examplesOf(
 export async function pairsOf(data: TrainingData, reading: Reading): Promise<readonly Pair[]> {
   if (typeof data === 'string') return readPairs(data, reading);
   const pairs = data.filter((each): each is Pair => 'chosen' in each);
-  if (pairs.length < data.length) throw new CriaError('preferences are trained on with pairs of answers');
+  if (pairs.length < data.length) throw new CriaError('--loss dpo requires preference pairs');
   if (pairs.length === 0) throw new CriaError('is empty', { where: dataName(data) });
   return pairs;
 }

@@ -35,8 +35,8 @@ export async function textWindows(
   const ids = examples.flatMap((example) => [...example.ids]);
   const count = Math.min(samples, Math.floor(ids.length / sequence));
   if (count === 0) {
-    const remedy = 'give more data, or a smaller --sequence';
-    throw new CriaError(`has ${ids.length} tokens, not one window of ${sequence}`, { where: data, remedy });
+    const remedy = 'use more data, or a smaller --sequence';
+    throw new CriaError(`has ${ids.length} tokens, fewer than one window of ${sequence}`, { where: data, remedy });
   }
   if (count < samples) progress.note(`${data} has ${count} full windows of ${sequence} tokens, not ${samples}.`);
   return Array.from({ length: count }, (_, i) => ids.slice(i * sequence, (i + 1) * sequence));

@@ -5,7 +5,7 @@ import { withModel } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: { adapter: argument('a PEFT folder') },
-  options: { model: text('a model that the adapter has to fit', { placeholder: 'model' }) },
+  options: { model: text('the base model to check the adapter against', { placeholder: 'model' }) },
   examples: ['adapter check adapter', 'adapter check adapter --model org/name --json'],
   async run({ args, options, print }) {
     const { checkAdapterFolder } = await import('../artifact/index.ts');
@@ -34,7 +34,7 @@ function lines(check: AdapterCheck): string[] {
       const scale = least === most ? figure(least) : `${figure(least)} to ${figure(most)}`;
       const line = `${name.padEnd(10)} B A times ${scale}: ${rule}`;
       if (!worst) return [line];
-      const example = `${worst.path} gets ${figure(worst.scale)} in place of ${figure(worst.wanted)}`;
+      const example = `${worst.path} gets ${figure(worst.scale)} instead of ${figure(worst.wanted)}`;
       return [line, `${' '.repeat(10)} not PEFT's scale in ${different} of ${modules.length} modules: ${example}`];
     }),
   ];
@@ -58,7 +58,7 @@ function loraAdvice({ maxLoraRank, consumers }: LoraCheck, path: string): string
     maxLoraRank === null
       ? 'vLLM takes no rank above 512: fold the adapter into the weights with cria merge'
       : `vLLM: start it with --enable-lora --max-lora-rank ${maxLoraRank}`,
-    ...(differs('vLLM') ? [`vLLM: serve what cria adapter export ${path} OUT writes`] : []),
-    ...(differs('llama.cpp') ? [`llama.cpp: load what ${toGguf} writes`] : []),
+    ...(differs('vLLM') ? [`vLLM: serve the output of cria adapter export ${path} OUT`] : []),
+    ...(differs('llama.cpp') ? [`llama.cpp: load the output of ${toGguf}`] : []),
   ];
 }

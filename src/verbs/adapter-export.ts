@@ -10,8 +10,8 @@ export const verb = defineVerb({
     out: argument('the folder or the .gguf file to write'),
   },
   options: {
-    to: choice(['padded', 'gguf'], 'a PEFT folder of one rank and scale, or a file for llama.cpp', 'padded'),
-    model: text('the model that it adapts: gguf needs it, padded fills up all of its blocks', { placeholder: 'model' }),
+    to: choice(['padded', 'gguf'], 'a PEFT folder with one rank and scale, or a GGUF file for llama.cpp', 'padded'),
+    model: text('the base model; required for gguf, and padded then adapts every block', { placeholder: 'model' }),
     force: forceOption,
   },
   examples: ['adapter export adapter even', 'adapter export adapter adapter.gguf --to gguf --model model.gguf'],
@@ -24,17 +24,17 @@ export const verb = defineVerb({
 
     const adapter = readAdapter(from);
     if (adapter.kind !== 'lora') {
-      const remedy = 'give it to cria with --adapter';
-      throw new CriaError(`a ${adapter.kind} is no LoRA, which alone is exported`, { where: from, remedy });
+      const remedy = 'pass it to cria with --adapter';
+      throw new CriaError(`is a ${adapter.kind} adapter: only LoRA can be exported`, { where: from, remedy });
     }
     if (!isPlain(adapter)) {
-      const remedy = 'merge it into the model with cria merge';
+      const remedy = 'merge it with cria merge';
       throw new CriaError('DoRA, saved modules and biases cannot be exported as LoRA', { where: from, remedy });
     }
     if (to === 'gguf' && model === undefined) {
-      throw new CriaError('the model decides how rows are ordered', {
+      throw new CriaError('requires --model, which determines the row order', {
         where: '--to gguf',
-        remedy: 'give --model MODEL',
+        remedy: 'pass --model MODEL',
       });
     }
     if (to === 'padded') refuseGgufName(path, '--to gguf --model MODEL');

@@ -30,7 +30,7 @@ export const verb = defineVerb({
       };
       try {
         let chat = model.chat(options.system);
-        progress.note('Say something. /reset begins anew, /exit or Ctrl-D ends.');
+        progress.note('Type a message. /reset starts a new conversation, /exit or Ctrl-D quits.');
         lines.setPrompt('> ');
         ask();
         for await (const line of lines) {
@@ -43,7 +43,7 @@ export const verb = defineVerb({
             } catch (error) {
               // a line that does not fit into the context is not part of the conversation, which goes on
               if (!(error instanceof CriaError) || error.kind !== 'input') throw error;
-              progress.note(`${error.message}. /reset begins anew.`);
+              progress.note(`${error.message}. Type /reset to start again.`);
             }
           }
           if (signal.aborted) break;

@@ -16,28 +16,28 @@ import { provenanceFor } from './shared/with-model.ts';
 
 export const verb = defineVerb({
   arguments: {
-    reference: argument('the model that the others are compared with'),
-    models: manyArguments('models of the same tokenizer'),
+    reference: argument('the reference model'),
+    models: manyArguments('models with the same tokenizer'),
   },
   options: {
     text: text('the text file', { placeholder: 'file' }),
-    context: integer('tokens in a window (default: 512, or what the models take)', { min: 2 }),
-    tokens: integer('how many of the first tokens of the file (default: all)', { min: 2 }),
+    context: integer('tokens in a window (default: 512, or the smallest context)', { min: 2 }),
+    tokens: integer('use only this many tokens from the start (default: all)', { min: 2 }),
     bos: bosOption,
     kl: choice(
       ['exact', 'bound'],
-      "keep the reference's hidden states, or its 10 likeliest tokens, which bound it",
+      'exact: keep the hidden states of the reference; bound: keep its 10 most likely tokens, for a lower bound',
       'exact',
     ),
-    speed: integer('tokens decoded to measure the speed; 0 for none', { default: 32, min: 0 }),
+    speed: integer('tokens to decode when measuring speed; 0 to skip', { default: 32, min: 0 }),
     weights: weightsOption,
-    out: text('a folder for the page, the rows and where they came from', { placeholder: 'folder' }),
+    out: text('a folder for the page and the rows', { placeholder: 'folder' }),
     force: forceOption,
   },
   examples: ['compare model.f16.gguf model.q4_k.gguf model.q8_0.gguf --text valid.txt --tokens 8192 --out comparison'],
   async run({ args, options, progress, signal, print }) {
     const { text: file, kl, seed, threads, weights: precision, out, force } = options;
-    if (file === undefined) throw new CriaError('there is no text', { remedy: 'give --text book.txt' });
+    if (file === undefined) throw new CriaError('--text is required', { remedy: 'for example --text book.txt' });
     const { compareModels, comparisonFigures, verdict, writeComparison } = await import('../quantize/index.ts');
     const { loadModel } = await import('../model/index.ts');
     if (out !== undefined) refuseOutput(out, force, [...[args.reference, ...args.models].map(modelPath), file]);

@@ -33,10 +33,13 @@ test('--json tells the path and the bytes of a file', async () => {
 
 test.each([
   [['nowhere', 'x'], 'nowhere: does not exist'],
-  [[tiny, 'x.gguf'], 'x.gguf: is named like a GGUF file, but is to be a folder (give --to gguf)'],
-  [[tiny, 'x', '--dtype', 'q4_k'], '--dtype: a safetensors folder holds f32, f16, bf16, not q4_k (give --to gguf)'],
-  [[tiny, 'x', '--dtype', 'q3_k'], "--dtype: 'q3_k' is not one of"],
-  [[tiny, 'src'], 'src: already exists (choose another output or give --force)'],
+  [[tiny, 'x.gguf'], 'x.gguf: ends in .gguf, but the output is a folder (use --to gguf)'],
+  [
+    [tiny, 'x', '--dtype', 'q4_k'],
+    '--dtype: a safetensors folder cannot hold q4_k, only f32, f16, bf16 (pass --to gguf)',
+  ],
+  [[tiny, 'x', '--dtype', 'q3_k'], '--dtype: must be one of'],
+  [[tiny, 'src'], 'src: already exists (choose another output or pass --force)'],
   [['test/goldens/architectures/llama-dynamic', 'x', '--to', 'gguf'], '"dynamic" cannot be written'],
 ])('%j is refused', async (argv, sentence) => {
   const { code, err } = await call(['convert', ...argv]);
@@ -51,7 +54,7 @@ test('a folder that holds the source is not replaced', async () => {
   const { code, err } = await call(['convert', join(around, 'model'), around, '--force']);
   expect([code, err]).toEqual([
     2,
-    `cria: ${around}: is or holds ${join(around, 'model')}, which is read (choose another output)\n`,
+    `cria: ${around}: is or contains the input ${join(around, 'model')} (choose another output)\n`,
   ]);
   expect(openCheckpoint(join(around, 'model')).format).toBe('safetensors');
 });
@@ -60,7 +63,7 @@ test('a model is not replaced by its own conversion, nor is what lies beside it 
   const path = out('own');
   cpSync(tiny, join(path, '..w'), { recursive: true });
   const { code, err } = await call(['convert', join(path, '..w'), join(path, '..w'), '--dtype', 'bf16', '--force']);
-  expect([code, err]).toEqual([2, expect.stringContaining(`is or holds ${join(path, '..w')}`)]);
+  expect([code, err]).toEqual([2, expect.stringContaining(`is or contains the input ${join(path, '..w')}`)]);
   expect((await call(['convert', join(path, '..w'), path, '--force'])).code).toBe(2);
   expect(openCheckpoint(join(path, '..w')).format).toBe('safetensors');
 });

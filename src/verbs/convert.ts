@@ -17,8 +17,8 @@ const types = ['auto', 'f32', 'f16', 'bf16', 'q4_0', 'q4_1', 'q8_0', 'q4_k', 'q6
 export const verb = defineVerb({
   arguments: { model: modelArgument, out: argument('the folder or the .gguf file to write') },
   options: {
-    to: choice(['safetensors', 'gguf', 'onnx'], 'the format', 'safetensors'),
-    dtype: choice(types, "the type of the weights (auto: the source's)", 'auto'),
+    to: choice(['safetensors', 'gguf', 'onnx'], 'output format', 'safetensors'),
+    dtype: choice(types, 'data type of the weights (auto: that of the source)', 'auto'),
     adapter: adapterOption,
     force: forceOption,
   },
@@ -30,13 +30,13 @@ export const verb = defineVerb({
     const { openCheckpoint } = await import('../checkpoint/index.ts');
 
     if (adapter.length > 0) {
-      const remedy = 'fold it into the weights with cria merge first';
-      throw new CriaError('weights are converted without adapters', { where: '--adapter', remedy });
+      const remedy = 'merge it first with cria merge';
+      throw new CriaError('cannot convert a model with an adapter', { where: '--adapter', remedy });
     }
     if (to !== 'gguf') refuseGgufName(path, '--to gguf');
     const source = modelPath(args.model);
     if (to === 'onnx' && dtype !== 'auto' && dtype !== 'f32') {
-      throw new CriaError(`an ONNX folder holds f32, not ${dtype}`, { where: '--dtype', remedy: 'leave it out' });
+      throw new CriaError(`ONNX output must be f32 (got ${dtype})`, { where: '--dtype', remedy: 'leave it out' });
     }
     refuseOutput(path, force, [source]);
     const provenance = await provenanceFor('convert', args.model, { to, dtype }, { seed, progress, signal });

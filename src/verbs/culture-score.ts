@@ -31,7 +31,7 @@ export const verb = defineVerb({
     const { json: _, quiet: __, threads, force, dryRun, seed, ...said } = options;
     const { responses, questions, references, system, lexicon, resamples } = said;
     if (responses === undefined) {
-      throw new CriaError('there are no answers', { where: '--responses', remedy: 'give a table or rows of them' });
+      throw new CriaError('there are no answers', { where: '--responses', remedy: 'use a table or rows of them' });
     }
     const method = await import('../methods/cultural-expressiveness/index.ts');
     const weights = method.weightsFrom(said.weights);

@@ -52,7 +52,7 @@ export const verb = defineVerb({
   async run({ args, options, progress, signal, print }) {
     const { json: _, quiet: __, threads, force, resume, dryRun, ...said } = options;
     const { data: path, questions, lexicon, seed, resamples, lr } = said;
-    if (path === undefined) throw new CriaError('there is nothing to learn', { remedy: 'give --data answers.csv' });
+    if (path === undefined) throw new CriaError('there is nothing to learn', { remedy: 'pass --data answers.csv' });
     const method = await import('../methods/cultural-expressiveness/index.ts');
     const prompting = promptingsFrom(said.prompting, method.promptings);
     const source = modelPath(args.model);
@@ -95,7 +95,7 @@ function promptingsFrom(given: string, known: readonly Prompting[]): Prompting[]
     .map((name) => {
       const found = known.find((each) => each === name.trim());
       if (found) return found;
-      const remedy = `give some of ${known.join(', ')}`;
+      const remedy = `use some of ${known.join(', ')}`;
       throw new CriaError(`'${name}' is not a way to prompt`, { where: '--prompting', remedy });
     });
 }

@@ -38,7 +38,7 @@ export const verb = defineVerb({
   async run({ args, options, progress, signal, print }) {
     const { json: _, quiet: __, dryRun, resume, force, ...said } = options;
     const { data, threads, seed, columns, test, task } = options;
-    if (data === undefined) throw new CriaError('there is no data to search on', { remedy: 'give --data book.txt' });
+    if (data === undefined) throw new CriaError('there is no data to search on', { remedy: 'pass --data book.txt' });
     refuseGgufName(args.out, 'a folder name, and convert it afterwards');
     const files = [data, test, task];
     refuseOutput(args.out, force, [modelPath(args.model), ...files]);

@@ -18,10 +18,10 @@ import { provenanceFor, withModel } from './shared/with-model.ts';
 export const verb = defineVerb({
   arguments: { model: modelArgument, out: argument('the adapter folder to write') },
   options: {
-    data: text('what will be learned: .jsonl, .json, .csv, .parquet or .txt', { placeholder: 'file' }),
+    data: text('training data: .jsonl, .json, .csv, .parquet or .txt', { placeholder: 'file' }),
     ...sequenceOptions,
     ...evaOptions,
-    from: text('an adapter folder of cria eva, to share its ranks anew without data', { placeholder: 'folder' }),
+    from: text('an adapter folder of cria eva, to redistribute its ranks without data', { placeholder: 'folder' }),
     adapter: adapterOption,
     resume: resumeOption,
     force: forceOption,
@@ -34,8 +34,8 @@ export const verb = defineVerb({
   async run({ args, options, progress, signal, print }) {
     const { data, columns, from, seed, adapter } = options;
     if ((data === undefined) === (from === undefined)) {
-      const remedy = 'give --data train.jsonl, or --from an earlier adapter';
-      throw new CriaError('data or an earlier adapter is needed, and not both', { remedy });
+      const remedy = 'for example --data train.jsonl';
+      throw new CriaError('exactly one of --data and --from is required', { remedy });
     }
     const files = [data, from, ...adapter];
     refuseOutput(args.out, options.force, [modelPath(args.model), ...files]);

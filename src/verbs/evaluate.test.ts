@@ -65,11 +65,11 @@ test.skipIf(skip)(
 );
 
 test.skipIf(skip).each([
-  [[], 'there is no task (give --task questions.jsonl)'],
+  [[], '--task is required (for example --task questions.jsonl)'],
   [['--task', 'nowhere.json'], 'nowhere.json: does not exist'],
-  [['--task', 'a.jsonl', '--metric', 'luck'], "--metric: 'luck' is not one of accuracy, choice, match"],
-  [['--task', 'FILE'], 'bad.jsonl: row 1: has no column completion (its columns are prompt)'],
-  [['--task', 'FILE', '--columns', 'completion=answer'], 'bad.jsonl: row 1: has no column answer'],
+  [['--task', 'a.jsonl', '--metric', 'luck'], "--metric: must be one of accuracy, choice, match (got 'luck')"],
+  [['--task', 'FILE'], "bad.jsonl: row 1: has no column 'completion' (its columns are prompt)"],
+  [['--task', 'FILE', '--columns', 'completion=answer'], "bad.jsonl: row 1: has no column 'answer'"],
 ])(`%j is refused${reason}`, async (argv, sentence) => {
   const path = file('bad.jsonl', '{"prompt":"a"}\n');
   const { code, out, err } = await evaluate(...argv.map((word) => (word === 'FILE' ? path : word)));

@@ -20,10 +20,10 @@ export const verb = defineVerb({
   arguments: { model: modelArgument },
   options: {
     task: text('the questions: .jsonl, .json or .csv', { placeholder: 'file' }),
-    metric: choice(metrics, 'what counts as right: see docs/evaluate.md', 'accuracy'),
-    shots: integer('examples before each question, drawn from the task', { default: 0, min: 0, max: 1000 }),
-    limit: integer('the most questions to ask (default: all)', { min: 1 }),
-    maxTokens: integer('the longest answer that match lets the model write', { default: 32, min: 1 }),
+    metric: choice(metrics, 'how answers are scored: see docs/evaluate.md', 'accuracy'),
+    shots: integer('few-shot examples before each question, drawn from the task', { default: 0, min: 0, max: 1000 }),
+    limit: integer('maximum number of questions (default: all)', { min: 1 }),
+    maxTokens: integer('with --metric match: maximum tokens of an answer', { default: 32, min: 1 }),
     columns: columnsOption,
     weights: weightsOption,
     adapter: adapterOption,
@@ -34,7 +34,7 @@ export const verb = defineVerb({
   ],
   async run({ args, options, progress, signal, print }) {
     const { task, metric, columns, seed, shots, limit } = options;
-    if (task === undefined) throw new CriaError('there is no task', { remedy: 'give --task questions.jsonl' });
+    if (task === undefined) throw new CriaError('--task is required', { remedy: 'for example --task questions.jsonl' });
     const { columnsFrom } = await import('../data/index.ts');
     const { asked, readTask, withChoices } = await import('../evaluate/index.ts');
 

@@ -17,16 +17,16 @@ import { withGenerator } from './shared/with-model.ts';
 export const verb = defineVerb({
   arguments: {
     model: modelArgument,
-    prompt: optionalArgument('the text to continue, - for standard input; with --chat, what the user says'),
+    prompt: optionalArgument('the text to continue, or - for standard input; with --chat, the user message'),
   },
   options: {
     ...generationOptions,
-    chat: flag("put the prompt into the model's chat template"),
+    chat: flag('apply the chat template to the prompt'),
     system: text('the system message of the chat; implies --chat'),
     template: templateOption,
     file: text('a text file with the prompt', { placeholder: 'file' }),
     ids: text('a JSON file with the prompt as a list of token ids', { placeholder: 'file' }),
-    batch: text('a file of prompts, continued together: a .json list, .jsonl rows {"prompt"}, or lines', {
+    batch: text('a file of prompts: a .json list, .jsonl rows {"prompt"}, or one per line', {
       placeholder: 'file',
     }),
     weights: weightsOption,
@@ -42,11 +42,14 @@ export const verb = defineVerb({
     const given = await givenBy(args.prompt, options);
     const inTemplate = options.chat || options.system !== undefined;
     if (options.template !== undefined && !inTemplate) {
-      throw new CriaError('a text is continued without a template', { where: '--template', remedy: 'give --chat too' });
+      throw new CriaError('requires --chat', { where: '--template', remedy: 'leave it out, or pass --chat' });
     }
     if ('ids' in given && inTemplate) {
       const where = options.chat ? '--chat' : '--system';
-      throw new CriaError('ids are continued as they are', { where, remedy: 'leave it out, or give PROMPT' });
+      throw new CriaError('cannot be combined with --ids', {
+        where,
+        remedy: 'leave it out, or pass PROMPT instead of --ids',
+      });
     }
     return withGenerator({ ...options, model: args.model, progress }, async (model) => {
       const idsOf = (prompt: string) =>

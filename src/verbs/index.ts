@@ -2,12 +2,12 @@ import type { VerbEntry } from '../options/index.ts';
 
 /** Every verb, in the order of the help. A verb is imported only when it is called. */
 export const verbs: readonly VerbEntry[] = [
-  { name: 'generate', summary: 'continue a text, or answer a question', load: () => import('./generate.ts') },
-  { name: 'chat', summary: 'chat on the terminal', load: () => import('./chat.ts') },
-  { name: 'serve', summary: 'serve models over HTTP, behind the API of OpenAI', load: () => import('./serve.ts') },
+  { name: 'generate', summary: 'generate text from a prompt', load: () => import('./generate.ts') },
+  { name: 'chat', summary: 'chat in the terminal', load: () => import('./chat.ts') },
+  { name: 'serve', summary: 'serve models over an OpenAI-compatible HTTP API', load: () => import('./serve.ts') },
   {
     name: 'train',
-    summary: 'train an adapter for a model, or the model',
+    summary: 'train an adapter or all weights of a model',
     load: () => import('./train.ts'),
   },
   {
@@ -17,39 +17,39 @@ export const verbs: readonly VerbEntry[] = [
   },
   {
     name: 'inspect',
-    summary: 'architecture, tensors and memory needs of a model',
+    summary: 'show the architecture, tensors and memory needs of a model',
     load: () => import('./inspect.ts'),
   },
   {
     name: 'convert',
-    summary: 'convert a model to another format or type',
+    summary: 'convert a model to another file format or data type',
     load: () => import('./convert.ts'),
   },
   {
     name: 'quantize',
-    summary: 'a model in fewer bits, as GGUF, a container of vLLM, or simulated',
+    summary: 'quantize a model to GGUF, vLLM formats, or decoded weights',
     load: () => import('./quantize.ts'),
   },
-  { name: 'merge', summary: 'fold an adapter into the weights', load: () => import('./merge.ts') },
+  { name: 'merge', summary: 'merge LoRA into the weights of a model', load: () => import('./merge.ts') },
   {
     name: 'mosp',
-    summary: 'prune a model for several objectives at once: a front of equally sparse models',
+    summary: 'prune a model for several objectives: a Pareto front of equally sparse models',
     load: () => import('./mosp.ts'),
   },
   {
     name: 'mosp materialise',
-    summary: 'the model of a front that weighs its objectives as asked',
+    summary: 'write the model of a front for given objective weights',
     load: () => import('./mosp-materialise.ts'),
   },
-  { name: 'mosp front', summary: 'the page of a front', load: () => import('./mosp-front.ts') },
+  { name: 'mosp front', summary: 'write the HTML page of a front', load: () => import('./mosp-front.ts') },
   {
     name: 'prune',
-    summary: 'prune a model once, by magnitude, Wanda, SparseGPT or ALPS',
+    summary: 'prune a model by magnitude, Wanda, SparseGPT or ALPS',
     load: () => import('./prune.ts'),
   },
   {
     name: 'e3-prune',
-    summary: 'a shallower model: layers dropped by a learned mask, then recovered',
+    summary: 'drop layers by a learned mask, then recover quality by training',
     load: () => import('./e3-prune.ts'),
   },
   {
@@ -59,12 +59,12 @@ export const verbs: readonly VerbEntry[] = [
   },
   {
     name: 'adapter export',
-    summary: 'export an adapter that every program scales alike: padded ranks, or GGUF',
+    summary: 'export LoRA with one rank and scale for other programs, or as GGUF',
     load: () => import('./adapter-export.ts'),
   },
   {
     name: 'score',
-    summary: 'print the log-probability of every token of texts',
+    summary: 'compute the log-probability of every token of texts',
     load: () => import('./score.ts'),
   },
   {
@@ -79,72 +79,72 @@ export const verbs: readonly VerbEntry[] = [
   },
   {
     name: 'compare',
-    summary: 'models beside a reference on one text: likelihood, divergence, size, speed',
+    summary: 'compare models with a reference: likelihood, KL divergence, size, speed',
     load: () => import('./compare.ts'),
   },
   {
     name: 'lens',
-    summary: 'find concept and token heads, and do arithmetic through their lenses',
+    summary: 'find concept and token heads, and do vector arithmetic through their lenses',
     load: () => import('./lens.ts'),
   },
   {
     name: 'lens apply',
-    summary: 'do arithmetic with words through saved lenses',
+    summary: 'do vector arithmetic on words through a lens',
     load: () => import('./lens-apply.ts'),
   },
   {
     name: 'culture check',
-    summary: 'the quality of answers to questions about Latin American life, before any score',
+    summary: 'check the quality of answers before scoring them',
     load: () => import('./culture-check.ts'),
   },
   {
     name: 'culture score',
-    summary: 'cultural expressiveness of answers, held against what people answer',
+    summary: 'score the cultural expressiveness of answers against human references',
     load: () => import('./culture-score.ts'),
   },
   {
     name: 'culture train',
-    summary: 'fine-tuning on answers of people, measured on questions that were held out',
+    summary: 'fine-tune on human answers and score held-out questions',
     load: () => import('./culture-train.ts'),
   },
   {
     name: 'culture report',
-    summary: 'tests, intervals and a page from scores',
+    summary: 'write tests, intervals and a page from scores',
     load: () => import('./culture-report.ts'),
   },
   {
     name: 'route simulate',
-    summary: 'a log of simulated questions with the optimum that it allows',
+    summary: 'write a log of simulated questions with a known optimum',
     load: () => import('./route-simulate.ts'),
   },
   {
     name: 'route log',
-    summary: 'questions run through a base and a guide, to train and calibrate on',
+    summary: 'run questions through the base and guide models, as data for a policy',
     load: () => import('./route-log.ts'),
   },
-  { name: 'route train', summary: 'a routing policy from logged questions', load: () => import('./route-train.ts') },
+  { name: 'route train', summary: 'train a policy on logged questions', load: () => import('./route-train.ts') },
   {
     name: 'route calibrate',
-    summary: 'the threshold of a policy that certifies its coverage',
+    summary: 'calibrate the threshold of a policy for a certified coverage',
     load: () => import('./route-calibrate.ts'),
   },
   {
     name: 'route evaluate',
-    summary: 'cost and coverage of a policy beside every baseline',
+    summary: 'measure cost and coverage of a policy and of baselines',
     load: () => import('./route-evaluate.ts'),
   },
-  { name: 'route explain', summary: 'what a policy sends where, and why', load: () => import('./route-explain.ts') },
+  { name: 'route explain', summary: 'explain the decisions of a policy', load: () => import('./route-explain.ts') },
   {
     name: 'route serve',
-    summary: 'live questions through a policy, in the protocol of OpenAI',
+    summary: 'serve a policy over an OpenAI-compatible HTTP API',
     load: () => import('./route-serve.ts'),
   },
   {
     name: 'route audit',
-    summary: 'what audited decisions say of the coverage, with a drift alarm',
+    summary: 'estimate coverage from audited decisions and detect drift',
     load: () => import('./route-audit.ts'),
   },
-  { name: 'tokenize', summary: 'convert text to token ids, and back', load: () => import('./tokenize.ts') },
+  { name: 'tokenize', summary: 'convert between text and token ids', load: () => import('./tokenize.ts') },
   {
     name: 'world',
     summary: 'generate the synthetic world that cria-tiny is trained on',
@@ -153,12 +153,12 @@ export const verbs: readonly VerbEntry[] = [
   { name: 'schema', summary: 'print the JSON Schema of arguments and options', load: () => import('./schema.ts') },
   {
     name: 'tour',
-    summary: 'show what cria does, on the model that ships with it',
+    summary: 'tour the features of cria on the bundled model',
     load: () => import('./tour.ts'),
   },
   {
     name: 'pull',
-    summary: 'download a checkpoint from a hub, resumable and checked',
+    summary: 'download a checkpoint from a hub, with resume and checksums',
     load: () => import('./pull.ts'),
   },
 ];

@@ -7,8 +7,8 @@ import { type Memory, memoryOf } from './inspect-memory.ts';
 export const verb = defineVerb({
   arguments: { model: modelArgument },
   options: {
-    context: integer('tokens that memory is told for (default: 4096, or what the model takes)', { min: 1 }),
-    tensors: flag('a line for every tensor, not one for each group of like layers'),
+    context: integer('context length of the memory estimate (default: 4096, or the context of the model)', { min: 1 }),
+    tensors: flag('list every tensor instead of one line per group of similar layers'),
     adapter: adapterOption,
   },
   examples: ['inspect model.gguf', 'inspect model.gguf --context 8192 --json'],
@@ -156,7 +156,7 @@ function grouped(tensors: readonly Listed[]): Listed[] {
 
 function memoryLines({ context, available, needs }: Memory): string[] {
   return [
-    `memory for ${context} tokens, of ${byteSize(available)} that are free:`,
+    `memory for ${context} tokens (${byteSize(available)} available):`,
     ...needs.map(({ verb, weights, plan, bytes, steady, fits }) => {
       const how = `${verb} --weights ${weights}`.padEnd(24);
       const [most, then] = [byteSize(bytes), byteSize(steady)].map((size) => size.padStart(8));

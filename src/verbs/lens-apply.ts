@@ -5,21 +5,21 @@ import { withModel } from './shared/with-model.ts';
 export const verb = defineVerb({
   arguments: { model: modelArgument, words: argument('words with + and -, as in "Athens - Greece + China"') },
   options: {
-    heads: text('scores of the heads: the heads.json of an output of cria lens', { placeholder: 'file' }),
-    lens: choice(['concept', 'token', 'all', 'raw'], 'what the words are seen through', 'concept'),
-    candidates: text('the words to choose from, one a line (default: those of the task that has the words)', {
+    heads: text('head scores: a heads.json of cria lens', { placeholder: 'file' }),
+    lens: choice(['concept', 'token', 'all', 'raw'], 'the lens to use', 'concept'),
+    candidates: text('candidate answers, one per line (default: those of the task that contains the words)', {
       placeholder: 'file',
     }),
-    prefix: text("what stands before a word when it is read (default: the task's)"),
-    layer: integer("the layer behind which words are compared (default: the task's)", { min: 0 }),
-    top: integer('heads in the lens (default: as many as were measured)', { min: 1 }),
-    nearest: integer('how many words to tell', { default: 5, min: 1 }),
+    prefix: text('text before each word (default: that of the task)'),
+    layer: integer('compare words after this layer (default: that of the task)', { min: 0 }),
+    top: integer('number of heads in the lens (default: as in the measurement)', { min: 1 }),
+    nearest: integer('how many words to print', { default: 5, min: 1 }),
     adapter: adapterOption,
   },
   examples: ['lens apply model.gguf --heads lens/heads.json "Athens - Greece + China"'],
   async run({ args, options, progress, signal, print }) {
     const { heads, lens, candidates, prefix, layer, top, nearest } = options;
-    if (heads === undefined) throw new CriaError('there are no heads', { remedy: 'give --heads OUT/heads.json' });
+    if (heads === undefined) throw new CriaError('--heads is required', { remedy: 'pass --heads OUT/heads.json' });
     const { applyLens } = await import('../methods/vector-arithmetic/index.ts');
 
     return withModel({ ...options, model: args.model, weights: 'f32', progress }, async ({ model, tokenizer }) => {

@@ -17,10 +17,10 @@ function file(name: string, content: string): string {
 const some = () => file('some.txt', 'a b c d\n');
 
 test.each([
-  [[], 'there is no task (give --task country-capital.json)'],
-  [['--task', 'x.json', '--prompts', '3'], "--prompts: '3' is not a whole number from 4"],
-  [['--task', 'x.json', '--rank', '0'], "--rank: '0' is not a whole number of 1 or more"],
-  [['--task', 'x.json', '--tops', '5,x'], "--tops: 'x' is not a whole number of 1 or more"],
+  [[], '--task is required (for example --task capitals.json)'],
+  [['--task', 'x.json', '--prompts', '3'], "--prompts: must be an integer from 4 to 1000000 (got '3')"],
+  [['--task', 'x.json', '--rank', '0'], "--rank: must be an integer of at least 1 (got '0')"],
+  [['--task', 'x.json', '--tops', '5,x'], "--tops: must be an integer of at least 1 (got 'x')"],
   [['--task', 'x.json'], 'x.json: does not exist'],
   [['--task', 'some.txt', '--adapter', 'folder'], 'folder: does not exist'],
   [['--task', 'some.txt'], 'tokenizer.json'],
@@ -42,7 +42,7 @@ test.each(['model', 'task'])('the %s that is read is not replaced', async (name)
   const [model, task] = [await tinyModel(), file('task.txt', 'a b c d\n')];
   const out = name === 'model' ? model : task;
   const { code, err } = await call(['lens', model, out, '--task', task, '--force']);
-  expect([code, err]).toEqual([2, expect.stringContaining('which is read (choose another output)')]);
+  expect([code, err]).toEqual([2, expect.stringContaining('(choose another output)')]);
 });
 
 test('a task that fills no halves is refused before heads are scored', async () => {
@@ -83,7 +83,7 @@ test('a run that was interrupted between prompts goes on to the same scores', as
   expect((await lens(out, [], stop.signal)).code).toBe(130);
   clearInterval(watch);
   expect(existsSync(out)).toBe(false);
-  expect((await lens(out)).err).toContain('holds an unfinished run (--resume goes on');
+  expect((await lens(out)).err).toContain('holds an unfinished run (pass --resume to continue');
   expect(await lens(out, ['--resume'])).toMatchObject({ code: 0, err: '' });
   for (const name of ['heads.json', 'results.json']) {
     expect(readFileSync(join(out, name)).equals(readFileSync(join(whole, name))), name).toBe(true);
@@ -93,7 +93,7 @@ test('a run that was interrupted between prompts goes on to the same scores', as
 
 test('lens apply asks for heads', async () => {
   const { code, err } = await call(['lens', 'apply', tiny, 'a - b + c']);
-  expect({ code, err }).toEqual({ code: 2, err: 'cria: there are no heads (give --heads OUT/heads.json)\n' });
+  expect({ code, err }).toEqual({ code: 2, err: 'cria: --heads is required (pass --heads OUT/heads.json)\n' });
 });
 
 const real = shared('models', 'smollm2-135m-instruct.Q4_1.gguf');
@@ -219,8 +219,8 @@ describe.skipIf(skip)(`on SmolLM2${reason}`, () => {
   }, 300_000);
 
   test.each([
-    [['--top', '271'], '--top: the model has 270 heads, not 271 (give fewer)'],
-    [['--tops', '5,271'], '--tops: the model has 270 heads, not 271 (give fewer)'],
+    [['--top', '271'], '--top: the model has 270 heads, not 271 (use fewer)'],
+    [['--tops', '5,271'], '--tops: the model has 270 heads, not 271 (use fewer)'],
     [['--filler', 'nowhere.txt'], 'nowhere.txt: does not exist'],
     [['--heads', 'nowhere.json'], 'nowhere.json: does not exist'],
   ])('%j is refused', async (options, sentence) => {

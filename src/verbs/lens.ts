@@ -20,11 +20,11 @@ const file = { placeholder: 'file' };
 export const verb = defineVerb({
   arguments: { model: modelArgument, out: argument('the folder to write') },
   options: {
-    task: repeated(text('analogies, four words a line, or pairs {input, output}; may be repeated', file)),
-    entities: text("names of 2 to 5 tokens, one a line (default: the tasks' words)", file),
-    filler: text("text of which prompts are made: .txt or rows {text} (default: the vocabulary's words)", file),
-    candidates: text('more words to choose answers from, one a line', file),
-    heads: text('scores that were found before: the heads.json of an output', file),
+    task: repeated(text('analogies, four words per line, or pairs {input, output}; repeatable', file)),
+    entities: text('names of 2 to 5 tokens, one per line (default: the words of the tasks)', file),
+    filler: text('filler text of the prompts: .txt or rows {text} (default: words of the vocabulary)', file),
+    candidates: text('additional candidate answers, one per line', file),
+    heads: text('use earlier head scores: the heads.json of an output', file),
     ...lensOptions,
     adapter: adapterOption,
     resume: resumeOption,
@@ -37,7 +37,7 @@ export const verb = defineVerb({
   async run({ args, options, progress, signal, print }) {
     const { json: _, quiet: __, threads, resume, force, ...said } = options;
     const { task: tasks, entities, filler, candidates, heads, prompts, length, seed, adapter, ...lenses } = said;
-    if (tasks.length === 0) throw new CriaError('there is no task', { remedy: 'give --task country-capital.json' });
+    if (tasks.length === 0) throw new CriaError('--task is required', { remedy: 'for example --task capitals.json' });
     const files = [...tasks, entities, filler, candidates, heads, ...adapter];
     refuseOutput(args.out, force, [modelPath(args.model), ...files]);
     const { inputHashes } = await import('../artifact/index.ts');

@@ -9,15 +9,15 @@ export const verb = defineVerb({
     out: argument('the folder to write'),
   },
   options: {
-    weights: text('how much each objective counts; they sum to 1', { placeholder: 'name=x,name=y' }),
-    base: text('where the base model lies, when it is not where it was', { placeholder: 'model' }),
+    weights: text('weight of each objective; the weights sum to 1', { placeholder: 'name=x,name=y' }),
+    base: text('path of the base model, if it has moved', { placeholder: 'model' }),
     force: forceOption,
   },
   examples: ['mosp materialise front model --weights text=0.8,maths=0.2'],
   async run({ args, options, progress, signal, print }) {
     const { weights, force, seed } = options;
     if (weights === undefined) {
-      throw new CriaError('no weights are given', { remedy: 'give --weights NAME=X,NAME=Y' });
+      throw new CriaError('--weights is required', { remedy: 'pass --weights NAME=X,NAME=Y' });
     }
     const { materialise, openBundle } = await import('../methods/mosp/index.ts');
     refuseOutput(args.out, force, [args.bundle]);

@@ -22,13 +22,13 @@ const named = { placeholder: 'name=file' };
 export const verb = defineVerb({
   arguments: { model: modelArgument, out: argument('the folder to write') },
   options: {
-    objective: several(text('calibration data that an objective stands for', named)),
-    test: several(text('test text of an objective', named)),
+    objective: several(text('an objective and its calibration data', named)),
+    test: several(text('an objective and its test text', named)),
     ...pruningOptions,
-    alpha: number('the share of every support that all objectives have in common', { default: 0.5, min: 0, max: 1 }),
-    points: integer('points of the front (default: 11 for two objectives, else a small grid)', { min: 1, max: 10_000 }),
-    power: number('how much mixtures are drawn towards the shared weights', { default: 0.5, min: 0, max: 10 }),
-    propagate: choice(['primary', 'task', 'dense'], 'whose outputs the next block reads', 'primary'),
+    alpha: number('share of the support common to all objectives', { default: 0.5, min: 0, max: 1 }),
+    points: integer('points of the front (default: 11 for two objectives, a grid for more)', { min: 1, max: 10_000 }),
+    power: number('how strongly mixtures are pulled towards the shared weights', { default: 0.5, min: 0, max: 10 }),
+    propagate: choice(['primary', 'task', 'dense'], 'weights that produce the inputs of the next block', 'primary'),
     guard: flag("keep the shared support where an objective's own would be worse on it"),
     polish: flag('refine mixtures on their own support'),
     baselines: text('other methods to compare: magnitude, wanda, sparsegpt, alps, alps-per-task', {
@@ -61,7 +61,7 @@ export const verb = defineVerb({
         if (known) return known;
         throw new CriaError(`'${name}' is not a baseline`, {
           where: '--baselines',
-          remedy: `give some of ${baselineNames.join(', ')}`,
+          remedy: `use some of ${baselineNames.join(', ')}`,
         });
       });
     const files = [...objectives, ...tests].map(({ data }) => data);

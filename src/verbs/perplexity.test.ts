@@ -65,7 +65,7 @@ test.each([
 
 test('a tokenizer that has no such token is told when it is asked for', async () => {
   const argv = ['perplexity', shippedModel, '--text', file('a b c d'), '--bos'];
-  expect((await call([...argv, 'sometimes'])).err).toContain("'sometimes' is not one of auto, always, never");
+  expect((await call([...argv, 'sometimes'])).err).toContain("must be one of auto, always, never (got 'sometimes')");
 });
 
 const slow = process.env.CRIA_SLOW === '1';
@@ -93,14 +93,14 @@ test.skipIf(skip || !slow)(
 );
 
 test.skipIf(skip).each([
-  [[], 'there is no text (give --text book.txt)'],
+  [[], '--text is required (for example --text book.txt)'],
   [['--text', 'nowhere.txt'], 'nowhere.txt: does not exist'],
   [['--text', 'ONE'], 'text.txt: has fewer than two tokens'],
   [
     ['--text', 'SOME', '--context', '9000'],
-    'windows of 9000 tokens do not fit its 8192 positions (give --context 8192 or less)',
+    'windows of 9000 tokens do not fit in its context of 8192 (pass --context 8192 or less)',
   ],
-  [['--text', 'SOME', '--context', '4', '--stride', '5'], 'a stride of 5 does not fit windows of 4 tokens'],
+  [['--text', 'SOME', '--context', '4', '--stride', '5'], 'the stride must be at most the context of 4 tokens (got 5)'],
 ])(`%j is refused${reason}`, async (argv, sentence) => {
   const words = argv.map((word) => (word === 'ONE' ? file('a') : word === 'SOME' ? file('a b c d') : word));
   const { code, out, err } = await measure(...words);

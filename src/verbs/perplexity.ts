@@ -6,9 +6,9 @@ export const verb = defineVerb({
   arguments: { model: modelArgument },
   options: {
     text: text('the text file', { placeholder: 'file' }),
-    context: integer('tokens in a window (default: 512, or what the model takes)', { min: 2 }),
-    tokens: integer('how many of the first tokens of the file (default: all)', { min: 2 }),
-    stride: integer('tokens from one window to the next (default: the context)', { min: 1 }),
+    context: integer('tokens in a window (default: 512, or the context of the model)', { min: 2 }),
+    tokens: integer('use only this many tokens from the start (default: all)', { min: 2 }),
+    stride: integer('tokens between window starts (default: the context)', { min: 1 }),
     bos: bosOption,
     weights: weightsOption,
     adapter: adapterOption,
@@ -19,7 +19,7 @@ export const verb = defineVerb({
   ],
   async run({ args, options, progress, signal, print }) {
     const { text: file } = options;
-    if (file === undefined) throw new CriaError('there is no text', { remedy: 'give --text book.txt' });
+    if (file === undefined) throw new CriaError('--text is required', { remedy: 'for example --text book.txt' });
     const { evaluationText, perplexity } = await import('../evaluate/index.ts');
     const { openForward } = await import('../model/index.ts');
 

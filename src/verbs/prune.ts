@@ -8,9 +8,9 @@ import { provenanceFor, withModel } from './shared/with-model.ts';
 export const verb = defineVerb({
   arguments: { model: modelArgument, out: argument('the folder to write') },
   options: {
-    method: choice(['magnitude', 'wanda', 'sparsegpt', 'alps'], 'how weights are chosen, and corrected', 'alps'),
-    calibration: text('data that the model should keep well: .txt, .jsonl, .csv or .parquet', { placeholder: 'file' }),
-    test: text('text of which the perplexity is measured before and after', { placeholder: 'file' }),
+    method: choice(['magnitude', 'wanda', 'sparsegpt', 'alps'], 'pruning method', 'alps'),
+    calibration: text('calibration data: .txt, .jsonl, .csv or .parquet', { placeholder: 'file' }),
+    test: text('text for perplexity before and after', { placeholder: 'file' }),
     ...pruningOptions,
     force: forceOption,
   },
@@ -22,7 +22,7 @@ export const verb = defineVerb({
 
     const sparsities = sparsitiesOf(options, sparsityFrom);
     if (calibration === undefined) {
-      throw new CriaError('no calibration data is given', { remedy: 'give --calibration FILE' });
+      throw new CriaError('--calibration is required', { remedy: 'pass --calibration FILE' });
     }
     const files = [calibration, test];
     refuseGgufName(args.out, 'a folder name, and convert models afterwards');

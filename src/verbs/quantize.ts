@@ -23,38 +23,38 @@ const pattern = { placeholder: 'pattern' };
 export const verb = defineVerb({
   arguments: { model: modelArgument, out: argument('the folder or the .gguf file to write') },
   options: {
-    scheme: choice(schemes, 'how weights are quantized', 'rtn'),
-    bits: choice(['auto', '8', '4', '3', '2'], 'bits of a code (auto: 4, for int8 8)', 'auto'),
+    scheme: choice(schemes, 'quantization scheme', 'rtn'),
+    bits: choice(['auto', '8', '4', '3', '2'], 'bits per code (auto: 4, or 8 for int8)', 'auto'),
     group: text('inputs that share a scale: 32, 64, 128 or row (default: the largest that divides)', {
       placeholder: 'n',
     }),
-    asymmetric: flag('grids with a zero of their own, not around 0'),
-    actOrder: flag('gptq: quantize inputs by falling second moment'),
-    staticGroups: flag('gptq: fit the grids of neighbouring inputs before'),
-    damp: number('gptq: added to the diagonal of the second moment, as a share of its mean', {
+    asymmetric: flag('use zero points (asymmetric grids)'),
+    actOrder: flag('gptq: activation order: quantize inputs by decreasing second moment'),
+    staticGroups: flag('gptq: compute scales before reordering, so that groups hold neighbouring inputs'),
+    damp: number('gptq: damping, as a share of the mean diagonal of the second moment', {
       default: 0.01,
       min: 0,
       max: 1,
     }),
-    calibration: text('the text of gptq and awq: .txt, .jsonl, .json, .csv or .parquet', { placeholder: 'file' }),
-    samples: integer('windows of it', { default: 128, min: 1 }),
-    sequence: integer('tokens in a window (default: 2048, or what the model takes)', { min: 2 }),
-    imatrix: text('q4_k: an importance matrix of llama.cpp, which weights the fit', { placeholder: 'file' }),
-    writeImatrix: text('where an importance matrix of the calibration text is written', { placeholder: 'file' }),
-    nested: flag('nf4: quantize the scales too'),
-    keep: several(text('matrices that stay as they are, by name or glob', pattern)),
+    calibration: text('gptq, awq: calibration text (.txt, .jsonl, .json, .csv or .parquet)', { placeholder: 'file' }),
+    samples: integer('calibration windows', { default: 128, min: 1 }),
+    sequence: integer('tokens in a window (default: 2048, or the context of the model)', { min: 2 }),
+    imatrix: text('q4_k: weight the fit by an importance matrix of llama.cpp', { placeholder: 'file' }),
+    writeImatrix: text('write an importance matrix of the calibration text to this file', { placeholder: 'file' }),
+    nested: flag('nf4: quantize the scales too (double quantization)'),
+    keep: several(text('matrices to leave unquantized, by name or glob', pattern)),
     schemeFor: several(
-      text('another scheme for some matrices, as in lm_head.weight=q8_0', {
+      text('another scheme for matching matrices, for example lm_head.weight=q8_0', {
         placeholder: 'pattern=scheme',
       }),
     ),
-    format: choice(formats, 'what is written (auto: what fits the scheme)', 'auto'),
-    simulate: flag('write an ordinary folder of decoded weights'),
-    dtype: choice(['auto', 'f32', 'f16', 'bf16'], "the float type of such a folder (auto: the base's)", 'auto'),
-    requantize: flag('quantize a model that is quantized already'),
-    fallback: flag('refuse where a matrix would be held in another type', true),
-    measure: text('a text file on which it is compared with the model that it is made of', { placeholder: 'file' }),
-    dryRun: flag('print sizes and what would be done, and do nothing'),
+    format: choice(formats, 'output format (auto: one that holds the scheme)', 'auto'),
+    simulate: flag('write decoded float weights'),
+    dtype: choice(['auto', 'f32', 'f16', 'bf16'], 'with --simulate: float type (auto: that of the base)', 'auto'),
+    requantize: flag('allow a model that is already quantized'),
+    fallback: flag('fail if a matrix would be stored in another type', true),
+    measure: text('a text file for a comparison with the base model', { placeholder: 'file' }),
+    dryRun: flag('print the plan and sizes, then exit'),
     resume: resumeOption,
     force: forceOption,
   },
@@ -104,7 +104,7 @@ export const verb = defineVerb({
         );
       }
       const fallen = tensors.filter(({ fallback }) => fallback !== undefined).length;
-      if (fallen > 0) progress.note(`${fallen} of ${tensors.length} matrices are held otherwise than asked for.`);
+      if (fallen > 0) progress.note(`${fallen} of ${tensors.length} matrices are stored in other types.`);
       print(
         `${args.out}: ${tensors.length} matrices at ${figure(bits)} bits per weight, ` +
           `${byteSize(result.bytes)} in ${figure(result.seconds)} s\n`,
@@ -135,12 +135,12 @@ export const verb = defineVerb({
 function groupOf(given: string | undefined): number | 'row' | undefined {
   if (given === undefined || given === 'row') return given;
   if (/^[1-9]\d*$/.test(given)) return Number(given);
-  throw new CriaError(`'${given}' is not a group`, { where: '--group', remedy: 'give 32, 64, 128 or row' });
+  throw new CriaError(`'${given}' is not a group size`, { where: '--group', remedy: 'use 32, 64, 128 or row' });
 }
 
 /** @throws CriaError when the output's name says something else than the format. */
 function refuseName(out: string, format: string): void {
   if (format !== 'gguf') refuseGgufName(out, 'a GGUF scheme, or a folder name');
   else if (!out.endsWith('.gguf'))
-    throw new CriaError('is to be one GGUF file', { where: out, remedy: `name it ${out}.gguf` });
+    throw new CriaError('must end in .gguf', { where: out, remedy: `name it ${out}.gguf` });
 }

@@ -18,9 +18,9 @@ export const verb = defineVerb({
   examples: ['route log log --models models.yaml --questions questions.jsonl --rounds 4'],
   async run({ args, options, progress, signal, print }) {
     const { models: file, questions: task, rounds: horizon, limit, seed, threads, resume, force } = options;
-    if (file === undefined) throw new CriaError('there are no models', { remedy: 'give --models models.yaml' });
+    if (file === undefined) throw new CriaError('there are no models', { remedy: 'pass --models models.yaml' });
     if (task === undefined)
-      throw new CriaError('there are no questions', { remedy: 'give --questions questions.jsonl' });
+      throw new CriaError('there are no questions', { remedy: 'pass --questions questions.jsonl' });
     refuseOutput(args.out, force, [file, task]);
     const { logPlace, logQuestions, openAgents, questionsToLog, writeLog } = await import('../router/index.ts');
     const { asked, examples } = await questionsToLog(task, file, { horizon, limit, seed });

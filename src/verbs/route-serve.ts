@@ -23,7 +23,7 @@ export const verb = defineVerb({
   ],
   async run({ args, options, progress, signal, print }) {
     const { models: file, host, port, decisions, shadow, auditRate, seed, threads } = options;
-    if (file === undefined) throw new CriaError('there are no models', { remedy: 'give --models models.yaml' });
+    if (file === undefined) throw new CriaError('there are no models', { remedy: 'pass --models models.yaml' });
     const { readPolicy } = await import('../methods/ccpo/index.ts');
     const { openAgents, refuseUnservable, routeApp, servedGuarantee } = await import('../router/index.ts');
     const { listen } = await import('../serve/index.ts');

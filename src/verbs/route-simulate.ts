@@ -23,7 +23,7 @@ export const verb = defineVerb({
     if (!preset) {
       throw new CriaError(`'${name}' is not a preset`, {
         where: '--preset',
-        remedy: `give ${Object.keys(presets).join(' or ')}`,
+        remedy: `use ${Object.keys(presets).join(' or ')}`,
       });
     }
     const provenance = provenanceOf('route simulate', name, { questions, preset: name, permute }, seed);

@@ -2,7 +2,7 @@ import { CriaError } from '../base/index.ts';
 import { defineVerb, optionalArgument, schemaOf, type VerbSchema } from '../options/index.ts';
 
 export const verb = defineVerb({
-  arguments: { verb: optionalArgument("a verb, as eva or 'lens apply' (default: all)") },
+  arguments: { verb: optionalArgument("a verb, for example eva or 'lens apply' (default: all)") },
   options: {},
   examples: ['schema train', "schema 'lens apply' --json"],
   async run({ args, print }) {
@@ -14,7 +14,7 @@ export const verb = defineVerb({
     }
     const one = args.verb === undefined ? undefined : schemas[args.verb];
     if (args.verb !== undefined && !one) {
-      throw new CriaError(`there is no verb ${args.verb}`, { remedy: 'cria --help lists them' });
+      throw new CriaError(`there is no verb ${args.verb}`, { remedy: 'cria --help lists the verbs' });
     }
     const result = one ?? { verbs: schemas };
     print(`${JSON.stringify(result, null, 2)}\n`);

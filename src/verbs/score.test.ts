@@ -37,9 +37,9 @@ test('a person reads a line a row', async () => {
 });
 
 test.each([
-  [[], 'there is nothing to score (give --file texts.jsonl)\n'],
+  [[], '--file is required (for example --file texts.jsonl)\n'],
   [['--file', 'nowhere.jsonl'], 'nowhere.jsonl: does not exist'],
-  [['--file', 'README.md'], 'README.md: is not a data file by its name'],
+  [['--file', 'README.md'], 'README.md: has no extension of a data file'],
 ])('%j is refused', async (argv, sentence) => {
   const { code, out, err } = await call(['score', tiny, ...argv]);
   expect({ code, out }).toEqual({ code: 2, out: '' });
@@ -55,9 +55,9 @@ test('texts for a model without a tokenizer are refused', async () => {
 test.each([
   [{ ids: [1, 64] }, 'row 2: the id 64 is not in the vocabulary of 64'],
   [{ ids: [1, -1] }, 'row 2: the id -1 is not in the vocabulary of 64'],
-  [{ ids: [1.5] }, 'row 2: its ids are not a list of whole numbers'],
+  [{ ids: [1.5] }, 'row 2: ids must be a list of integers'],
   [{ ids: [] }, 'row 2: has no tokens'],
-  [{ ids: Array(65).fill(1) }, 'row 2: its 65 tokens do not fit into the context of 64'],
+  [{ ids: Array(65).fill(1) }, 'row 2: its 65 tokens do not fit in the context of 64'],
 ])('%j is refused with its row', async (row, sentence) => {
   const path = file({ ids: [1] }, row);
   const { code, out, err } = await call(['score', tiny, '--file', path]);
@@ -109,5 +109,5 @@ test.skipIf(skip)(
 test.skipIf(skip)(`a row without a text is named with the columns that it has${reason}`, async () => {
   const path = file({ text: 'a' }, { prompt: 'b' });
   const { code, err } = await call(['score', model as string, '--file', path]);
-  expect([code, err]).toEqual([2, `cria: ${path}: row 2: has no column text (its columns are prompt)\n`]);
+  expect([code, err]).toEqual([2, `cria: ${path}: row 2: has no column 'text' (its columns are prompt)\n`]);
 });

@@ -8,14 +8,14 @@ export const verb = defineVerb({
   arguments: { model: modelArgument },
   options: {
     file: text('rows {"text"} or {"ids"}: .jsonl, .json, .csv or .txt', { placeholder: 'file' }),
-    top: integer('how many of the likeliest next tokens to tell', { default: 20, min: 1, max: 1000 }),
+    top: integer('also return this many of the most likely tokens', { default: 20, min: 1, max: 1000 }),
     weights: weightsOption,
     adapter: adapterOption,
   },
   examples: ['score model.gguf --file texts.jsonl', 'score model.gguf --file texts.jsonl --top 5 --json'],
   async run({ args, options, progress, signal, print }) {
     const { file, top } = options;
-    if (file === undefined) throw new CriaError('there is nothing to score', { remedy: 'give --file texts.jsonl' });
+    if (file === undefined) throw new CriaError('--file is required', { remedy: 'for example --file texts.jsonl' });
     const { isAbsent, readRows, textIn } = await import('../data/index.ts');
     const { score } = await import('../evaluate/index.ts');
     const { openForward } = await import('../model/index.ts');
@@ -44,7 +44,7 @@ export const verb = defineVerb({
 function idsIn({ values, where }: Row): readonly number[] {
   const { ids } = values;
   if (Array.isArray(ids) && ids.every((id) => Number.isSafeInteger(id))) return ids;
-  throw new CriaError('its ids are not a list of whole numbers', { where, remedy: 'write {"ids": [5, 17, 3]}' });
+  throw new CriaError('ids must be a list of integers', { where, remedy: 'write {"ids": [5, 17, 3]}' });
 }
 
 /** @throws CriaError, about the row, when the model cannot read these ids. */
@@ -55,7 +55,7 @@ function checked(
 ): readonly number[] {
   if (ids.length === 0) throw new CriaError('has no tokens', { where });
   if (ids.length > context) {
-    const what = `its ${ids.length} tokens do not fit into the context of ${context}`;
+    const what = `its ${ids.length} tokens do not fit in the context of ${context}`;
     throw new CriaError(what, { where, remedy: 'shorten it' });
   }
   const wrong = ids.find((id) => id < 0 || id >= vocabulary);

@@ -19,20 +19,20 @@ export const verb = defineVerb({
   options: {
     host: text('the address to listen on', { default: '127.0.0.1' }),
     port: integer('the port; 0 takes a free one', { default: 8080, min: 0, max: 65_535 }),
-    slots: integer('sequences computed at once', { default: 8, min: 1, max: 64 }),
-    queue: integer('texts that wait beyond them; further ones are refused with 429', { default: 64, min: 0 }),
-    timeout: integer('seconds that a request may take to come, and a text to be written', { default: 600, min: 1 }),
-    maxBody: integer('the most bytes of a request', { default: 10_485_760, min: 1024 }),
-    apiKeyFile: text('API keys, one a line; read again on SIGHUP', { placeholder: 'file' }),
-    cors: repeated(text('an origin whose pages may ask; repeatable', { placeholder: 'origin' })),
+    slots: integer('number of sequences processed in parallel', { default: 8, min: 1, max: 64 }),
+    queue: integer('maximum number of waiting requests; more are rejected with 429', { default: 64, min: 0 }),
+    timeout: integer('seconds allowed for receiving a request, and for generating a text', { default: 600, min: 1 }),
+    maxBody: integer('maximum bytes of a request body', { default: 10_485_760, min: 1024 }),
+    apiKeyFile: text('a file of API keys, one per line; reloaded on SIGHUP', { placeholder: 'file' }),
+    cors: repeated(text('an allowed CORS origin; repeatable', { placeholder: 'origin' })),
     adapter: repeated(
-      text('NAME=FOLDER of an adapter that is served as ID+NAME; repeatable', { placeholder: 'name=folder' }),
+      text('NAME=FOLDER of an adapter to serve as ID+NAME; repeatable', { placeholder: 'name=folder' }),
     ),
     template: templateOption,
     weights: weightsOption,
-    backend: text('an OpenAI-compatible server whose models are served too', { placeholder: 'url' }),
+    backend: text('the URL of an OpenAI-compatible server whose models are served too', { placeholder: 'url' }),
     backendKeyEnv: text("the environment variable that holds the backend's key", { placeholder: 'name' }),
-    logPrompts: flag('write requests to the log as they are'),
+    logPrompts: flag('log the full text of requests'),
   },
   examples: [
     'serve model.gguf',
@@ -44,12 +44,12 @@ export const verb = defineVerb({
     const { default: pino } = await import('pino');
     const { host, port, slots, queue, timeout, maxBody, cors, seed, threads, weights: precision } = options;
     if (args.models.length === 0 && options.backend === undefined)
-      throw new CriaError('there is no model', { remedy: 'give MODEL or --backend URL' });
+      throw new CriaError('a model is required', { remedy: 'pass MODEL or --backend URL' });
     const logger = pino({ level: options.quiet ? 'warn' : 'info' }, pino.destination(2));
     const keys =
       options.apiKeyFile === undefined ? undefined : keysFrom(options.apiKeyFile, (sentence) => logger.warn(sentence));
     if (!keys && !isLoopback(host))
-      logger.warn(`${host} can be reached from other machines, and no key is asked for: give --api-key-file`);
+      logger.warn(`${host} is reachable from other machines without an API key: pass --api-key-file`);
     const template = options.template === undefined ? undefined : readText(options.template);
     const backend = options.backend === undefined ? undefined : openBackend(options.backend, options.backendKeyEnv);
     const models = await openModels(
@@ -58,9 +58,9 @@ export const verb = defineVerb({
     );
     const reload = () => {
       try {
-        if (!keys) return logger.info('there is no key file');
+        if (!keys) return logger.info('there is no API key file to reload');
         keys.reload();
-        logger.info('the keys were read again');
+        logger.info('reloaded the API keys');
       } catch (error) {
         logger.error(String(error));
       }

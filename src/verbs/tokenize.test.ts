@@ -39,9 +39,9 @@ test.skipIf(skip)(`a text comes from the command line or from a file${reason}`, 
 });
 
 test.skipIf(skip).each([
-  [[], 'there is no text (give one of TEXT, --file, --batch and --messages)'],
-  [['--decode', '1 x'], 'the ids are not whole numbers of 0 or more (give them as in 5 17 3)'],
-  [['--batch', 'FILE'], 'a row of the batch is not a text (give --decode for ids)'],
+  [[], 'a text is required (pass one of TEXT, --file, --batch and --messages)'],
+  [['--decode', '1 x'], 'ids must be integers of at least 0 (for example 5 17 3)'],
+  [['--batch', 'FILE'], 'a row of the batch is not a string (pass --decode for ids)'],
 ])(`%j is refused: %s${reason}`, async (argv, sentence) => {
   const path = file('[3]');
   expect(await tokenize(...argv.map((word) => word.replace('FILE', path)))).toEqual({

@@ -16,13 +16,13 @@ export const verb = defineVerb({
   options: {
     file: text('read the text or the ids from a file', { placeholder: 'file' }),
     batch: text('a JSON file: a list of texts, or of lists of ids', { placeholder: 'file' }),
-    messages: text('a JSON file: a conversation, put into the chat template', { placeholder: 'file' }),
+    messages: text('a JSON file: a conversation, formatted by the chat template', { placeholder: 'file' }),
     tools: text('a JSON file: the tools that the conversation may call', { placeholder: 'file' }),
-    addGenerationPrompt: flag('end the conversation with the beginning of an answer'),
+    addGenerationPrompt: flag('append the generation prompt of the chat template'),
     template: templateOption,
-    decode: flag('from ids to text'),
+    decode: flag('convert ids to text'),
     adapter: adapterOption,
-    special: flag('without the begin and end tokens that the model asks for', true),
+    special: flag('do not add BOS and EOS tokens', true),
   },
   examples: [
     "tokenize model.gguf 'the llama eats'",
@@ -37,8 +37,8 @@ export const verb = defineVerb({
     );
     if (given.length !== 1) {
       const what =
-        given.length === 0 ? 'there is no text' : `${given.map(([name]) => name).join(' and ')} are given together`;
-      throw new CriaError(what, { remedy: 'give one of TEXT, --file, --batch and --messages' });
+        given.length === 0 ? 'a text is required' : `${given.map(([name]) => name).join(' and ')} cannot be combined`;
+      throw new CriaError(what, { remedy: 'pass one of TEXT, --file, --batch and --messages' });
     }
     refuseUnread(options);
     const template = options.template === undefined ? undefined : readText(options.template);
@@ -88,10 +88,10 @@ function refuseUnread(options: {
   const ofChat = { '--tools': tools !== undefined, '--template': template !== undefined };
   const alone = Object.entries({ ...ofChat, '--add-generation-prompt': addGenerationPrompt }).find(([, is]) => is)?.[0];
   if (messages === undefined && alone) {
-    throw new CriaError('is read with --messages only', { where: alone, remedy: 'give --messages FILE too' });
+    throw new CriaError('requires --messages', { where: alone, remedy: 'pass --messages FILE' });
   }
   if (messages !== undefined && decode) {
-    throw new CriaError('a conversation is text', { where: '--decode', remedy: 'leave it out' });
+    throw new CriaError('cannot be combined with --messages', { where: '--decode', remedy: 'leave it out' });
   }
 }
 
@@ -113,11 +113,11 @@ function listIn(path: string, rows: unknown): readonly unknown[] {
 
 function asText(row: unknown): string {
   if (typeof row !== 'string')
-    throw new CriaError('a row of the batch is not a text', { remedy: 'give --decode for ids' });
+    throw new CriaError('a row of the batch is not a string', { remedy: 'pass --decode for ids' });
   return row;
 }
 
 function asIds(row: unknown): readonly number[] {
   if (Array.isArray(row) && row.every((id) => Number.isSafeInteger(id) && id >= 0)) return row;
-  throw new CriaError('the ids are not whole numbers of 0 or more', { remedy: 'give them as in 5 17 3' });
+  throw new CriaError('ids must be integers of at least 0', { remedy: 'for example 5 17 3' });
 }

@@ -3,8 +3,8 @@ import { defineVerb, modelPath, text } from '../options/index.ts';
 export const verb = defineVerb({
   arguments: {},
   options: {
-    model: text('the model that is shown', { default: 'cria-tiny', placeholder: 'model' }),
-    report: text('the page that is written', { default: 'cria-tour.html', placeholder: 'file' }),
+    model: text('the model to show', { default: 'cria-tiny', placeholder: 'model' }),
+    report: text('the HTML page to write', { default: 'cria-tour.html', placeholder: 'file' }),
   },
   examples: ['tour', 'tour --report tour.html --seed 3'],
   async run({ options, progress, signal, print }) {
@@ -14,7 +14,7 @@ export const verb = defineVerb({
     const result = await tour(modelPath(options.model), { seed, threads, report, progress, signal, say });
     say('\nWhere to go next\n');
     for (const [command, what] of nextCommands) say(`   ${command.padEnd(50)} ${what}`);
-    say(`\nWhat there was to see, on one page: ${result.report}`);
+    say(`\nThe tour as one page: ${result.report}`);
     return result;
   },
 });

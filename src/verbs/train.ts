@@ -10,7 +10,7 @@ export const verb = defineVerb({
   options: {
     ...trainOptions,
     adapter: adapterOption,
-    weights: choice(['f32', 'auto', 'q8', 'q4'], 'precision of the weights that stay as they are', 'f32'),
+    weights: choice(['f32', 'auto', 'q8', 'q4'], 'precision of the frozen weights', 'f32'),
   },
   examples: [
     'train model.gguf adapter --data answers.jsonl --rank 16 --steps 200',
@@ -20,18 +20,18 @@ export const verb = defineVerb({
   async run({ args, options, progress, signal, print }) {
     const { json: _, quiet: __, resume, force, ...said } = options;
     const { data, threads: ___, weights: precision, seed, columns, init, adapter: adapters, ...rest } = said;
-    if (data === undefined) throw new CriaError('there is nothing to learn', { remedy: 'give --data train.jsonl' });
+    if (data === undefined) throw new CriaError('--data is required', { remedy: 'for example --data train.jsonl' });
     const { columnsFrom } = await import('../data/index.ts');
     const { trainModel } = await import('../train/index.ts');
 
     if (options.mode === 'full' && precision !== 'f32') {
-      const remedy = 'leave it out: only weights that stay as they are can be packed';
-      throw new CriaError('full training is in float32', { where: '--weights', remedy });
+      const remedy = 'leave it out: only frozen weights can be quantized';
+      throw new CriaError('must be f32 with --mode full', { where: '--weights', remedy });
     }
     const teacher = rest.teacher === undefined ? undefined : modelPath(rest.teacher);
     const start = init === 'kaiming' || init === 'eva' ? undefined : init;
     if (init === 'eva' && options.mode !== 'lora') {
-      throw new CriaError('eva starts LoRA only', { where: '--init', remedy: 'give --mode lora, or leave it out' });
+      throw new CriaError('eva requires --mode lora', { where: '--init', remedy: 'pass --mode lora, or leave it out' });
     }
     const files = [data, rest.valid, start, ...adapters];
     refuseOutput(args.out, force, [modelPath(args.model), teacher, ...files]);
@@ -56,7 +56,7 @@ export const verb = defineVerb({
         const options = { ...evaDefaults, ...settings, rank, sequence, columns, resume, force: true };
         await initializeStart(model, tokenizer, folder, options, provenance, signal);
         if (rest.alpha !== undefined || rest.rslora) {
-          progress.note('EVA starts with products of scale 1: --alpha and --rslora are ignored.');
+          progress.note('EVA sets the scale of LoRA to 1: --alpha and --rslora are ignored.');
         }
       };
       const own = { rank: undefined, alpha: undefined, rslora: false, targets: [], init: fromEva };

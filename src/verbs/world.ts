@@ -8,12 +8,12 @@ const rowsForTokenizer = 30_000;
 export const verb = defineVerb({
   arguments: { out: argument('the folder to write') },
   options: {
-    tokens: integer('training rows until they have so many tokens', { min: 1 }),
+    tokens: integer('write training rows until they have this many tokens', { min: 1 }),
     rows: integer(`the number of training rows (default: ${defaultRows})`, { min: 1 }),
-    vocabulary: integer('tokens of the tokenizer that is learnt for it', { default: 2048, min: 512, max: 65_536 }),
-    mixture: text('other weights than the usual ones, of rows in a hundred', { placeholder: 'skill=n,…' }),
-    languages: integer('invented languages that are translated, of 5', { default: 3, min: 1, max: 5 }),
-    words: integer('words of each that are translated, of 179', { default: 80, min: 30, max: 179 }),
+    vocabulary: integer('vocabulary size of the trained tokenizer', { default: 2048, min: 512, max: 65_536 }),
+    mixture: text('skill weights that replace the defaults, in rows per hundred', { placeholder: 'skill=n,…' }),
+    languages: integer('number of invented languages, at most 5', { default: 3, min: 1, max: 5 }),
+    words: integer('words of each language, at most 179', { default: 80, min: 30, max: 179 }),
     force: forceOption,
   },
   examples: ['world tiny-world --tokens 15000000', 'world small-world --rows 1000 --seed 7 --json'],
@@ -23,7 +23,7 @@ export const verb = defineVerb({
     const { out: path } = args;
     const mixture = options.mixture === undefined ? undefined : await weightsIn(options.mixture);
     if (tokens !== undefined && rows !== undefined) {
-      throw new CriaError('--tokens and --rows both say how much to write', { remedy: 'give one of them' });
+      throw new CriaError('--tokens and --rows cannot be combined', { remedy: 'pass one of them' });
     }
     const { provenanceOf, writeTexts } = await import('../artifact/index.ts');
     const { openTokenizer, trainTokenizer } = await import('../tokenizer/index.ts');
@@ -56,12 +56,12 @@ async function weightsIn(given: string): Promise<Record<string, number>> {
   const weights = given.split(',').map((part): [string, number] => {
     const [, name = '', weight] = /^([a-z-]+)=(\d{1,6}(?:\.\d{1,6})?)$/.exec(part) ?? [];
     if (name in mixture) return [name, Number(weight)];
-    const remedy = `give weights as in copying=10,sums=20, of ${Object.keys(mixture).join(', ')}`;
-    throw new CriaError(`${part} is no weight of a skill`, { where: '--mixture', remedy });
+    const remedy = `for example copying=10,sums=20; skills: ${Object.keys(mixture).join(', ')}`;
+    throw new CriaError(`'${part}' is not a skill with a weight`, { where: '--mixture', remedy });
   });
   const all = { ...mixture, ...Object.fromEntries(weights) };
   if (Object.values(all).some((weight) => weight > 0)) return Object.fromEntries(weights);
-  throw new CriaError('leaves no skill', { where: '--mixture', remedy: 'give one of them a weight above 0' });
+  throw new CriaError('has no positive weight', { where: '--mixture', remedy: 'give one skill a weight above 0' });
 }
 
 /** Rows of their own, in the usual mixture and of every language: the tokenizer of a seed is always the same. */

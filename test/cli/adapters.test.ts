@@ -55,7 +55,7 @@ test('merge writes a folder that tells what made it', async () => {
   expect(JSON.parse(json)).toEqual({ path: out, bytes: expect.any(Number) });
   const provenance = JSON.parse(readFileSync(join(out, 'cria.json'), 'utf8'));
   expect(provenance).toMatchObject({ command: 'merge', source: tiny, options: { adapter: adapterPath('lora') } });
-  expect((await call(argv)).err).toContain('already exists (choose another output or give --force)');
+  expect((await call(argv)).err).toContain('already exists (choose another output or pass --force)');
   expect((await call([...argv, '--force', '--quiet'])).code).toBe(0);
 });
 
@@ -65,7 +65,7 @@ test.each([
   [['merge', tiny, tiny], `${tiny}: has no adapter_config.json`],
   [['merge', tiny, 'nowhere'], 'nowhere: does not exist'],
   [['merge', goldenPath('mistral'), adapterPath('lora')], `${adapterPath('lora')}: it adapts model.layers.0`],
-  [['merge', tiny, adapterPath('prompt')], 'a prompt cannot be merged: it acts on texts, not on weights'],
+  [['merge', tiny, adapterPath('prompt')], 'a prompt adapter cannot be merged into weights'],
 ])('%j is refused and nothing is written', async (argv, sentence) => {
   const out = join(temporaryFolder(), 'merged');
   const { code, err } = await call([...argv, out]);
@@ -76,5 +76,5 @@ test.each([
 
 test('an adapter that is read is not replaced by the merged model', async () => {
   const { code, err } = await call(['merge', tiny, adapterPath('lora'), adapterPath('lora'), '--force']);
-  expect([code, err]).toEqual([2, expect.stringContaining('which is read (choose another output)')]);
+  expect([code, err]).toEqual([2, expect.stringContaining('(choose another output)')]);
 });

@@ -30,19 +30,19 @@ describe('generate refuses, in one sentence,', () => {
   const tiny = goldenPath('llama');
 
   test.each<[string, readonly string[], string]>([
-    ['no prompt', [], 'there is no prompt (give PROMPT, - for standard input, --file, --ids or --batch FILE)'],
-    ['a prompt beside a file', ['x', '--file', 'p.txt'], 'PROMPT and --file are given together'],
+    ['no prompt', [], 'a prompt is required (pass PROMPT, - for standard input, --file, --ids or --batch FILE)'],
+    ['a prompt beside a file', ['x', '--file', 'p.txt'], 'PROMPT and --file cannot be combined'],
     [
       'a prompt beside ids',
       ['x', '--ids', 'i.json'],
-      'PROMPT and --ids are given together (give one of PROMPT, --file',
+      'PROMPT and --ids cannot be combined (pass one of PROMPT, --file',
     ],
-    ['a prompt beside prompts', ['x', '--batch', 'p.txt'], 'PROMPT and --batch are given together'],
-    ['ids beside prompts', ['--ids', 'i.json', '--batch', 'p.txt'], '--ids and --batch are given together'],
-    ['a negative temperature', ['x', '--temperature', '-1'], "'-1' is not a number of 0 or more"],
-    ['a top-p above 1', ['x', '--top-p', '2'], "'2' is not a number from 0 to 1"],
-    ['no tokens at all', ['x', '--max-tokens', '0'], "'0' is not a whole number of 1 or more"],
-    ['a precision that there is not', ['x', '--weights', 'q3'], "'q3' is not one of auto, f32, q8, q4"],
+    ['a prompt beside prompts', ['x', '--batch', 'p.txt'], 'PROMPT and --batch cannot be combined'],
+    ['ids beside prompts', ['--ids', 'i.json', '--batch', 'p.txt'], '--ids and --batch cannot be combined'],
+    ['a negative temperature', ['x', '--temperature', '-1'], "must be a number of at least 0 (got '-1')"],
+    ['a top-p above 1', ['x', '--top-p', '2'], "must be from 0 to 1 (got '2')"],
+    ['no tokens at all', ['x', '--max-tokens', '0'], "must be an integer of at least 1 (got '0')"],
+    ['a precision that there is not', ['x', '--weights', 'q3'], "must be one of auto, f32, q8, q4 (got 'q3')"],
     ['a file of ids that is missing', ['--ids', 'no/such.json'], 'no/such.json: does not exist'],
     ['a file of prompts that is missing', ['--batch', 'no/such.txt'], 'no/such.txt: does not exist'],
     ['a model without a tokenizer', ['x'], 'the folder has no tokenizer.json'],
@@ -57,7 +57,7 @@ describe('generate refuses, in one sentence,', () => {
     ['{"a": 1}', 'is not a list of token ids (write it as [1, 2, 3])'],
     ['[1, 2.5]', 'is not a list of token ids'],
     ['[1, "2"]', 'is not a list of token ids'],
-    ['[1, 2', 'is not JSON'],
+    ['[1, 2', 'is not valid JSON'],
   ])('the ids %s', (content, sentence) =>
     expectRefusal(['generate', tiny, '--ids', file('i.json', content)], sentence),
   );
@@ -65,7 +65,7 @@ describe('generate refuses, in one sentence,', () => {
   test.each([
     ['p.json', '{"prompt": "a"}', 'is not a list of prompts'],
     ['p.json', '["a", 1]', 'is not a list of prompts'],
-    ['p.jsonl', '{"text": "a"}\n', 'row 1: has no column prompt'],
+    ['p.jsonl', '{"text": "a"}\n', "row 1: has no column 'prompt'"],
     ['p.txt', '\n\n', 'holds no prompts'],
   ])('the prompts %s %j', (name, content, sentence) =>
     expectRefusal(['generate', tiny, '--batch', file(name, content)], sentence),
@@ -155,7 +155,7 @@ describe.skipIf(skip)(`with SmolLM2${reason}`, { timeout: 180_000 }, () => {
     expect(read[1]).toBeLessThan(read[0] as number); // the second turn reads only what is new
 
     const long = await chat(`${'llama '.repeat(9000)}\nSay yes.\n`, '--max-tokens', '3', '--json');
-    expect([long.code, long.err]).toEqual([0, expect.stringMatching(/does not fit .*\/reset begins anew/)]);
+    expect([long.code, long.err]).toEqual([0, expect.stringMatching(/does not fit .*Type \/reset to start again/)]);
     expect(JSON.parse(long.out).messages[0].content).toBe('Say yes.');
 
     const plain = await chat('Say yes.\n', '--max-tokens', '3');
@@ -220,11 +220,11 @@ describe('a prompt', () => {
   test('that is too long for an argument of ONNX Runtime is read all the same, and other long arguments are refused', () => {
     const long = 'ab '.repeat(10_000);
     const { status, stderr } = built(['generate', shippedModel, long, ...options]);
-    expect([status, stderr]).toEqual([2, expect.stringContaining('tokens does not fit into the context of 256')]);
+    expect([status, stderr]).toEqual([2, expect.stringContaining('tokens does not fit in the context of 256')]);
     const other = built(['generate', shippedModel, prompt, '--stop', long, ...options]);
     expect([other.status, other.stderr]).toEqual([
       2,
-      expect.stringMatching(/^cria: \d+ bytes of arguments are more than/),
+      expect.stringMatching(/^cria: the command line has \d+ bytes, more than/),
     ]);
     const padded = `${'\n'.repeat(20_000)}${prompt}`; // whose tokens are few, if the template trims them
     const trims = file('t.jinja', '{{ bos_token }}{{ messages[0].content | trim }}');

@@ -84,7 +84,7 @@ describe.skipIf(skip)(`SmolLM2${reason}`, { timeout: 180_000 }, () => {
       { role: 'assistant', content: heard },
     ];
     expect(talk.messages).toEqual(spoken);
-    await expect(collected(talk.say('word '.repeat(config.context)))).rejects.toThrow('does not fit into the context');
+    await expect(collected(talk.say('word '.repeat(config.context)))).rejects.toThrow('does not fit in the context');
     expect(talk.messages).toEqual(spoken);
   });
 

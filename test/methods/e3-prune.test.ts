@@ -182,7 +182,7 @@ describe('stopping and going on', () => {
     const out = join(temporaryFolder(), 'out');
     await killed(out, () => existsSync(join(`${out}.e3`, entry)));
     expect(existsSync(out)).toBe(false);
-    expect((await prune(out, ...how)).err).toContain('--resume goes on with it');
+    expect((await prune(out, ...how)).err).toContain('pass --resume to continue it');
     const other = await prune(out, ...how, '--beta', '3', '--resume');
     expect([other.code, other.err]).toEqual([2, expect.stringContaining('beta was 1 and is 3')]);
     expect(await prune(out, ...how, '--resume')).toMatchObject({ code: 0 });
@@ -197,20 +197,20 @@ describe('what does not fit together', () => {
     return dataFile(rows.text.slice(0, count), join(scratch, `few-${count}.jsonl`));
   }
   test.each([
-    [[], 'the number of layers to drop is not clear (give one of --drop R, --keep K and --kept LIST)'],
+    [[], 'the number of layers to drop is not clear (pass one of --drop R, --keep K and --kept LIST)'],
     [['--drop', '1', '--keep', '2'], 'is not clear'],
-    [['--drop', '4'], '--drop: 0 of 4 layers cannot be kept (give 1 to 3)'],
+    [['--drop', '4'], '--drop: 0 of 4 layers cannot be kept (use 1 to 3)'],
     [['--keep', '4'], '--keep: 4 of 4 layers cannot be kept'],
     [['--keep', '0'], '--keep'],
     [['--kept', '2,1'], '--kept: the layers 2,1 cannot be kept'],
     [['--kept', '1,9'], '--kept: the layers 1,9 cannot be kept'],
-    [['--drop', '1', '--protect', '7'], '--protect: there is no layer 7 (give -4 to 3)'],
+    [['--drop', '1', '--protect', '7'], '--protect: there is no layer 7 (use -4 to 3)'],
     [['--drop', '3', '--protect', '0,-1'], '--protect: 2 layers are protected and 1 are to be kept'],
     [['--kept', '1,2', '--protect', '0'], '--kept: layer 0 is protected'],
     [['--drop', '1', '--multiple-of', '4'], '--multiple-of: no multiple of 4 lies from 3 to 3'],
     [['--drop', '1', '--baselines', 'magic'], '--baselines: there is no baseline magic'],
     [['--drop', '1', '--data', tiny], '--data: has 1 of the 2 sequences that a search and a test need'],
-    [['--drop', '1', '--task', data], 'row 1: has no column prompt'],
+    [['--drop', '1', '--task', data], "row 1: has no column 'prompt'"],
     [['--drop', '1', '--relaxation', 'hard'], '--relaxation'],
   ])('%j is refused in one sentence', async (more, sentence) => {
     const out = join(temporaryFolder(), 'out');

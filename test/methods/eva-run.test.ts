@@ -189,7 +189,7 @@ test('a saved state that does not fit is refused', async () => {
 
 test('options that do not suit the model are refused', async () => {
   const run = (given: Partial<EvaOptions>) => refusalOf(() => eva(opened(tiny), data, { ...options, ...given }, watch));
-  expect(await run({ targets: ['x_proj'] })).toContain('x_proj is no linear layer');
+  expect(await run({ targets: ['x_proj'] })).toContain("'x_proj' is not a linear layer");
   expect(await run({ rank: 40 })).toContain('80 components are more than attention.input of width 64 has');
 });
 

@@ -76,7 +76,7 @@ test.each(['lora-dora', 'lora-saved', 'lora-biases'])('%s is more than LoRA, and
   const out = join(temporaryFolder(), 'out');
   const { code, err } = await call(['adapter', 'export', adapterPath(name), out]);
   expect({ code, lines: err.split('\n').length }).toEqual({ code: 2, lines: 2 });
-  expect(err).toContain('cannot be exported as LoRA (merge it into the model with cria merge)');
+  expect(err).toContain('cannot be exported as LoRA (merge it with cria merge)');
   expect(plain).not.toContain(name);
 });
 
@@ -174,11 +174,11 @@ test('adapter check tells what a server needs, on lines and as an object', async
   expect(out).toContain('ranks 2 to 5; r 3, lora_alpha 6');
   expect(out).toContain('3 ranks and 4 alphas from patterns');
   expect(out).toMatch(
-    /vLLM {7}B A times 2: lora_alpha \/ r\n {11}not PEFT's scale in 6 of 7 modules: lm_head gets 2 in place of 0.667\n/,
+    /vLLM {7}B A times 2: lora_alpha \/ r\n {11}not PEFT's scale in 6 of 7 modules: lm_head gets 2 instead of 0.667\n/,
   );
   expect(out).toContain(`fits ${tiny}`);
   expect(out).toContain('vLLM: start it with --enable-lora --max-lora-rank 8');
-  expect(out).toContain(`vLLM: serve what cria adapter export ${adapterPath('lora-patterns')} OUT writes`);
+  expect(out).toContain(`vLLM: serve the output of cria adapter export ${adapterPath('lora-patterns')} OUT writes`);
   const { out: json } = await call(['adapter', 'check', adapterPath('lora'), '--json']);
   expect(JSON.parse(json)).toMatchObject({ agree: true, maxLoraRank: 8, advice: [expect.stringContaining('vLLM')] });
   expect((await call(['adapter', 'check', adapterPath('prompt')])).out).toMatch(/^a prompt of \d virtual tokens/);
@@ -197,18 +197,21 @@ test('adapter export writes what it says', async () => {
 });
 
 test.each([
-  [[], 'adapter: needs a subcommand (give cria adapter check or cria adapter export)'],
+  [[], 'adapter: needs a subcommand (use cria adapter check or cria adapter export)'],
   [['check', tiny], `${tiny}: has no adapter_config.json`],
   [['check', 'nowhere'], 'nowhere: does not exist'],
   [
     ['check', adapterPath('lora'), '--model', goldenPath('mistral')],
     `${adapterPath('lora')}: it adapts model.layers.0`,
   ],
-  [['export', adapterPath('prompt'), 'x'], 'a prompt is no LoRA, which alone is exported'],
-  [['export', adapterPath('lora'), 'x.gguf', '--to', 'gguf'], '--to gguf: the model decides how rows are ordered'],
-  [['export', adapterPath('lora'), 'x.gguf'], 'is named like a GGUF file, but is to be a folder (give --to gguf'],
+  [['export', adapterPath('prompt'), 'x'], 'a prompt adapter: only LoRA can be exported'],
+  [
+    ['export', adapterPath('lora'), 'x.gguf', '--to', 'gguf'],
+    '--to gguf: requires --model, which determines the row order',
+  ],
+  [['export', adapterPath('lora'), 'x.gguf'], 'ends in .gguf, but the output is a folder (use --to gguf'],
   [['export', adapterPath('lora'), 'src', '--to', 'gguf', '--model', tiny], 'src: already exists'],
-  [['export', adapterPath('lora'), adapterPath('lora'), '--force'], 'which is read (choose another output)'],
+  [['export', adapterPath('lora'), adapterPath('lora'), '--force'], '(choose another output)'],
 ])('adapter %j is refused', async (argv, sentence) => {
   const { code, err } = await call(['adapter', ...argv]);
   expect([code, err]).toEqual([2, expect.stringContaining(sentence)]);

@@ -190,25 +190,25 @@ function adapterOf(path: string, out: number, inner: number, entry = 0.1): LoraA
   return { kind: 'lora', base: 'org/other', modules: new Map([[path, { ...module, a, b }]]), rslora: false };
 }
 
-const belongs = '(the adapter belongs to another model: "org/other")';
+const belongs = '(use the base model that the adapter was trained on: "org/other")';
 
 test.each([
   [
     'model.layers.2.mlp.up_proj',
     adapterOf('model.layers.2.mlp.up_proj', 64, 64),
-    `which the model does not have ${belongs}`,
+    `which does not exist in the model ${belongs}`,
   ],
-  ['model.embed_tokens', adapterOf('model.embed_tokens', 64, 64), `which the model does not have ${belongs}`],
+  ['model.embed_tokens', adapterOf('model.embed_tokens', 64, 64), `which does not exist in the model ${belongs}`],
   [
     'q_proj of another size',
     adapterOf('model.layers.0.self_attn.q_proj', 64, 32),
-    `as [64, 32], and the model's is [64, 64] ${belongs}`,
+    `as [64, 32], but the model has [64, 64] ${belongs}`,
   ],
-  ['no finite number', adapterOf('lm_head', 64, 64, Number.NaN), 'holds values that are not finite numbers'],
+  ['no finite number', adapterOf('lm_head', 64, 64, Number.NaN), 'holds NaN or Inf'],
   [
     'a prompt of another width',
     readAdapter(adapterPath('prompt-gemma')),
-    "its embeddings have 32 values, the model's 64",
+    'its embeddings have 32 values, those of the model 64',
   ],
   [
     'a prefix of other heads',
@@ -227,7 +227,7 @@ test('virtual tokens count in the context, and have to leave some of it', async 
   const [forward, cached] = [await forwardOf(model), await cachedOf(model)];
   const long = Array<number>(60).fill(5);
   for (const work of [() => forward.run([long]), () => logitsAfter(cached, cached.open(), long)]) {
-    expect(await refusalOf(work)).toContain('60 tokens do not fit into the context of 59');
+    expect(await refusalOf(work)).toContain('60 tokens do not fit in the context of 59');
   }
   const many = Array<Adapter>(13).fill(prompt);
   const refusal = await refusalOf(() => loadModel(goldenPath('llama-gqa'), { adapters: many }));
@@ -236,7 +236,7 @@ test('virtual tokens count in the context, and have to leave some of it', async 
 
 test('an adapted model is not written to ONNX without its adapters', async () => {
   const model = opened(goldenPath('llama-gqa'), { adapters: [lora('lora')] });
-  expect(await refusalOf(() => onnxModel(model, 'data'))).toContain('adapters are not written to ONNX');
+  expect(await refusalOf(() => onnxModel(model, 'data'))).toContain('cannot export a model with adapters to ONNX');
 });
 
 describe.each<Plan>(['whole', 'by-layer'])('a placed prompt under the plan %s', (plan) => {

@@ -135,8 +135,8 @@ describe('calibrated schemes', { timeout: 120_000 }, () => {
   });
 
   test.each<[string, readonly string[], RegExp]>([
-    ['no text', ['--scheme', 'gptq'], /gptq needs a text to calibrate on \(give --calibration/],
-    ['a text of no window', ['--scheme', 'awq', '--calibration', 'SHORT'], /tokens, not one window of 256/],
+    ['no text', ['--scheme', 'gptq'], /gptq needs a text to calibrate on \(pass --calibration/],
+    ['a text of no window', ['--scheme', 'awq', '--calibration', 'SHORT'], /tokens, fewer than one window of 256/],
     [
       'windows beyond the context',
       ['--scheme', 'gptq', '--calibration', 'SHORT', '--sequence', '512'],
@@ -201,7 +201,7 @@ describe('a container is refused', { timeout: 120_000 }, () => {
     );
     expect(await changed(path, (own) => Object.assign(own, { bits: 8 }))).toMatch(/is I32|is F16|do not divide/);
     expect(await changed(path, (own) => Object.assign(own, { group_size: 100 }))).toMatch(
-      /groups of 100 do not divide its/,
+      /are not a multiple of the group size 100/,
     );
   });
 });

@@ -111,7 +111,7 @@ describe('cria compare', () => {
   });
 
   test.each<[string, () => readonly string[], RegExp]>([
-    ['no text', () => [shippedModel, shippedModel], /there is no text/],
+    ['no text', () => [shippedModel, shippedModel], /--text is required/],
     [
       'a model of another tokenizer',
       () => [shippedModel, goldenPath('llama'), '--text', text()],
@@ -120,7 +120,7 @@ describe('cria compare', () => {
     [
       'windows beyond the context',
       () => [shippedModel, shippedModel, '--text', text(), '--context', '512'],
-      /512 tokens do not fit its 256 positions/,
+      /512 tokens do not fit in its context of 256/,
     ],
   ])('refuses %s', async (_, argv, sentence) => {
     const { code, out, err } = await call(['compare', ...argv(), '--json', '--quiet']);

@@ -53,7 +53,7 @@ test('SIGTERM in the middle of streams: every promised token comes, and it exits
 });
 
 test.each([
-  [[], 'there is no model'],
+  [[], 'a model is required'],
   [['nowhere'], 'nowhere'],
   [['cria-tiny', '--adapter', 'name'], '--adapter name is not NAME=FOLDER'],
   [['cria-tiny', '--api-key-file', 'nowhere'], 'nowhere: the key file cannot be read'],

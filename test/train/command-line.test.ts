@@ -116,9 +116,9 @@ test('what is wrong is said before EVA reads anything, and an unfinished run kee
   const start = readFileSync(join(state, 'start', 'adapter_model.safetensors'));
   expect((await call(argv)).err).toContain('holds an unfinished run');
   const other = await call([...argv, '--resume', '--seed', '1']);
-  expect(other.err).toContain('out.training: the run was begun with other options: seed was 0 and is 1');
+  expect(other.err).toContain('out.training: the run was started with other options: seed was 0 and is 1');
   const smaller = await call([...argv.with(argv.indexOf('--rank') + 1, '1'), '--resume']);
-  expect(smaller.err).toContain('start: the run was begun with other options: rank was 2 and is 1'); // a setting of EVA's
+  expect(smaller.err).toContain('start: the run was started with other options: rank was 2 and is 1'); // a setting of EVA's
   expect(readFileSync(join(state, 'start', 'adapter_model.safetensors'))).toEqual(start);
   expect(await call([...argv, '--resume'])).toMatchObject({ code: 0, err: '' });
   expect(readdirSync(dirname(out))).toEqual(['out']);
@@ -214,23 +214,23 @@ describe('is refused in one sentence, and nothing is written:', () => {
   const badRow = [...rows.completion.slice(0, 2), { prompt: 'x' }];
 
   test.each<[string, () => readonly string[] | Promise<readonly string[]>, string]>([
-    ['no data', () => [], 'there is nothing to learn (give --data train.jsonl)'],
+    ['no data', () => [], '--data is required (for example --data train.jsonl)'],
     ['data that is missing', () => ['--data', 'no/such.jsonl'], 'no/such.jsonl: does not exist'],
     ['empty data', () => ['--data', some('empty.jsonl', '')], 'empty.jsonl: holds nothing to learn from'],
     ['an empty text', () => ['--data', some('empty.txt', '')], 'empty.txt: holds nothing to learn from'],
-    ['one token', () => ['--data', some('a.txt', 'a')], 'a.txt: leaves nothing to learn in sequences of 48 tokens'],
+    ['one token', () => ['--data', some('a.txt', 'a')], 'a.txt: has no target tokens within sequences of 48 tokens'],
     ['an unknown kind of file', () => ['--data', some('a.xml', '')], 'a.xml: is not a data file by its name'],
     ['data that is not UTF-8', () => ['--data', some('a.txt', Buffer.from([0x61, 0xff]))], 'is not text in UTF-8'],
     ['rows that are not UTF-8', () => ['--data', some('a.jsonl', Buffer.from([0xff]))], 'is not text in UTF-8'],
-    ['a row without its column', () => ['--data', dataFile(badRow)], 'data.jsonl: row 3: has no column completion'],
+    ['a row without its column', () => ['--data', dataFile(badRow)], "data.jsonl: row 3: has no column 'completion'"],
     ['a row of no form', () => ['--data', dataFile([{ a: 'b' }])], 'data.jsonl: row 1: has none of the columns'],
-    ['a pair without an answer', () => ['--data', data(), '--loss', 'dpo'], 'row 1: has no column prompt'],
-    ['a column that is missing', () => ['--data', data(), '--columns', 'text=b'], 'row 1: has no column b'],
+    ['a pair without an answer', () => ['--data', data(), '--loss', 'dpo'], "row 1: has no column 'prompt'"],
+    ['a column that is missing', () => ['--data', data(), '--columns', 'text=b'], "row 1: has no column 'b'"],
     ['held-out data of no form', () => ['--data', data(), '--valid', dataFile([{}])], 'row 1: has none of the columns'],
     [
       'a long sequence',
       () => ['--data', data(), '--sequence', '49'],
-      '--sequence: 49 tokens do not fit into the context of 48 (give at most 48)',
+      '--sequence: 49 tokens do not fit in the context of 48 (use at most 48)',
     ],
     [
       'many virtual tokens',
@@ -240,23 +240,19 @@ describe('is refused in one sentence, and nothing is written:', () => {
     [
       'a large rank',
       () => ['--data', data(), '--rank', '17'],
-      '--rank: a rank of 17 is larger than self_attn.q_proj of 16 x 16 can have (give at most 16)',
+      '--rank: a rank of 17 is too large for self_attn.q_proj of 16 x 16 (use at most 16)',
     ],
     [
       'an unknown target',
       () => ['--data', data(), '--targets', 'q_proj,x'],
-      '--targets: x is no linear layer (give some of q_proj',
+      "--targets: 'x' is not a linear layer (use some of q_proj",
     ],
     [
       'many pieces',
       () => ['--data', data(), '--accumulate', '5'],
-      '--accumulate: a batch of 4 has no 5 pieces (give at most 4)',
+      '--accumulate: a batch of 4 cannot be split into 5 micro-batches (use at most 4)',
     ],
-    [
-      'an alpha of nothing',
-      () => ['--data', data(), '--alpha', '0'],
-      '--alpha: products scaled by 0 / 16 learn nothing (give more than 0)',
-    ],
+    ['an alpha of nothing', () => ['--data', data(), '--alpha', '0'], '--alpha: must be positive (got 0)'],
     [
       'tokens to skip of texts that stand apart',
       () => ['--data', dataFile(rows.completion), '--skip-tokens', '3'],
@@ -265,12 +261,12 @@ describe('is refused in one sentence, and nothing is written:', () => {
     [
       'pairs to join',
       () => ['--data', dataFile(rows.preferences), '--loss', 'dpo', '--packing', 'concat'],
-      '--packing: pairs of answers are not joined',
+      '--packing: is not available with --loss dpo',
     ],
     [
       'a teacher of a shorter context',
       async () => ['--data', data(), '--loss', 'kd', '--teacher', await tinyModel({ max_position_embeddings: 20 })],
-      "the teacher's context of 20 tokens is shorter than a sequence of 48 (give --sequence 20)",
+      'the context of the teacher, 20 tokens, is shorter than --sequence 48 (pass --sequence 20)',
     ],
     [
       'a model with an adapter',
@@ -279,18 +275,18 @@ describe('is refused in one sentence, and nothing is written:', () => {
         await call(['train', taught, first, '--data', data(), '--steps', '1', ...quick]);
         return ['--data', data(), '--adapter', first];
       },
-      'a model with adapters is not trained (merge them, or go on with one by --init)',
+      'cannot train with --adapter (merge it first (cria merge), or continue it with --init)',
     ],
-    ['no teacher', () => ['--data', data(), '--loss', 'kd'], 'distillation needs a teacher (give --teacher MODEL)'],
+    ['no teacher', () => ['--data', data(), '--loss', 'kd'], '--loss kd requires --teacher (pass --teacher MODEL)'],
     [
       'a teacher of another vocabulary',
       async () => ['--data', data(), '--loss', 'kd', '--teacher', await tinyModel({ vocab_size: 310 })],
-      "the teacher's vocabulary has 310 tokens, the model's 300",
+      'the vocabulary of the teacher has 310 tokens, that of the model 300',
     ],
     [
       'held-out pairs',
       () => ['--data', dataFile(rows.preferences), '--loss', 'dpo', '--valid', data()],
-      '--valid: held-out loss is cross entropy',
+      '--valid: requires --loss ce',
     ],
     [
       'an adapter of another model',
@@ -300,30 +296,34 @@ describe('is refused in one sentence, and nothing is written:', () => {
     [
       'an adapter of another kind',
       () => ['--data', data(), '--init', adapterPath('prompt')],
-      'holds a prompt adapter, and lora is trained (give --mode prompt',
+      'holds a prompt adapter, but --mode is lora (pass --mode prompt',
     ],
     [
       'an adapter for the whole model',
       () => ['--data', data(), '--init', adapterPath('lora'), '--mode', 'full'],
-      '--init: full training starts from the model',
+      '--init: is not available with --mode full',
     ],
     [
       'packed weights to train',
       () => ['--data', data(), '--mode', 'full', '--weights', 'q8'],
-      '--weights: full training is in float32',
+      '--weights: must be f32 with --mode full',
     ],
     [
       'resuming nothing',
       () => ['--data', data(), '--resume'],
-      'there is no unfinished run to resume (begin without --resume)',
+      'there is no unfinished run to resume (leave --resume out)',
     ],
     [
       'a log in a folder that is missing',
       () => ['--data', data(), '--log', 'no/such/log.jsonl'],
       'no/such/log.jsonl: cannot be written',
     ],
-    ['an unknown mode', () => ['--data', data(), '--mode', 'all'], "'all' is not one of lora, full, prompt, prefix"],
-    ['no steps', () => ['--data', data(), '--steps', '0'], "'0' is not a whole number of 1 or more"],
+    [
+      'an unknown mode',
+      () => ['--data', data(), '--mode', 'all'],
+      "must be one of lora, full, prompt, prefix (got 'all')",
+    ],
+    ['no steps', () => ['--data', data(), '--steps', '0'], "must be an integer of at least 1 (got '0')"],
   ])('%s', async (_, argv, sentence) => {
     const { code, out: printed, err } = await train(...(await argv()));
     expect(err).toContain(sentence);
@@ -335,7 +335,7 @@ describe('is refused in one sentence, and nothing is written:', () => {
     writeFileSync(out, '');
     expect(await train('--data', data())).toMatchObject({ code: 2, err: expect.stringContaining('already exists') });
     const onto = await call(['train', taught, taught, '--data', data(), '--force', ...quick]);
-    expect(onto).toMatchObject({ code: 2, err: expect.stringContaining('which is read') });
+    expect(onto).toMatchObject({ code: 2, err: expect.stringContaining('is or contains the input') });
   });
 
   test('a place beside the output that something else takes', async () => {
@@ -343,7 +343,10 @@ describe('is refused in one sentence, and nothing is written:', () => {
     mkdirSync(place);
     const own = dataFile(rows.text, join(place, 'rows.jsonl'));
     const { code, err } = await train('--data', own, '--steps', '1');
-    expect([code, err]).toEqual([2, expect.stringContaining('out.training: holds rows.jsonl, which no run has left')]);
+    expect([code, err]).toEqual([
+      2,
+      expect.stringContaining('out.training: holds rows.jsonl, which does not belong to a run'),
+    ]);
     expect(existsSync(own)).toBe(true);
   });
 

@@ -61,10 +61,8 @@ describe('training on what lies in memory', () => {
   test('pairs without --loss dpo, examples with it, and nothing at all are refused', async () => {
     const pairs = await readPairs(dataFile(rows.preferences), reading());
     const { examples } = await readExamples(dataFile(rows.text), reading());
-    expect(await refusalOf(() => trained(pairs))).toContain('pairs of answers are trained on with --loss dpo');
-    expect(await refusalOf(() => trained(examples, { loss: 'dpo' }))).toContain(
-      'preferences are trained on with pairs',
-    );
+    expect(await refusalOf(() => trained(pairs))).toContain('preference pairs require --loss dpo');
+    expect(await refusalOf(() => trained(examples, { loss: 'dpo' }))).toContain('--loss dpo requires preference pairs');
     expect(await refusalOf(() => trained([]))).toContain('is empty');
   });
 });
@@ -195,7 +193,7 @@ describe('keeping zeros', () => {
     const { code, err } = await call(['train', path, out, '--data', dataFile(rows.text), '--keep-zeros', '--quiet']);
     expect([code, err]).toEqual([
       2,
-      expect.stringContaining('--keep-zeros: zeros are kept in full training (give --mode full)'),
+      expect.stringContaining('--keep-zeros: requires --mode full (leave it out, or pass --mode full)'),
     ]);
   });
 

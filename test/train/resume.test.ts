@@ -94,7 +94,7 @@ describe('a training that was', { timeout: 120_000 }, () => {
     const taken = linesIn(log);
     expect(readdirSync(dirname(out))).toEqual(['out.training']);
     const { code, err } = await train('--resume');
-    expect({ code, err }).toEqual({ code: 0, err: expect.stringContaining(`Going on after step ${taken}.`) });
+    expect({ code, err }).toEqual({ code: 0, err: expect.stringContaining(`Resuming after step ${taken}.`) });
     expect(bytesIn(out)).toEqual(bytesIn(whole));
   });
 });
@@ -122,7 +122,7 @@ test('other options are refused by name, and the state stays', async () => {
   const { code, err } = await train('--resume', '--quiet', '--lr', '0.01', '--rank', '2');
   expect(code).toBe(2);
   expect(err).toContain(
-    'begun with other options: rank was 16 and is 2; alpha was 32 and is 4; lr was 0.02 and is 0.01',
+    'started with other options: rank was 16 and is 2; alpha was 32 and is 4; lr was 0.02 and is 0.01',
   );
   expect((await resumed()).code).toBe(0);
 });
@@ -168,7 +168,10 @@ test('a state that could not be saved is told, and not that the run was interrup
 test('an unfinished run is not begun again by accident', async () => {
   await interrupted(4);
   const { code, err } = await train('--quiet');
-  expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining('holds an unfinished run (--resume goes on') });
+  expect({ code, err }).toEqual({
+    code: 2,
+    err: expect.stringContaining('holds an unfinished run (pass --resume to continue'),
+  });
   expect(await train('--quiet', '--force')).toMatchObject({ code: 0, err: '' });
   expect(bytesIn(out)).toEqual({ ...bytesIn(whole) });
 });
@@ -176,11 +179,7 @@ test('an unfinished run is not begun again by accident', async () => {
 test.each<[string, (state: string) => void, string]>([
   ['truncated', (state) => truncateSync(state, 500), 'state.safetensors'],
   ['empty', (state) => truncateSync(state, 0), 'state.safetensors'],
-  [
-    'of something else',
-    (state) => cpSync(join(whole, 'adapter_model.safetensors'), state),
-    'is no saved state of a run',
-  ],
+  ['of something else', (state) => cpSync(join(whole, 'adapter_model.safetensors'), state), 'is not a valid run state'],
 ])('a state that is %s is refused in one sentence', async (_, damage, sentence) => {
   await interrupted(4);
   damage(join(`${out}.training`, 'state.safetensors'));

@@ -56,7 +56,7 @@ export function blockFormat(type: BlockType, encode?: EncodeBlock): BlockFormat 
   function blocksIn(byteCount: number, valueCount: number): number {
     const blocks = byteCount / bytes;
     if (!Number.isInteger(blocks) || valueCount !== blocks * elements) {
-      throw new RangeError(`${byteCount} bytes are not the blocks of ${valueCount} weights`);
+      throw new RangeError(`${byteCount} bytes do not hold the blocks of ${valueCount} weights`);
     }
     return blocks;
   }

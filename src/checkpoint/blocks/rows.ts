@@ -14,7 +14,7 @@ export function checkedRows(tensor: StoredTensor, rows: Rows | undefined): Rows 
   const [from, to] = rows ?? [0, height];
   if (Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from <= to && to <= height) return [from, to];
   const where = placeOf(tensor.file, tensor.name);
-  throw new CriaError(`rows ${from} to ${to} are not among its ${height}`, { where });
+  throw new CriaError(`rows ${from} to ${to} are out of range: it has ${height}`, { where });
 }
 
 /** Bytes of a row. */
@@ -54,6 +54,6 @@ export function allocate<T>(tensor: StoredTensor, make: () => T): T {
     return make();
   } catch (cause) {
     const where = placeOf(tensor.file, tensor.name);
-    throw new CriaError('does not fit into memory', { where, remedy: 'read it by rows', kind: 'failure', cause });
+    throw new CriaError('does not fit in memory', { where, remedy: 'read it by rows', kind: 'failure', cause });
   }
 }

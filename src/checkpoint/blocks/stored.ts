@@ -36,19 +36,19 @@ export function encodeStored(
   where?: string,
   importance?: Float32Array,
 ): Uint8Array {
-  if (!allFinite(values)) throw new CriaError('holds values that are not finite numbers', { where });
+  if (!allFinite(values)) throw new CriaError('holds NaN or Inf', { where });
   if (isPlainType(type)) {
     if (!isFloatType(type)) throw new CriaError(`weights cannot be stored as ${type}`, { where, remedy: remedy() });
     const bytes = float32ToPlain(type, values);
     if (type === 'F16' && values.some((x) => Math.abs(x) >= beyondHalf)) {
-      throw new CriaError('holds values that are beyond F16', { where, remedy: 'choose F32 or BF16' });
+      throw new CriaError('holds values out of range for F16', { where, remedy: 'choose F32 or BF16' });
     }
     return bytes;
   }
   const { elements, bytes, quantize } = blocks[type];
   if (!quantize) throw new CriaError(`${type} can be read but not written`, { where, remedy: remedy() });
   if (values.length % elements !== 0) {
-    throw new CriaError(`${values.length} values are not whole ${type} blocks of ${elements}`, {
+    throw new CriaError(`${values.length} values are not a multiple of the ${type} block size ${elements}`, {
       where,
       remedy: remedy(),
     });

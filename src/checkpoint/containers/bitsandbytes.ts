@@ -17,7 +17,7 @@ export function openBitsandbytes(source: StoredTensors, settings: Readonly<Recor
   if (settings.load_in_8bit === true || settings._load_in_8bit === true) {
     throw new CriaError('8-bit weights of bitsandbytes are not supported', {
       where: path,
-      remedy: 'take a checkpoint in 4 bits (nf4), GPTQ, AWQ or GGUF',
+      remedy: 'use a checkpoint in 4 bits (nf4), GPTQ, AWQ or GGUF',
     });
   }
   oneOf(settings.bnb_4bit_quant_type, ['nf4'], 'bnb_4bit_quant_type', path);
@@ -65,7 +65,7 @@ function stateOf(source: StoredTensors, name: string) {
   const isOffset = nested_offset === undefined || Number.isFinite(nested_offset);
   const isNested = nested_offset === undefined || (state.nested_blocksize ?? nestedBlock) === nestedBlock;
   if (quant_type !== 'nf4' || !sizes || !isBlock || !isOffset || !isNested) {
-    throw new CriaError('its quantization state is not sound', { where });
+    throw new CriaError('its quantization state is invalid', { where });
   }
   const [out, inner] = shape as unknown as readonly [number, number];
   return { out, inner, block: blocksize as number, offset: nested_offset as number | undefined };
@@ -76,7 +76,7 @@ function checkLevels(source: StoredTensors, name: string, known: Float32Array): 
   expectTensor(source, name, [known.length], ['F32']);
   const levels = source.readFloat32(name);
   if (known.every((level, i) => Math.abs(level - (levels[i] as number)) < 1e-6)) return;
-  throw new CriaError('holds other levels than those of bitsandbytes', { where: `${source.path}: ${name}` });
+  throw new CriaError('holds other quantization levels than bitsandbytes uses', { where: `${source.path}: ${name}` });
 }
 
 /** The tensors of a matrix in bitsandbytes' container; `dtype` is what it is decoded to. */

@@ -36,7 +36,7 @@ export function openCompressedTensors(source: StoredTensors, settings: Readonly<
     const zeroRows = Math.ceil((out * bits) / 32);
     if (!symmetric) expectTensor(source, `${module}.weight_zero_point`, [zeroRows, groups], ['I32']);
     const indexed = tensors.has(`${module}.weight_g_idx`);
-    if (indexed) throw new CriaError('groups of reordered inputs are not read', { where: `${path}: ${module}` });
+    if (indexed) throw new CriaError('activation ordering (g_idx) is not supported', { where: `${path}: ${module}` });
     const parts = ['packed', 'scale', 'shape', ...(symmetric ? [] : ['zero_point'])].map(
       (part) => `${module}.weight_${part}`,
     );
@@ -66,7 +66,7 @@ interface Spec {
 
 /** What the configuration's groups say of a module: the first that names it, else the one that names all linear maps. */
 function specsOf({ config_groups: given }: Readonly<Record<string, unknown>>, where: string): (module: string) => Spec {
-  const unsound = new CriaError('config.json: quantization_config.config_groups is not sound', { where });
+  const unsound = new CriaError('config.json: quantization_config.config_groups is invalid', { where });
   if (!isObject(given)) throw unsound;
   const groups = Object.values(given).map((group) => {
     if (!isObject(group) || !isObject(group.weights) || !Array.isArray(group.targets)) throw unsound;
@@ -91,7 +91,7 @@ function specsOf({ config_groups: given }: Readonly<Record<string, unknown>>, wh
       groups.find(({ targets }) => targets.includes(module)) ??
       groups.find(({ targets }) => targets.includes('Linear'));
     if (named) return named.spec;
-    throw new CriaError('config.json: no group of quantization_config names it', { where: `${where}: ${module}` });
+    throw new CriaError('no group of quantization_config in config.json targets it', { where: `${where}: ${module}` });
   };
 }
 

@@ -33,7 +33,7 @@ export function withoutContainer(folder: Checkpoint): Checkpoint {
   if (!open) return folder; // it can be inspected; what would run it refuses
   const container = open(folder, settings);
   if (container.matrices.length === 0) {
-    throw new CriaError(`config.json tells of ${container.name}, but no weight is so`, { where });
+    throw new CriaError(`config.json declares ${container.name}, but no weight is quantized`, { where });
   }
   return opened(folder, config, container);
 }
@@ -62,7 +62,7 @@ function opened(
     own.values ??= valuesOf(own.codes);
     const [from, to] = rows ?? [0, matrix.out];
     if (!(Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from <= to && to <= matrix.out)) {
-      throw new CriaError(`rows ${from} to ${to} are not among its ${matrix.out}`, {
+      throw new CriaError(`rows ${from} to ${to} are out of range: it has ${matrix.out}`, {
         where: `${folder.path}: ${name}`,
       });
     }

@@ -34,12 +34,12 @@ export function expectTensor(
 ): StoredTensor {
   const tensor = tensors.get(name);
   const where = placeOf(path, name);
-  if (!tensor) throw new CriaError('is not there', { where, remedy: 'is the download complete?' });
+  if (!tensor) throw new CriaError('is missing', { where, remedy: 'is the download complete?' });
   const fits =
     tensor.shape.length === shape.length && shape.every((size, i) => size === null || size === tensor.shape[i]);
   if (!fits || !types.includes(tensor.type)) {
     const [has, wanted] = [tensor.shape, shape.map((size) => size ?? 'any')].map((each) => each.join(', '));
-    const what = `is ${tensor.type} [${has}] where the container asks for ${types.join(' or ')} [${wanted}]`;
+    const what = `is ${tensor.type} [${has}] where the format requires ${types.join(' or ')} [${wanted}]`;
     throw new CriaError(what, { where });
   }
   return tensor;
@@ -55,7 +55,7 @@ export function words(source: StoredTensors, name: string): Uint32Array {
 export function finiteScales(source: StoredTensors, name: string): Float32Array {
   const scales = source.readFloat32(name);
   if (allFinite(scales)) return scales;
-  throw new CriaError('holds scales that are not finite numbers', { where: placeOf(source.path, name) });
+  throw new CriaError('has NaN or Inf among its scales', { where: placeOf(source.path, name) });
 }
 
 /** A setting of a container that is one of a few values. @throws CriaError when it is another. */
@@ -70,5 +70,5 @@ export function oneOf<T>(value: unknown, known: readonly T[], key: string, where
 export function groupOfSize(size: unknown, inner: number, where: string): number {
   const group = size === -1 || size === null || size === undefined ? inner : size;
   if (typeof group === 'number' && Number.isInteger(group) && group > 0 && inner % group === 0) return group;
-  throw new CriaError(`groups of ${JSON.stringify(size)} do not divide its ${inner} inputs`, { where });
+  throw new CriaError(`its ${inner} inputs are not a multiple of the group size ${JSON.stringify(size)}`, { where });
 }

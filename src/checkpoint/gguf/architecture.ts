@@ -73,7 +73,7 @@ const architectures: readonly Architecture[] = [
  */
 export function architectureOfGguf(values: ReadonlyMap<string, MetadataValue>, where: string): Architecture {
   const name = values.get('general.architecture');
-  if (name === undefined) throw new CriaError('its header lacks general.architecture', { where });
+  if (name === undefined) throw new CriaError('general.architecture is missing from its header', { where });
   const modelType = name === 'llama' && values.has('llama.attention.sliding_window') ? 'mistral' : undefined;
   return choose(where, String(name), (each) => each.name === name && (!modelType || each.modelType === modelType));
 }
@@ -89,7 +89,7 @@ function choose(where: string, name: string, fits: (architecture: Architecture) 
   const known = architectures.map(({ modelType }) => modelType).join(', ');
   throw new CriaError(`the architecture ${JSON.stringify(name.slice(0, 40))} is not supported in GGUF`, {
     where,
-    remedy: `supported are ${known}`,
+    remedy: `supported: ${known}`,
   });
 }
 

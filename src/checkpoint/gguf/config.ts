@@ -28,9 +28,9 @@ export function configOf(source: ConfigSource): Record<string, unknown> {
   const headSize = key.optionalCount('attention.key_length') ?? hiddenSize / heads;
   const rotated = key.optionalCount('rope.dimension_count') ?? headSize;
   const embedding = tensors.get('token_embd.weight');
-  if (!embedding) throw new CriaError('it has no tensor token_embd.weight', { where: source.path });
+  if (!embedding) throw new CriaError('the tensor token_embd.weight is missing', { where: source.path });
   const layers = key.count('block_count');
-  if (layers > tensors.size) throw new CriaError(`it has too few tensors for ${layers} layers`, { where: source.path });
+  if (layers > tensors.size) throw new CriaError(`has too few tensors for ${layers} layers`, { where: source.path });
 
   return {
     architectures: [architecture.className],
@@ -140,7 +140,7 @@ function keysOf({ path, architecture, values }: ConfigSource) {
     const value = scalarOf(values.get(key));
     if (value === undefined) return undefined;
     if (typeof value === 'number' && Number.isFinite(value)) return Number.isInteger(value) ? value : shortest(value);
-    throw new CriaError(`its ${key} is not one number for all layers`, {
+    throw new CriaError(`${key} must be one number for all layers`, {
       where: path,
       remedy: 'convert the model again',
     });
@@ -148,12 +148,12 @@ function keysOf({ path, architecture, values }: ConfigSource) {
   const optionalCount = (name: string): number | undefined => {
     const value = optionalNumber(name);
     if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return value;
-    throw new CriaError(`its ${architecture.name}.${name} is ${value}, not a positive whole number`, { where: path });
+    throw new CriaError(`${architecture.name}.${name} must be a positive integer (got ${value})`, { where: path });
   };
   const needed = (name: string, value: number | undefined): number => {
     if (value !== undefined) return value;
     const remedy = 'convert the model again with a current llama.cpp';
-    throw new CriaError(`its header lacks ${architecture.name}.${name}`, { where: path, remedy });
+    throw new CriaError(`${architecture.name}.${name} is missing from its header`, { where: path, remedy });
   };
   return {
     optionalNumber,

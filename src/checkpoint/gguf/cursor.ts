@@ -36,10 +36,10 @@ export function cursorOver(file: RangeFile): Cursor {
     const left = Math.min(file.size, longestHeader) - start;
     if (!(length <= left)) {
       throw new CriaError(
-        `its header claims ${length} bytes at byte ${start}, but has only ${Math.max(0, left)} left`,
+        `its header claims ${length} bytes at byte ${start}, but only ${Math.max(0, left)} are left`,
         {
           where: file.path,
-          remedy: 'the file is damaged or was not fully written: fetch or write it again',
+          remedy: 'the file is damaged or incomplete: download or write it again',
         },
       );
     }

@@ -156,10 +156,10 @@ test('what GGUF cannot say is refused', async () => {
   for (const [config, sentence] of [
     [{ ...base, model_type: 'mamba' }, 'architecture "mamba" is not supported'],
     [{ ...base, rope_scaling: { type: 'dynamic', factor: 2 } }, '"dynamic" cannot be written'],
-    [{ ...base, rope_scaling: { type: 'linear' } }, 'no proper factor'],
-    [{ ...base, hidden_size: undefined }, 'lacks hidden_size'],
+    [{ ...base, rope_scaling: { type: 'linear' } }, 'no valid factor'],
+    [{ ...base, hidden_size: undefined }, 'hidden_size is missing'],
     [{ ...gemma, query_pre_attn_scalar: 24 }, 'query_pre_attn_scalar is 24'],
-    [{ ...gemma, layer_types: ['full_attention', 'sliding_attention'] }, 'equal distances'],
+    [{ ...gemma, layer_types: ['full_attention', 'sliding_attention'] }, 'irregular intervals'],
   ] as const) {
     await expect(throughGguf(config), sentence).rejects.toThrow(sentence);
   }

@@ -17,7 +17,7 @@ export interface GgufHeader extends Metadata {
 const magic = 0x46554747; // 'GGUF'
 const defaultAlignment = 32;
 const mostTensors = 1_000_000;
-const rewrite = 'the file is damaged or was not fully written: fetch or write it again';
+const rewrite = 'the file is damaged or incomplete: download or write it again';
 
 /**
  * Reads and checks the header of a GGUF file, version 2 or 3, little-endian. Nothing it says is believed before it
@@ -64,7 +64,7 @@ export function readHeader(file: RangeFile): GgufHeader {
 function readVersion(cursor: Cursor, file: RangeFile): number {
   if (file.size < 24) throw broken(file.path, `${file.size} bytes are too few for a GGUF file`);
   if (cursor.u32() !== magic) {
-    throw new CriaError('is not a GGUF file: it does not begin with GGUF', {
+    throw new CriaError('is not a GGUF file: the magic bytes are missing', {
       where: file.path,
       remedy: 'check the path',
     });
@@ -73,7 +73,7 @@ function readVersion(cursor: Cursor, file: RangeFile): number {
   if (version === 2 || version === 3) return version;
   const bigEndian = version === 0x02000000 || version === 0x03000000;
   const what = bigEndian ? 'is a big-endian GGUF file' : `is a GGUF file of version ${version}`;
-  throw new CriaError(`${what}; versions 2 and 3, little-endian, are read`, {
+  throw new CriaError(`${what}; only little-endian versions 2 and 3 are supported`, {
     where: file.path,
     remedy: 'convert the model again with a current llama.cpp',
   });
@@ -104,7 +104,10 @@ function readTensor(cursor: Cursor, path: string, alignment: number): StoredTens
   const { elements, bytes } = packingOf(found.type);
   const width = shape.at(-1) ?? 0;
   if (width % elements !== 0 || (elements > 1 && rank === 1)) {
-    throw broken(where, `its shape [${shape}] is not made of rows of whole ${found.type} blocks of ${elements}`);
+    throw broken(
+      where,
+      `the rows of its shape [${shape}] are not a multiple of the ${found.type} block size ${elements}`,
+    );
   }
   const offset = cursor.count();
   if (offset % alignment !== 0) throw broken(where, `its offset ${offset} is not a multiple of ${alignment}`);

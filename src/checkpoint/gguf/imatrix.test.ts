@@ -33,17 +33,17 @@ test.each<[string, () => unknown, RegExp]>([
     'of another model by its names',
     () =>
       readImatrix(legacy('blk.0.attn_q.weight', 1, [1]), 'llama').importance('model.layers.9.mlp.up_proj.weight', 1),
-    /does not have it \(it was made from another model/,
+    /is missing from the importance matrix \(it was made from another model/,
   ],
   [
     'of another model by its sizes',
     () => readImatrix(legacy('blk.0.attn_q.weight', 1, [1, 2]), 'llama').importance(name, 3),
-    /has 2 inputs, the model 3/,
+    /has 2 inputs in the importance matrix and 3/,
   ],
   [
     'that holds NaN',
     () => readImatrix(legacy('blk.0.attn_q.weight', 1, [Number.NaN]), 'llama'),
-    /empty, negative or not finite/,
+    /missing, negative or not finite/,
   ],
   [
     'that is a model',

@@ -38,9 +38,12 @@ export function readImatrix(path: string, modelType: unknown): Imatrix {
         const own = found.get(toGgufName(architecture, name) ?? name);
         const where = `${path}: ${name}`;
         const remedy = 'it was made from another model: make one with --write-imatrix';
-        if (!own) throw new CriaError('the importance matrix does not have it', { where, remedy });
+        if (!own) throw new CriaError('is missing from the importance matrix', { where, remedy });
         if (own.length !== inner) {
-          throw new CriaError(`the importance matrix has ${own.length} inputs, the model ${inner}`, { where, remedy });
+          throw new CriaError(`has ${own.length} inputs in the importance matrix and ${inner} in the model`, {
+            where,
+            remedy,
+          });
         }
         return own;
       },
@@ -61,7 +64,10 @@ function fromGguf(file: RangeFile): Map<string, Float32Array> {
   const { tensors, values } = readHeader(file);
   const where = file.path;
   if (values.get('general.type') !== 'imatrix') {
-    throw new CriaError('is a GGUF file, but not an importance matrix', { where, remedy: 'give one of llama-imatrix' });
+    throw new CriaError('is a GGUF file, but not an importance matrix', {
+      where,
+      remedy: 'use a file of llama-imatrix',
+    });
   }
   const floats = (name: string): Float32Array => {
     const tensor = tensors.get(name);
@@ -102,11 +108,14 @@ function fromLegacy(file: RangeFile): Map<string, Float32Array> {
 const [mostEntries, longestName] = [100_000, 1000];
 
 const notImatrix = (where: string) =>
-  new CriaError('is not an importance matrix', { where, remedy: 'give a file of llama-imatrix or of --write-imatrix' });
+  new CriaError('is not an importance matrix', {
+    where,
+    remedy: 'use a file written by llama-imatrix or --write-imatrix',
+  });
 
 function checked(means: Float32Array, where: string): Float32Array {
   if (means.length > 0 && allFinite(means) && means.every((each) => each >= 0)) return means;
-  throw new CriaError('its importance is empty, negative or not finite', { where });
+  throw new CriaError('has importance values that are missing, negative or not finite', { where });
 }
 
 /**

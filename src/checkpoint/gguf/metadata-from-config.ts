@@ -59,7 +59,7 @@ export function metadataOf(config: Config, architecture: Architecture, where: st
   }
   if (config.use_sliding_window === true) {
     const remedy = 'set use_sliding_window to false if texts are shorter than the window';
-    throw new CriaError('its sliding window is not computed by llama.cpp', { where, remedy });
+    throw new CriaError('llama.cpp does not support the sliding window of this architecture', { where, remedy });
   }
   if (architecture.modelType === 'gemma3_text') {
     checkGemma3(config, where);
@@ -109,7 +109,7 @@ function checkGemma3(config: Config, where: string): void {
   const expected = gemma3QueryScalar(layers, heads, hiddenSize, headSize);
   const scalar = optional(config, 'query_pre_attn_scalar') ?? expected;
   if (scalar !== expected) {
-    throw new CriaError(`its query_pre_attn_scalar is ${scalar}, but llama.cpp takes it to be ${expected}`, { where });
+    throw new CriaError(`query_pre_attn_scalar is ${scalar}, but llama.cpp assumes ${expected}`, { where });
   }
 }
 
@@ -123,7 +123,7 @@ function gemma3PeriodOf(config: Config, where: string): number {
   const period = first < 0 ? Math.max(gemma3Period, types.length + 1) : first + 1;
   if (types.every((type, i) => type === ((i + 1) % period === 0 ? 'full_attention' : 'sliding_attention')))
     return period;
-  throw new CriaError('its full layers do not come at equal distances, which GGUF cannot say', { where });
+  throw new CriaError('GGUF cannot express full-attention layers at irregular intervals', { where });
 }
 
 function optional(config: Config, key: string): number | undefined {
@@ -134,5 +134,5 @@ function optional(config: Config, key: string): number | undefined {
 function needed(config: Config, key: string, where: string): number {
   const value = optional(config, key);
   if (value !== undefined) return value;
-  throw new CriaError(`its configuration lacks ${key}`, { where, remedy: 'add it to config.json' });
+  throw new CriaError(`${key} is missing from config.json`, { where, remedy: 'add it' });
 }

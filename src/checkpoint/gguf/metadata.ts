@@ -50,7 +50,7 @@ export function readMetadata(cursor: Cursor, count: number, path: string): Metad
     const type = readType(cursor, where);
     if (type === 'array') {
       const elementType = readType(cursor, where);
-      if (elementType === 'array') throw new CriaError('is an array of arrays', { where, remedy: 'leave it out' });
+      if (elementType === 'array') throw new CriaError('is a nested array', { where, remedy: 'leave it out' });
       const length = cursor.count();
       if (!(elementType in numberArrays)) spend(length);
       values.set(key, readArray(cursor, elementType, length));

@@ -35,7 +35,7 @@ test('any range of interleaved rows is that part of the whole, as values and as 
         );
       }
     }
-    expect(() => checkpoint.readBytes(name, { rows: [0, 33] })).toThrow('rows 0 to 33 are not among its 32');
+    expect(() => checkpoint.readBytes(name, { rows: [0, 33] })).toThrow('rows 0 to 33 are out of range: it has 32');
     expect(() => checkpoint.readFloat32(name, { into: new Float32Array(3) })).toThrow('do not fit');
     expect(() => checkpoint.readFloat32('model.layers.1.mlp.up_proj.weight')).toThrow('model.layers.1.mlp.up_proj');
   });

@@ -60,8 +60,8 @@ function joinedParts(path: string, header: GgufHeader, open: (part: string) => G
   if (typeof count !== 'number' || count <= 1) return header;
   const [, stem, , stated] = partName.exec(path) ?? [];
   if (stem === undefined || Number(stated) !== count) {
-    const remedy = 'give its parts the names -00001-of-0000N.gguf that they were made with';
-    throw new CriaError(`is one of ${count} parts of a model, and its name does not say which`, {
+    const remedy = 'rename the parts to their original names, …-00001-of-0000N.gguf';
+    throw new CriaError(`is one of ${count} parts of a model, but its name does not say which`, {
       where: path,
       remedy,
     });
@@ -74,7 +74,7 @@ function joinedParts(path: string, header: GgufHeader, open: (part: string) => G
   const single = headers.reduce((sum, each) => sum + each.tensors.size, 0);
   if (tensors.size !== single || tensors.size !== total) {
     const what = `its ${count} parts hold ${single} tensors, ${tensors.size} of them different, in place of ${total}`;
-    throw new CriaError(what, { where: path, remedy: 'fetch all parts of one model again' });
+    throw new CriaError(what, { where: path, remedy: 'download all parts of one model again' });
   }
   return { ...first, tensors };
 }
@@ -88,7 +88,7 @@ function checkpointOf(files: ReadonlyMap<string, RangeFile>, header: GgufHeader)
     const tensor = header.tensors.get(name);
     if (!tensor) return undefined;
     if (tensor.bytes > mostFactorBytes) {
-      throw new CriaError(`its ${tensor.bytes} bytes are no RoPE factors`, { where: placeOf(path, name) });
+      throw new CriaError(`its ${tensor.bytes} bytes do not hold RoPE factors`, { where: placeOf(path, name) });
     }
     return readFloat32(fileOf(tensor), { ...tensor, shifted: false });
   };

@@ -46,7 +46,7 @@ export function ropeScalingOf(rope: GgufRope, base: number, where: string): Rope
     default:
       throw new CriaError(`its RoPE scaling ${JSON.stringify(rope.type?.slice(0, 40))} is not supported`, {
         where,
-        remedy: 'supported are none, linear, yarn and longrope',
+        remedy: 'supported: none, linear, yarn, longrope',
       });
   }
 
@@ -70,7 +70,7 @@ export interface RopeBasis {
 export function ggufRopeOf(scaling: RopeScaling, basis: RopeBasis, where: string): GgufRope {
   const { rope_type: type } = scaling;
   const lacks = (key: string) =>
-    new CriaError(`its rope_scaling of type ${type} has no proper ${key}`, { where, remedy: 'mend config.json' });
+    new CriaError(`rope_scaling of type ${type} has no valid ${key}`, { where, remedy: 'correct config.json' });
   const optional = (key: string): number | undefined => {
     const value = scaling[key] ?? undefined;
     if (value === undefined || (typeof value === 'number' && value > 0)) return value;

@@ -55,7 +55,7 @@ test('what is written is read again: values, their types, and bytes at their ali
 test.each<[string, Partial<Parameters<typeof writeGguf>[1]>, string]>([
   ['a tensor twice', { tensors: [tensor('a', [1], 'F32'), tensor('a', [1], 'F32')] }, 'would be written twice'],
   ['a type that GGUF has not', { tensors: [tensor('a', [1], 'BOOL')] }, 'GGUF has no type BOOL'],
-  ['rows of broken blocks', { tensors: [tensor('a', [2, 33], 'Q8_0')] }, 'not whole Q8_0 blocks of 32'],
+  ['rows of broken blocks', { tensors: [tensor('a', [2, 33], 'Q8_0')] }, 'not a multiple of the Q8_0 block size 32'],
   ['too few bytes', { tensors: [tensor('a', [2], 'F32', new Uint8Array(4))] }, '4 bytes were given'],
   ['a number too large', { metadata: new Map([['k', 300]]), types: new Map([['k', 'u8']]) }, '300 does not fit u8'],
   ['text as a number', { metadata: new Map([['k', 'x']]), types: new Map([['k', 'u8']]) }, 'cannot be written as u8'],

@@ -77,7 +77,8 @@ function headerOf(
     if (names.has(tensor.name)) throw new CriaError('would be written twice', { where, kind: 'failure' });
     names.add(tensor.name);
     const type = typeNumbers[tensor.type];
-    if (type === undefined) throw new CriaError(`GGUF has no type ${tensor.type}`, { where, remedy: 'convert it' });
+    if (type === undefined)
+      throw new CriaError(`GGUF has no type ${tensor.type}`, { where, remedy: 'convert it to a type of GGUF' });
     const sizes = tensor.shape.toReversed().map(wide);
     parts.push(text(tensor.name), u32(sizes.length), ...sizes, u32(type), wide(offset));
     offset += padded(sizeOf(path, tensor), alignment);
@@ -92,7 +93,10 @@ function sizeOf(path: string, { name, shape, type }: GgufTensor): number {
   const width = shape.at(-1) ?? 0;
   if (shape.length > 4 || width % elements !== 0) {
     const remedy = `store it as F16, or as a type of smaller blocks`;
-    throw new CriaError(`rows of ${width} values are not whole ${type} blocks of ${elements}`, { where, remedy });
+    throw new CriaError(`rows of ${width} values are not a multiple of the ${type} block size ${elements}`, {
+      where,
+      remedy,
+    });
   }
   return (elementCount(shape, where) / elements) * bytes;
 }

@@ -22,7 +22,7 @@ export function withReplacements(
       checkpoint.tensors.get(name)?.shape ?? (name === head ? checkpoint.tensors.get(embedding)?.shape : undefined);
     if (String(own) !== String(shape)) {
       const what = own ? `has the shape [${shape.join(', ')}], the model's [${own.join(', ')}]` : 'is not in the model';
-      throw new CriaError(what, { where: name, remedy: 'the adapter belongs to another model' });
+      throw new CriaError(what, { where: name, remedy: 'use the base model that the adapter was trained on' });
     }
     tensors.set(name, { shape, read: () => data.slice() });
   }
@@ -52,7 +52,7 @@ function weightOf(checkpoint: Checkpoint, name: string, module: LoraModule): Rep
   const shape = checkpoint.tensors.get(name)?.shape;
   if (String(shape) !== String([out, inner])) {
     const what = shape ? `has the shape [${shape.join(', ')}], its update [${out}, ${inner}]` : 'is not in the model';
-    throw new CriaError(what, { where: name, remedy: 'the adapter belongs to another model' });
+    throw new CriaError(what, { where: name, remedy: 'use the base model that the adapter was trained on' });
   }
   return {
     shape: [out, inner],

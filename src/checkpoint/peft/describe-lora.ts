@@ -76,7 +76,7 @@ export function describeLora({ config, where, weights }: AdapterFiles): LoraDesc
     if ((ownRank ?? rank) !== rows) {
       throw new CriaError(`has rank ${rows}, but adapter_config.json says ${ownRank ?? rank}`, {
         where: placeOf(a.file, a.name),
-        remedy: 'adapter_config.json and adapter_model.safetensors do not belong together',
+        remedy: 'adapter_config.json and adapter_model.safetensors are of different adapters',
       });
     }
     const patterned = { rank: ownRank !== undefined, alpha: ownAlpha !== undefined };
@@ -116,7 +116,7 @@ function pairsIn(tensors: ReadonlyMap<string, StoredTensor>, file: string) {
   }
   const pairs = new Map<string, { a: StoredTensor; b: StoredTensor }>();
   for (const [path, { A: a, B: b }] of halves) {
-    if (!a || !b) throw new CriaError(`has only one of lora_A and lora_B of ${path}`, { where: file });
+    if (!a || !b) throw new CriaError(`lacks lora_A or lora_B of ${path}`, { where: file });
     pairs.set(path, { a, b });
   }
   return { pairs, others };
@@ -131,7 +131,7 @@ function isCopyOfHead({ name, shape }: StoredTensor, tensors: ReadonlyMap<string
 
 function matrixShape({ shape, file, name }: StoredTensor): readonly [number, number] {
   if (shape.length === 2 && !shape.includes(0)) return shape as unknown as readonly [number, number];
-  throw new CriaError(`has the shape [${shape.slice(0, 8).join(', ')}], not that of a matrix`, {
+  throw new CriaError(`is not a matrix: its shape is [${shape.slice(0, 8).join(', ')}]`, {
     where: placeOf(file, name),
   });
 }
@@ -142,9 +142,9 @@ function matrixShape({ shape, file, name }: StoredTensor): readonly [number, num
  */
 function patternOf(config: Config, where: string, patternKey: string): (path: string) => number | undefined {
   const pattern = config[patternKey] ?? {};
-  if (!isObject(pattern)) throw new CriaError(`its ${patternKey} is not an object`, { where });
+  if (!isObject(pattern)) throw new CriaError(`${patternKey} is not an object`, { where });
   const count = Object.keys(pattern).length;
-  if (count > mostRules) throw new CriaError(`its ${patternKey} has ${count} keys, more than ${mostRules}`, { where });
+  if (count > mostRules) throw new CriaError(`${patternKey} has ${count} keys, more than ${mostRules}`, { where });
   const rules = Object.entries(pattern).map(([rule, number]) => ({
     matches: matcher(rule, where),
     number: positive(number, where, `${patternKey} ${quoted(rule)}`),
@@ -154,7 +154,7 @@ function patternOf(config: Config, where: string, patternKey: string): (path: st
 
 function positive(value: unknown, where: string, key: string): number {
   if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-  throw new CriaError(`its ${key} is ${shown(value)}, not a number above 0`, { where });
+  throw new CriaError(`${key} is ${shown(value)}, but must be positive`, { where });
 }
 
 const mostRules = 10_000; // a key for every module of the largest models

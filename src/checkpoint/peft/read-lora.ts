@@ -71,8 +71,8 @@ function refuseVariants({ config, where }: AdapterFiles): void {
   if (key === undefined) return;
   if (key !== startKey) throw new CriaError(`LoRA with ${key} is not supported`, { where });
   const how = quoted(String(config[startKey]));
-  throw new CriaError(`LoRA that was started by ${how} changes the base model, which is not supported`, {
+  throw new CriaError(`LoRA initialised with ${how} changes the base model, which is not supported`, {
     where,
-    remedy: 'convert it to plain LoRA when it is saved (path_initial_model_for_weight_conversion in PEFT)',
+    remedy: 'save it as plain LoRA (path_initial_model_for_weight_conversion in PEFT)',
   });
 }

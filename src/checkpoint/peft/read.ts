@@ -36,10 +36,10 @@ type Reader<T> = (files: AdapterFiles) => T;
 function readWith<T>(readers: Readonly<Record<string, Reader<T>>>, path: string): T {
   const where = join(path, 'adapter_config.json');
   if (!statSync(path, { throwIfNoEntry: false })) {
-    throw new CriaError('does not exist', { where: path, remedy: 'give a folder with adapter_config.json' });
+    throw new CriaError('does not exist', { where: path, remedy: 'use a folder with adapter_config.json' });
   }
   if (!existsSync(where)) {
-    throw new CriaError('has no adapter_config.json', { where: path, remedy: 'give an adapter folder of PEFT' });
+    throw new CriaError('has no adapter_config.json', { where: path, remedy: 'use a PEFT adapter folder' });
   }
   const config = readJsonObject(where);
   const [, read] = Object.entries(readers).find(([type]) => type === config.peft_type) ?? [];
@@ -59,9 +59,9 @@ function weightsIn(path: string): string {
   const weights = join(path, 'adapter_model.safetensors');
   if (existsSync(weights)) return weights;
   if (!existsSync(join(path, 'adapter_model.bin'))) {
-    throw new CriaError('has no adapter_model.safetensors', { where: path, remedy: 'fetch the weights too' });
+    throw new CriaError('has no adapter_model.safetensors', { where: path, remedy: 'download the weights too' });
   }
-  const what = 'its weights are in adapter_model.bin, and cria reads no pickle, because it can run code';
+  const what = 'its weights are in adapter_model.bin, a pickle, which can run code when it is loaded';
   throw new CriaError(what, { where: path, remedy: 'save the adapter as safetensors' });
 }
 
@@ -79,7 +79,7 @@ function readPrefix({ config, where, weights }: AdapterFiles): PrefixAdapter {
   const [layers, heads] = [counted(config, where, 'num_layers'), counted(config, where, 'num_attention_heads')];
   const width = row / (2 * layers);
   if (!Number.isInteger(width / heads)) {
-    const what = `${heads} heads in ${layers} layers do not share rows of ${row} values evenly`;
+    const what = `rows of ${row} values are not a multiple of ${heads} heads in ${layers} layers`;
     throw new CriaError(what, { where, remedy: wrongPair });
   }
   agree(config, where, { num_virtual_tokens: tokens, token_dim: width });
@@ -104,12 +104,12 @@ function readPrefix({ config, where, weights }: AdapterFiles): PrefixAdapter {
   };
 }
 
-const wrongPair = 'adapter_config.json and adapter_model.safetensors do not belong together';
+const wrongPair = 'adapter_config.json and adapter_model.safetensors are of different adapters';
 
 function onlyEmbeddings({ path, tensors }: SafetensorsFile): StoredTensor & { shape: readonly [number, number] } {
   const tensor = tensors.get('prompt_embeddings');
   if (!tensor || tensors.size !== 1) {
-    throw new CriaError('does not hold prompt_embeddings and nothing else', { where: path, remedy: wrongPair });
+    throw new CriaError('must hold one tensor, prompt_embeddings', { where: path, remedy: wrongPair });
   }
   const { shape } = tensor;
   if (shape.length !== 2 || shape.includes(0)) {
@@ -123,7 +123,7 @@ function agree(config: AdapterFiles['config'], where: string, found: Readonly<Re
   for (const [key, number] of Object.entries(found)) {
     const stated = config[key];
     if (stated === undefined || stated === null || stated === number) continue;
-    throw new CriaError(`its ${key} is ${shown(stated)}, but the tensors have ${number}`, {
+    throw new CriaError(`${key} is ${shown(stated)}, but the tensors have ${number}`, {
       where,
       remedy: wrongPair,
     });

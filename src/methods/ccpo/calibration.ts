@@ -39,5 +39,5 @@ export function calibratedThreshold(critical: readonly number[], alpha: number):
 /** A level between 0 and 1, both excluded. @throws CriaError for another. */
 export function refuseLevel(alpha: number): void {
   if (alpha > 0 && alpha < 1) return;
-  throw new CriaError(`must lie between 0 and 1 (got ${alpha})`, { where: '--alpha', remedy: 'give --alpha 0.1' });
+  throw new CriaError(`must lie between 0 and 1 (got ${alpha})`, { where: '--alpha', remedy: 'pass --alpha 0.1' });
 }

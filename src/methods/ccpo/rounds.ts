@@ -138,7 +138,7 @@ function costOf(value: unknown, name: string, where: string): number {
 function numbersIn(obs: unknown, name: string, where: string): readonly number[] {
   const fits = Array.isArray(obs) && obs.length > 0 && obs.length <= mostNumbers;
   if (fits && obs.every((each) => typeof each === 'number' && Number.isFinite(each))) return obs as number[];
-  throw new CriaError(`${name} is not a list of numbers`, { where, remedy: `give 1 to ${mostNumbers} finite numbers` });
+  throw new CriaError(`${name} is not a list of numbers`, { where, remedy: `use 1 to ${mostNumbers} finite numbers` });
 }
 
 const judgeOf = (value: unknown): RoundSignals['judge'] => (value === 'yes' || value === 'no' ? value : undefined);

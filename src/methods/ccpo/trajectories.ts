@@ -117,7 +117,7 @@ function parsedRow(row: Row, seed: number, ladder: boolean): Parsed {
 function splitOf(given: unknown, qid: string, seed: number, where: string): Split {
   if (given === 'train' || given === 'calib' || given === 'test') return given;
   if (given !== undefined && given !== null) {
-    throw new CriaError(`its split is ${JSON.stringify(given)}`, { where, remedy: 'give train, calib or test' });
+    throw new CriaError(`its split is ${JSON.stringify(given)}`, { where, remedy: 'use train, calib or test' });
   }
   const hash = createHash('sha256').update(`${seed} ${qid}`).digest().readUInt32BE(0) / 2 ** 32;
   return hash < 0.6 ? 'train' : hash < 0.8 ? 'calib' : 'test';

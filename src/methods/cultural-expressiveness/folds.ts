@@ -15,7 +15,7 @@ export function foldsOf(questions: readonly Question[], topicOf: (question: Ques
   const units = [...groupBy(questions, ({ text }) => questionKey(text)).values()];
   if (!Number.isInteger(count) || count < 2 || count > units.length) {
     const what = `${count} folds of ${units.length} different questions cannot be made`;
-    throw new CriaError(what, { where: '--folds', remedy: `give 2 to ${units.length}` });
+    throw new CriaError(what, { where: '--folds', remedy: `use 2 to ${units.length}` });
   }
   const topics = new Map(units.map((unit) => [unit, topicOf(unit[0] as Question)]));
   const ordered = units.toSorted((a, b) =>

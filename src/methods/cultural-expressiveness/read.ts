@@ -43,7 +43,7 @@ export async function readDataset(sources: Sources): Promise<Dataset> {
   const known = new Map(questions.map((question) => [question.id, question]));
   const references = onQuestions(referred ?? answered, (part) => part.references, questions, known, sources.references);
   if (references.length === 0 && !sources.unscored) {
-    throw new CriaError('there are no references', { remedy: 'give --references, rows of {qid, text}' });
+    throw new CriaError('there are no references', { remedy: 'pass --references, rows of {qid, text}' });
   }
   const responses = onQuestions(answered, (part) => part.responses, questions, known, sources.responses);
   const systems = wanted(answered?.systems ?? [...new Set(responses.map(({ system }) => system))], sources);
@@ -202,7 +202,7 @@ function joined(
   asked: readonly Question[] | undefined,
   where: string | undefined,
 ): readonly Question[] {
-  if (!own) throw new CriaError('the questions are not given', { where, remedy: 'give --questions' });
+  if (!own) throw new CriaError('the questions are not given', { where, remedy: 'pass --questions' });
   if (!asked || own === asked) return own;
   const known = new Map(asked.map((question) => [questionKey(question.text), question]));
   return own.map((question) => {
@@ -235,7 +235,7 @@ function onQuestions<T extends { readonly qid: string }>(
 
 function wanted(systems: readonly string[], { systems: names, responses }: Sources): readonly string[] {
   if (responses !== undefined && systems.length === 0) {
-    throw new CriaError('holds no answers of a system', { where: responses, remedy: 'give a column a system' });
+    throw new CriaError('holds no answers of a system', { where: responses, remedy: 'use a column a system' });
   }
   if (!names || names.length === 0) return systems;
   const unknown = names.find((name) => !systems.includes(name));

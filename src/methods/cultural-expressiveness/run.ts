@@ -101,5 +101,5 @@ export function weightsFrom(text: string): Weights {
   const isSound = numbers.length === 3 && numbers.every((value) => value >= 0 && value <= 1);
   if (isSound && Math.abs(a + b + c - 1) < 1e-9) return [a, b, c];
   const what = `'${text}' is not three weights that sum to 1`;
-  throw new CriaError(what, { where: '--weights', remedy: 'give three, as in .3,.3,.4' });
+  throw new CriaError(what, { where: '--weights', remedy: 'use three, as in .3,.3,.4' });
 }

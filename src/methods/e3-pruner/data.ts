@@ -33,7 +33,7 @@ export type Sizes = Readonly<Record<keyof Split, number>>;
 function split(sequences: readonly Example[], sizes: Sizes, seed: number, progress: Progress): Split {
   if (sequences.length < 2) {
     const what = `has ${sequences.length} of the 2 sequences that a search and a test need`;
-    throw new CriaError(what, { where: '--data', remedy: 'give more data, or a smaller --sequence' });
+    throw new CriaError(what, { where: '--data', remedy: 'use more data, or a smaller --sequence' });
   }
   const order = [...permutation(sequences.length, randomFor(seed, 'sequences'))].map((i) => sequences[i] as Example);
   const test = order.slice(0, Math.min(sizes.test, Math.ceil(sequences.length / 10)));
@@ -81,7 +81,7 @@ export async function readData(
   if (test === undefined) return { ...parts, batch, windows: parts.test.map(targetsOf) };
   const windows = await testWindows(test, tokenizer, options, watch);
   if (windows.length > 0) return { ...parts, batch, windows };
-  throw new CriaError('has no text of two tokens', { where: test, remedy: 'give a longer text' });
+  throw new CriaError('has no text of two tokens', { where: test, remedy: 'use a longer text' });
 }
 
 /** A text of which the tokens from the first target on are predicted. */

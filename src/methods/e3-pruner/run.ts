@@ -37,7 +37,7 @@ export async function e3Prune(
   const questions = options.task === undefined ? undefined : await readTask(options.task, options.columns);
   if (options.recovery === 'lora') {
     const matrices = [...model.checkpoint.tensors.values()].filter(({ name }) => name.endsWith('_proj.weight'));
-    refusePruned(model.checkpoint, matrices, 'give --recovery full or none, which keep them', signal);
+    refusePruned(model.checkpoint, matrices, 'pass --recovery full or none, which keep them', signal);
   }
   const data = await readData(model, tokenizer, options, watch);
   if (4 * target.drop > target.layers) {

@@ -17,13 +17,13 @@ export function targetOf({ layers }: Pick<Config, 'layers'>, options: E3Options)
   const { drop, keep, multipleOf } = options;
   const kept = options.kept.length > 0 ? options.kept : undefined;
   if ([drop, keep, kept].filter((each) => each !== undefined).length !== 1) {
-    const remedy = 'give one of --drop R, --keep K and --kept LIST';
+    const remedy = 'pass one of --drop R, --keep K and --kept LIST';
     throw new CriaError('the number of layers to drop is not clear', { remedy });
   }
   const wanted = kept?.length ?? keep ?? layers - (drop as number);
   const where = kept ? '--kept' : keep === undefined ? '--drop' : '--keep';
   if (wanted < 1 || wanted >= layers) {
-    const remedy = where === '--drop' ? `give 1 to ${layers - 1}` : `keep 1 to ${layers - 1} of them`;
+    const remedy = where === '--drop' ? `use 1 to ${layers - 1}` : `keep 1 to ${layers - 1} of them`;
     throw new CriaError(`${wanted} of ${layers} layers cannot be kept`, { where, remedy });
   }
   const rounded = Math.ceil(wanted / multipleOf) * multipleOf;
@@ -33,7 +33,7 @@ export function targetOf({ layers }: Pick<Config, 'layers'>, options: E3Options)
   }
   if (kept && rounded !== kept.length) {
     const what = `${kept.length} kept layers are no multiple of ${multipleOf}`;
-    throw new CriaError(what, { where: '--kept', remedy: `give ${rounded}, or leave --multiple-of out` });
+    throw new CriaError(what, { where: '--kept', remedy: `use ${rounded}, or leave --multiple-of out` });
   }
   const pinned = new Set(options.protect.map((layer) => placeOf(layer, layers)));
   const free = Array.from({ length: layers }, (_, layer) => layer).filter((layer) => !pinned.has(layer));
@@ -53,13 +53,13 @@ export function targetOf({ layers }: Pick<Config, 'layers'>, options: E3Options)
 function placeOf(layer: number, layers: number): number {
   const place = layer < 0 ? layers + layer : layer;
   if (place >= 0 && place < layers) return place;
-  throw new CriaError(`there is no layer ${layer}`, { where: '--protect', remedy: `give -${layers} to ${layers - 1}` });
+  throw new CriaError(`there is no layer ${layer}`, { where: '--protect', remedy: `use -${layers} to ${layers - 1}` });
 }
 
 function refuseKept(kept: readonly number[], pinned: ReadonlySet<number>, layers: number): void {
   const ascending = kept.every((layer, i) => layer > (kept[i - 1] ?? -1) && layer < layers);
   if (!ascending) {
-    const remedy = `give ascending layers from 0 to ${layers - 1}, as in 0,1,4`;
+    const remedy = `use ascending layers from 0 to ${layers - 1}, as in 0,1,4`;
     throw new CriaError(`the layers ${kept.join(',')} cannot be kept`, { where: '--kept', remedy });
   }
   const missing = [...pinned].find((layer) => !kept.includes(layer));
@@ -73,7 +73,7 @@ export function baselinesOf({ baselines }: Pick<E3Options, 'baselines'>): Baseli
   return baselines.map((name) => {
     const found = baselineNames.find((known) => known === name);
     if (found) return found;
-    const remedy = `give some of ${baselineNames.join(', ')}`;
+    const remedy = `use some of ${baselineNames.join(', ')}`;
     throw new CriaError(`there is no baseline ${name}`, { where: '--baselines', remedy });
   });
 }

@@ -27,7 +27,7 @@ export function toAdapter(
     }
   }
   if (modules.size === 0) {
-    throw new CriaError('no input of the targets varies', { remedy: 'give more data, of more than one text' });
+    throw new CriaError('no input of the targets varies', { remedy: 'use more data, of more than one text' });
   }
   return { kind: 'lora', base, modules, rslora: false };
 }

@@ -33,5 +33,5 @@ test('targets are found by the ends of their paths, and share the inputs that th
     ['attention.input', ['model.layers.1.self_attn.q_proj', 'model.layers.1.self_attn.v_proj']],
     ['mlp.hidden', ['model.layers.1.mlp.down_proj']],
   ]);
-  expect(() => inputGroups(shapes(576, 1536, 2, 9, 3), ['x_proj'])).toThrow('x_proj is no linear layer');
+  expect(() => inputGroups(shapes(576, 1536, 2, 9, 3), ['x_proj'])).toThrow("'x_proj' is not a linear layer");
 });

@@ -95,7 +95,7 @@ export function shareAgain(
   if (rank > kept) {
     throw new CriaError(`a mean rank of ${rank} is more than the ${kept} components that were kept`, {
       where: '--rank',
-      remedy: `give at most ${kept}, or read the data again`,
+      remedy: `use at most ${kept}, or read the data again`,
     });
   }
   return resultOf(base, groups, state, ranksOf(groups, state, kept, rank), whiten);
@@ -142,12 +142,12 @@ function checkComponents(components: number, groups: readonly InputGroup[]): voi
   if (narrow) {
     throw new CriaError(`${components} components are more than ${narrow.path} of width ${narrow.width} has`, {
       where: '--rank times --rho',
-      remedy: `give at most ${narrow.width}`,
+      remedy: `use at most ${narrow.width}`,
     });
   }
 }
 
 const tooFewTokens = (components: number) =>
   new CriaError(`no batch has the ${components} tokens to learn that as many components need`, {
-    remedy: 'give a larger --batch or --sequence, or a smaller --rank or --rho',
+    remedy: 'use a larger --batch or --sequence, or a smaller --rank or --rho',
   });

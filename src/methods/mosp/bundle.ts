@@ -50,7 +50,7 @@ export interface Bundle extends Omit<BundleHeader, 'matrices'> {
 export function openBundle(given: string): Bundle {
   const path = statSync(given, { throwIfNoEntry: false })?.isDirectory() ? join(given, bundleFile) : given;
   if (!existsSync(path))
-    throw new CriaError('holds no bundle', { where: given, remedy: 'give what cria mosp has written' });
+    throw new CriaError('holds no bundle', { where: given, remedy: 'use what cria mosp has written' });
   const file = openSafetensors(path);
   try {
     const { matrices, ...header } = headerOf(file);
@@ -104,7 +104,7 @@ export async function checkBase({ base, path, targets }: Bundle, checkpoint: Che
   if (hash === base.sha256 && fits) return;
   throw new CriaError(`is not the model that ${path} was made of`, {
     where: checkpoint.path,
-    remedy: `give ${base.id} as it was then`,
+    remedy: `use ${base.id} as it was then`,
   });
 }
 
@@ -114,7 +114,7 @@ export function readFront(given: string): { pareto: Pareto; lines: readonly Laye
   const [manifest, layers] = [join(folder, 'pareto.json'), join(folder, 'layers.jsonl')];
   for (const path of [manifest, layers]) {
     if (!existsSync(path)) {
-      throw new CriaError('is missing', { where: path, remedy: 'give the folder that cria mosp has written' });
+      throw new CriaError('is missing', { where: path, remedy: 'use the folder that cria mosp has written' });
     }
   }
   const pareto = readJson(manifest) as Pareto;

@@ -16,10 +16,10 @@ function preferenceFrom(text: string, objectives: readonly string[]): Preference
     const at = objectives.indexOf(name);
     const weight = given.trim() === '' ? Number.NaN : Number(given);
     if (at < 0) {
-      throw new CriaError(`'${name}' is not an objective`, { where, remedy: `give some of ${objectives.join(', ')}` });
+      throw new CriaError(`'${name}' is not an objective`, { where, remedy: `use some of ${objectives.join(', ')}` });
     }
     if (seen.has(name) || !(weight >= 0 && weight <= 1)) {
-      throw new CriaError(`'${part}' is not a weight`, { where, remedy: 'give each objective once, from 0 to 1' });
+      throw new CriaError(`'${part}' is not a weight`, { where, remedy: 'use each objective once, from 0 to 1' });
     }
     seen.add(name);
     preference[at] = weight;

@@ -38,7 +38,7 @@ export function targetsOf(
   const names = layers.flatMap((layer) => linearNames.map((linear) => `${layerPrefix(layer)}${linear}.weight`));
   for (const glob of [...keep, ...sparsityFor.map(([each]) => each)]) {
     if (names.some((name) => fitsGlob(name, glob))) continue;
-    throw new CriaError(`no matrix is called ${glob}`, { remedy: `give a name or a glob such as ${names[0]}` });
+    throw new CriaError(`no matrix is called ${glob}`, { remedy: `use a name or a glob such as ${names[0]}` });
   }
   const blocks = layers.map((layer) =>
     linearNames.flatMap((linear): Target[] => {
@@ -55,7 +55,7 @@ export function targetsOf(
     }),
   );
   if (blocks.every((block) => block.length === 0)) {
-    throw new CriaError('no matrix is left to prune', { remedy: 'keep fewer, or give another --sparsity' });
+    throw new CriaError('no matrix is left to prune', { remedy: 'keep fewer, or use another --sparsity' });
   }
   return { blocks, skipped };
 }

@@ -38,19 +38,19 @@ export function objectiveFrom(text: string, where: string): Objective {
 
 /** @throws CriaError when two have one name, or a test has the name of no objective. */
 export function checkNames(objectives: readonly Objective[], tests: readonly Objective[]): void {
-  if (objectives.length === 0) throw new CriaError('no objective is given', { remedy: 'give --objective NAME=FILE' });
+  if (objectives.length === 0) throw new CriaError('no objective is given', { remedy: 'pass --objective NAME=FILE' });
   for (const [option, list] of Object.entries({ '--objective': objectives, '--test': tests })) {
     const twice = list.find(({ name }, i) => list.findIndex((other) => other.name === name) < i);
     if (twice)
-      throw new CriaError(`two are called ${twice.name}`, { where: option, remedy: 'give each a name of its own' });
+      throw new CriaError(`two are called ${twice.name}`, { where: option, remedy: 'use each a name of its own' });
   }
   const names = objectives.map(({ name }) => name);
   const unknown = tests.find(({ name }) => !names.includes(name));
   const missing = tests.length > 0 ? names.find((name) => !tests.some((test) => test.name === name)) : undefined;
   if (unknown) {
-    throw new CriaError(`${unknown.name} is not an objective`, { where: '--test', remedy: `give ${names.join(', ')}` });
+    throw new CriaError(`${unknown.name} is not an objective`, { where: '--test', remedy: `use ${names.join(', ')}` });
   }
   if (missing !== undefined) {
-    throw new CriaError(`${missing} has no test`, { where: '--test', remedy: `give --test ${missing}=FILE` });
+    throw new CriaError(`${missing} has no test`, { where: '--test', remedy: `pass --test ${missing}=FILE` });
   }
 }

@@ -51,9 +51,9 @@ test('a front holds the one-hot points and the uniform one', async () => {
   expect(frontPreferences(2, 4).at(-1)).toEqual([0.5, 0.5]);
   expect(frontPreferences(3, 36)).toHaveLength(37);
   expect(await refusalOf(() => frontPreferences(3, 11))).toBe(
-    '--points: a front over 3 objectives cannot have 11 points (give 10 or 15)',
+    '--points: a front over 3 objectives cannot have 11 points (use 10 or 15)',
   );
-  expect(await refusalOf(() => frontPreferences(2, 1))).toContain('give 2');
+  expect(await refusalOf(() => frontPreferences(2, 1))).toContain('use 2');
 });
 
 test('one objective and the uniform preference are their weights to the bit (oracle 8), others are projected', () => {

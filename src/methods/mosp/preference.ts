@@ -43,7 +43,7 @@ export function frontPreferences(objectives: number, points?: number): Preferenc
     const near = [sizes.at(-2), sizes.at(-1)].filter((size) => size !== undefined).join(' or ');
     throw new CriaError(`a front over ${objectives} objectives cannot have ${points} points`, {
       where: '--points',
-      remedy: `give ${near}`,
+      remedy: `use ${near}`,
     });
   }
   const grid = preferenceGrid(objectives, points === undefined ? usualSteps(objectives) : sizes.length);

@@ -108,7 +108,7 @@ function writtenOf({ write, baselines }: FrontOptions, preferences: readonly Pre
   const asked = write.split(',').filter(Boolean);
   const unknown = asked.find((name) => !known.includes(name));
   if (unknown === undefined) return new Set(asked);
-  const remedy = `give all, none, or some of ${known.join(', ')}`;
+  const remedy = `use all, none, or some of ${known.join(', ')}`;
   throw new CriaError(`no point or baseline is called ${unknown}`, { where: '--write', remedy });
 }
 

@@ -78,7 +78,7 @@ export function halves({ name, lines }: Pick<Task, 'name' | 'lines'>, seed: numb
   if (choose.length > 0 && judge.length > 0) return { choose, judge };
   throw new CriaError(`its ${lines.length} lines do not fill two halves: one chooses a layer, the other is judged`, {
     where: name,
-    remedy: 'give more lines',
+    remedy: 'use more lines',
   });
 }
 

@@ -67,7 +67,7 @@ export async function applyLens(
   if (!others) {
     throw new CriaError('no task beside the heads has all of these words', {
       where: asked.expression,
-      remedy: 'give --candidates with the words to choose from',
+      remedy: 'pass --candidates with the words to choose from',
     });
   }
   const layer = asked.layer ?? task?.settings[asked.lens].best.layer ?? Math.round(usualDepth * config.layers);
@@ -145,7 +145,7 @@ function resultsBeside(headsFile: string): Results {
   };
   const isCount = (value: unknown) => value === undefined || (Number.isInteger(value) && (value as number) > 0);
   if (results && Array.isArray(tasks) && tasks.every(isTask) && isCount(top) && isCount(rank)) return results;
-  throw new CriaError('is no result of cria lens', { where: file, remedy: 'give the heads.json of a whole output' });
+  throw new CriaError('is no result of cria lens', { where: file, remedy: 'use the heads.json of a whole output' });
 }
 
 function rowOf({ columns, data }: Rows, row: number): Float32Array {

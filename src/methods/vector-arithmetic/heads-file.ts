@@ -37,7 +37,7 @@ export function readHeads(path: string, config: Config): Record<ScoreKind, Score
   const of = (kind: ScoreKind): ScoredHead[] => {
     const list = read?.[kind];
     if (!Array.isArray(list)) {
-      const remedy = 'give the heads.json of an output of cria lens';
+      const remedy = 'use the heads.json of an output of cria lens';
       throw new CriaError(`has no list of ${kind} heads`, { where: path, remedy });
     }
     return list.map((each, i) => headOf(each, `${path}: ${kind} head ${i + 1}`, config));

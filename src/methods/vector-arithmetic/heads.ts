@@ -27,7 +27,7 @@ export function usualTop(heads: number): number {
 
 /** @throws CriaError when the option `where` asks for more heads than there are. */
 export function refuseTooMany(k: number, heads: number, where: string): void {
-  if (k > heads) throw new CriaError(`the model has ${heads} heads, not ${k}`, { where, remedy: 'give fewer' });
+  if (k > heads) throw new CriaError(`the model has ${heads} heads, not ${k}`, { where, remedy: 'use fewer' });
 }
 
 /** The heads of the highest scores, of equal ones the earlier first. @throws CriaError when they are fewer than `k`. */

@@ -212,6 +212,6 @@ function lengthOf(pairs: readonly PromptPair[], { config, path }: LoadedModel, c
   if (seq <= config.context) return seq;
   throw new CriaError(`prompts of ${seq} tokens do not fit into the context of ${config.context}`, {
     where: path,
-    remedy: 'give a smaller --length',
+    remedy: 'use a smaller --length',
   });
 }

@@ -64,7 +64,7 @@ export function drawEntities(
     .map((length) => entities.filter((entity) => entity.length === length))
     .filter((some) => some.length > 0);
   if (byLength.length === 0) {
-    throw new CriaError('no entity has 2 to 5 tokens', { where, remedy: 'give --entities with longer names' });
+    throw new CriaError('no entity has 2 to 5 tokens', { where, remedy: 'pass --entities with longer names' });
   }
   return byLength.flatMap((some, i) => {
     const share = Math.floor((count + i) / byLength.length);
@@ -97,7 +97,7 @@ export function shuffledFiller(
   }
   if (run.length < count) {
     throw new CriaError(`the filler has ${run.length} tokens that serve, and prompts need ${count}`, {
-      remedy: 'give --filler with a longer text',
+      remedy: 'pass --filler with a longer text',
     });
   }
   return [...permutation(count, random)].map((i) => run[i] as number);

@@ -135,5 +135,5 @@ function noiseIn(kind: ScoreKind, { done, clean, corrupted }: ScoreSums): CriaEr
   if (effect >= leastInduction) return undefined;
   const asked = kind === 'concept' ? 'the second token of an entity' : 'the next token';
   const what = `the model has no ${kind} induction: having read the text before raises the probability of ${asked} by ${effect.toFixed(3)}, and heads are told apart from ${leastInduction} on`;
-  return new CriaError(what, { remedy: 'give a larger model, or other --entities or --filler' });
+  return new CriaError(what, { remedy: 'use a larger model, or other --entities or --filler' });
 }

@@ -34,7 +34,7 @@ export function fillerFromVocabulary(tokenizer: Tokenizer, random: Random): numb
     if (/^[Ġ▁]\p{L}{2,}$/u.test(tokenizer.tokenOf(id))) words.push(id);
   }
   if (words.length === 0) {
-    throw new CriaError('no token of the vocabulary is a word', { remedy: 'give --filler with a text file' });
+    throw new CriaError('no token of the vocabulary is a word', { remedy: 'pass --filler with a text file' });
   }
   return Array.from({ length: drawn }, () => words[Math.floor(random() * words.length)] as number);
 }

@@ -50,7 +50,7 @@ test.each([
     /three.json: has 2 pairs of words, and 4 are/,
   ],
   ['none.txt', 'nothing here\n', /none.txt: has no lines of four words/],
-  ['other.json', '[{"text":"a"}]', /other.json: row 1: has no column output/],
+  ['other.json', '[{"text":"a"}]', /other.json: row 1: has no column 'output'/],
   ['group.txt', `: x\n${analogies}: y\na b c d\n`, /group.txt: y: has 2 pairs/],
 ])('%s is refused', async (name, content, sentence) => {
   await expect(readTasks(file(name, content))).rejects.toThrow(sentence);

@@ -34,7 +34,7 @@ export async function readTasks(path: string): Promise<Task[]> {
     if (pairs.length >= fewestPairs) return { name, prefix: prefixFor(name), lines };
     throw new CriaError(`has ${pairs.length} pairs of words, and ${fewestPairs} are needed`, {
       where: groups.size > 1 ? `${path}: ${name}` : path,
-      remedy: 'give lines of four words, or rows {"input", "output"}',
+      remedy: 'use lines of four words, or rows {"input", "output"}',
     });
   });
 }

@@ -43,7 +43,7 @@ export type Architecture = (typeof architectures)[number];
 
 type Json = Readonly<Record<string, unknown>>;
 
-const mostLayers = 10_000; // lists of this length are made before a tensor is looked at
+const mostLayers = 10_000; // lists of this length are allocated before any tensor is checked
 
 /** Reads the configuration of a checkpoint (config.json). @throws CriaError naming the key that is missing or wrong. */
 export function configFrom(json: Json, where: string): Config {
@@ -53,14 +53,15 @@ export function configFrom(json: Json, where: string): Config {
     if (typeof given !== 'number' || !Number.isFinite(given) || given <= 0) {
       throw new CriaError(`config.json has no valid ${key}`, {
         where,
-        remedy: 'take the checkpoint from its source again',
+        remedy: 'download the checkpoint again',
       });
     }
     return given;
   };
   const whole = (key: string, otherwise?: number, most = 2 ** 31): number => {
     const given = number(key, otherwise);
-    if (!Number.isInteger(given) || given > most) throw new CriaError(`config.json: ${key} is ${given}`, { where });
+    if (!Number.isInteger(given) || given > most)
+      throw new CriaError(`config.json: ${key} must be an integer of at most ${most} (got ${given})`, { where });
     return given;
   };
   const gemma = architecture === 'gemma3_text';
@@ -69,11 +70,16 @@ export function configFrom(json: Json, where: string): Config {
   const keyValueHeads = whole('num_key_value_heads', heads);
   const statedSize = json.head_dim ?? (gemma ? 256 : architecture === 'qwen3' ? 128 : undefined);
   if (statedSize === undefined && width % heads !== 0) {
-    throw new CriaError(`config.json: ${heads} heads do not divide the hidden_size of ${width}`, { where });
+    throw new CriaError(`config.json: hidden_size ${width} is not a multiple of num_attention_heads ${heads}`, {
+      where,
+    });
   }
   const headSize = whole('head_dim', (statedSize as number | undefined) ?? width / heads);
   if (heads % keyValueHeads !== 0) {
-    throw new CriaError(`config.json: ${heads} heads do not share ${keyValueHeads} key/value heads evenly`, { where });
+    throw new CriaError(
+      `config.json: num_attention_heads ${heads} is not a multiple of num_key_value_heads ${keyValueHeads}`,
+      { where },
+    );
   }
   const layers = whole('num_hidden_layers', undefined, mostLayers);
   const positions = whole('max_position_embeddings', 2048);
@@ -123,7 +129,7 @@ function activationOf(json: Json, where: string): 'silu' | 'gelu' {
   throw new CriaError(`the activation ${JSON.stringify(name)} is not supported`, { where });
 }
 
-/** Parts of other models of the same names would be left out without a word. */
+/** Parts that cria does not compute are refused: ignoring them would give wrong results. */
 function refuseUnread(json: Json, where: string): void {
   const part = ['attn_logit_softcapping', 'final_logit_softcapping', 'use_bidirectional_attention'].find(
     (key) => json[key] !== undefined && json[key] !== null && json[key] !== false,
@@ -133,11 +139,14 @@ function refuseUnread(json: Json, where: string): void {
     const method = JSON.stringify((json.quantization_config as Json).quant_method ?? null);
     throw new CriaError(`config.json: weights quantized by ${method} are not supported`, {
       where,
-      remedy: 'cria reads gptq, awq, compressed-tensors and bitsandbytes; take the checkpoint in bf16, or as GGUF',
+      remedy: 'supported: gptq, awq, compressed-tensors, bitsandbytes; use the checkpoint in bf16 or GGUF',
     });
   }
   if (![undefined, null, true, false].some((known) => known === json.attention_bias)) {
-    throw new CriaError(`config.json: attention_bias is ${JSON.stringify(json.attention_bias)}`, { where });
+    throw new CriaError(
+      `config.json: attention_bias must be true or false (got ${JSON.stringify(json.attention_bias)})`,
+      { where },
+    );
   }
 }
 
@@ -148,7 +157,9 @@ function windowsOf(json: Json, architecture: Architecture, layers: number, where
   const off = json.use_sliding_window === false && architecture !== 'mistral';
   if (architecture === 'llama' || window === undefined || off) return all.map(() => undefined);
   if (typeof window !== 'number' || !Number.isInteger(window) || window < 1) {
-    throw new CriaError(`config.json: sliding_window is ${JSON.stringify(window)}`, { where });
+    throw new CriaError(`config.json: sliding_window must be a positive integer (got ${JSON.stringify(window)})`, {
+      where,
+    });
   }
   if (architecture === 'mistral') return all.map(() => window);
   if (Array.isArray(json.layer_types)) {
@@ -157,14 +168,17 @@ function windowsOf(json: Json, architecture: Architecture, layers: number, where
       throw new CriaError(`config.json: layer_types has ${types.length} entries for ${layers} layers`, { where });
     }
     const other = types.find((type) => type !== 'sliding_attention' && type !== 'full_attention');
-    if (other !== undefined) throw new CriaError(`config.json: layers of type ${JSON.stringify(other)}`, { where });
+    if (other !== undefined)
+      throw new CriaError(`config.json: layer_types has the unsupported type ${JSON.stringify(other)}`, { where });
     return all.map((i) => (types[i] === 'sliding_attention' ? window : undefined));
   }
   if (architecture === 'gemma3_text') {
     // every sixth layer sees everything (Gemma 3 technical report, section 2)
     const pattern = json.sliding_window_pattern ?? 6;
     if (typeof pattern !== 'number' || !(pattern >= 1)) {
-      throw new CriaError(`config.json: sliding_window_pattern is ${JSON.stringify(pattern)}`, { where });
+      throw new CriaError(`config.json: sliding_window_pattern must be at least 1 (got ${JSON.stringify(pattern)})`, {
+        where,
+      });
     }
     return all.map((i) => ((i + 1) % pattern === 0 ? undefined : window));
   }
@@ -179,7 +193,7 @@ function plainRope(json: Json, headSize: number, where: string): Rope {
   const own = (nested?.sliding_attention as Json | undefined)?.rope_theta;
   const theta = json.rope_local_base_freq ?? own ?? 10_000;
   if (typeof theta !== 'number' || !(theta > 0)) {
-    throw new CriaError(`config.json: rope_local_base_freq is ${JSON.stringify(theta)}`, { where });
+    throw new CriaError(`config.json: rope_local_base_freq must be positive (got ${JSON.stringify(theta)})`, { where });
   }
   return { type: 'default', theta, rotated: headSize };
 }

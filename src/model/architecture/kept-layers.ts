@@ -17,8 +17,8 @@ export function keptLayers(checkpoint: Checkpoint, kept: readonly number[]): Che
   const decoder = configFrom(config, checkpoint.path);
   const ascending = kept.every((layer, i) => Number.isInteger(layer) && layer > (kept[i - 1] ?? -1));
   if (kept.length === 0 || !ascending || (kept.at(-1) as number) >= decoder.layers) {
-    const remedy = `give ascending layers from 0 to ${decoder.layers - 1}`;
-    throw new CriaError(`the layers ${kept.join(', ') || '(none)'} cannot be kept`, { where: checkpoint.path, remedy });
+    const remedy = `use ascending layer indices from 0 to ${decoder.layers - 1}`;
+    throw new CriaError(`cannot keep the layers ${kept.join(', ') || '(none)'}`, { where: checkpoint.path, remedy });
   }
   const renamed = new Map<string, string>();
   const own = new Set<string>();

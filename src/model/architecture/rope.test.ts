@@ -67,7 +67,7 @@ test.each<[string, number, Rope]>([
 test.each([
   [32_768, 131_072], // as Qwen2.5 asks for YaRN: the trained length stays in max_position_embeddings
   [131_072, 131_072], // as transformers writes it
-])('YaRN by 4 from 32,768 positions reaches 131,072 where the configuration says %i', (positions, reach) => {
+])('YaRN by 4 from 32,768 positions reaches 131,072 Xsays %i', (positions, reach) => {
   const json = { rope_scaling: { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 32_768 } };
   const rope = ropeFrom(json, { headSize: 8, context: positions, where: 'config.json' });
   expect(contextOf(rope, positions)).toBe(reach);

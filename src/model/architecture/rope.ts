@@ -166,11 +166,16 @@ export function ropeFrom(json: Json, { headSize, context, where }: RopeContext):
   const factorOf = (otherwise?: number): number => {
     const given = number('factor', otherwise);
     if (given >= 1 && given <= mostStretch) return given;
-    throw new CriaError(`config.json: rope scaling "${type}" by a factor of ${given}`, { where });
+    throw new CriaError(
+      `config.json: the factor of rope scaling "${type}" must be from 1 to ${mostStretch} (got ${given})`,
+      { where },
+    );
   };
   const partial = number('partial_rotary_factor', 1);
   if (partial > 1 || headSize * partial < 2) {
-    throw new CriaError(`config.json: partial_rotary_factor is ${partial}`, { where });
+    throw new CriaError(`config.json: partial_rotary_factor must rotate 2 to ${headSize} dimensions (got ${partial})`, {
+      where,
+    });
   }
   const base = { theta: number('rope_theta', 10_000), rotated: 2 * Math.floor((headSize * partial) / 2) };
   const original = () => number('original_max_position_embeddings', context);
@@ -236,7 +241,10 @@ function yarnAttentionFactor(scaling: Json, factor: number): number {
 function factorList(given: unknown, length: number, where: string): number[] {
   if (Array.isArray(given) && given.length === length && given.every((x) => typeof x === 'number' && x > 0))
     return given;
-  throw new CriaError(`config.json: longrope needs lists of ${length} factors`, { where });
+  throw new CriaError(
+    `config.json: short_factor and long_factor of longrope must be lists of ${length} positive numbers`,
+    { where },
+  );
 }
 
 const asObject = (value: unknown): Json | undefined =>

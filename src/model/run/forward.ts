@@ -85,7 +85,7 @@ async function refuseLayerByLayer(
   } finally {
     await backbone.dispose();
   }
-  throw new CriaError('the final hidden states are not finite numbers', { where: model.path });
+  throw new CriaError('the last hidden states contain NaN or Inf', { where: model.path });
 }
 
 async function wholeBackbone(model: LoadedModel, precision: Precision, options: ForwardOptions): Promise<Backbone> {
@@ -138,7 +138,9 @@ function checkTargets(targets: readonly Target[], texts: Texts, { config, path }
     return !(position >= 0 && position < length && id >= 0 && id < config.vocabulary);
   });
   if (wrong === undefined) return;
-  throw new CriaError(`the target ${JSON.stringify(wrong)} is not in the texts or the vocabulary`, { where: path });
+  throw new CriaError(`the target ${JSON.stringify(wrong)} is out of range of the texts or the vocabulary`, {
+    where: path,
+  });
 }
 
 /** @throws CriaError naming a path that no activation has. */
@@ -152,7 +154,7 @@ export function checkPaths(
     (path) => !known.has(path.replace(/^layers\.\*\./, 'layers.0.')),
   );
   if (missing !== undefined) {
-    const remedy = 'paths are like layers.3.attention.heads or layers.3.residual.post';
+    const remedy = 'examples of paths: layers.3.attention.heads, layers.3.residual.post';
     throw new CriaError(`no activation is called ${missing}`, { remedy });
   }
 }

@@ -249,7 +249,7 @@ async function explain(model: LoadedModel, texts: readonly (readonly number[])[]
   } finally {
     await forward.dispose();
   }
-  throw new CriaError('the logits are not finite numbers', { where: model.path, kind: 'failure' });
+  throw new CriaError('the logits contain NaN or Inf', { where: model.path, kind: 'failure' });
 }
 
 /** One position of an activation [1, seq, size]. */

@@ -44,8 +44,8 @@ export function argmax(logits: Float32Array): number {
     most = logits[i] as number; // perhaps NaN, which ends the loop
   }
   if (Number.isFinite(most)) return best;
-  throw new CriaError('the logits of the next token are not finite numbers', {
-    remedy: 'the weights are damaged, or edits take activations beyond float32',
+  throw new CriaError('the logits of the next token contain NaN or Inf', {
+    remedy: 'the weights are damaged, or an edit makes activations overflow',
     kind: 'failure',
   });
 }

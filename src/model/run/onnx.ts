@@ -34,7 +34,10 @@ const alignment = 4096; // so that the data file can be mapped into memory
 export function onnxModel(model: LoadedModel, dataFile: string): OnnxModel {
   const { config, adaptation, checkpoint } = model;
   if (adaptation.values.size > 0) {
-    throw new CriaError('adapters are not written to ONNX', { where: model.path, remedy: 'merge them first' });
+    throw new CriaError('cannot export a model with adapters to ONNX', {
+      where: model.path,
+      remedy: 'merge them first (cria merge)',
+    });
   }
   const parts = model.decoder(floatWeights);
   const ids = input('ids', 'i64', ['batch', 'seq']);

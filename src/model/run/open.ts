@@ -133,7 +133,7 @@ function loaded(
       const free = availableMemory();
       if (fits(need, free)) return 'whole';
       if (!said) {
-        progress.note(`The model needs ${gibibytes(need)} and ${gibibytes(free)} are free: running it layer by layer.`);
+        progress.note(`The model needs ${gibibytes(need)} and ${gibibytes(free)} are free: using the by-layer plan.`);
         said = true;
       }
       return 'by-layer';
@@ -162,6 +162,6 @@ function applied(checkpoint: Checkpoint, given: readonly (Adapter | string)[]) {
 /** An adapter that belongs to the model. @throws CriaError when it does not. */
 function suitable(given: Adapter | string, config: Config): Adapter {
   const adapter = typeof given === 'string' ? readAdapter(given) : given;
-  checkAdapter(adapter, config, typeof given === 'string' ? given : `an adapter of the kind ${given.kind}`);
+  checkAdapter(adapter, config, typeof given === 'string' ? given : `a ${given.kind} adapter`);
   return adapter;
 }

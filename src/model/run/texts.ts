@@ -29,11 +29,11 @@ export function textFeeds(config: Config, before = 0): (texts: Texts) => { feeds
 export function checkTexts(texts: Texts, { config, path, adaptation }: LoadedModel, before = 0): void {
   const { vocabulary, context } = config;
   const known = vocabulary + adaptation.promptTokens - adaptation.leading;
-  if (texts.length === 0) throw new CriaError('there is no text to read', { where: path });
+  if (texts.length === 0) throw new CriaError('the list of texts is empty', { where: path });
   for (const [i, ids] of texts.entries()) {
     if (ids.length === 0) throw new CriaError(`text ${i} has no tokens`, { where: path });
     if (before + ids.length > context) {
-      const what = `${before + ids.length} tokens do not fit into the context of ${context}`;
+      const what = `${before + ids.length} tokens do not fit in the context of ${context}`;
       throw new CriaError(what, { where: path, remedy: 'shorten the text' });
     }
     const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= known);

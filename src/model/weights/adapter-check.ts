@@ -26,29 +26,29 @@ export function checkAdapter(adapter: Adapter, config: Config, where: string): v
   const what = whyForeign(adapter, config);
   if (what) {
     const base = adapter.base === '' ? 'another model' : `another model: ${JSON.stringify(adapter.base.slice(0, 100))}`;
-    throw new CriaError(what, { where, remedy: `the adapter belongs to ${base}` });
+    throw new CriaError(what, { where, remedy: `the adapter was trained on ${base}` });
   }
-  if (!numbersIn(adapter).every(allFinite)) throw new CriaError('holds values that are not finite numbers', { where });
+  if (!numbersIn(adapter).every(allFinite)) throw new CriaError('holds NaN or Inf', { where });
 }
 
 function whyForeign(adapter: Adapter, config: Config): string | undefined {
   if (adapter.kind === 'prompt') {
     if (adapter.width === config.hiddenSize) return undefined;
-    return `its embeddings have ${adapter.width} values, the model's ${config.hiddenSize}`;
+    return `its embeddings have ${adapter.width} values, those of the model ${config.hiddenSize}`;
   }
   if (adapter.kind === 'prefix') {
     const sizes = (layers: number, heads: number, size: number) =>
       `${layers} layers of ${heads} key/value heads of ${size}`;
     const own = sizes(adapter.keys.length, adapter.heads, adapter.headSize);
     const wanted = sizes(config.layers, config.keyValueHeads, config.headSize);
-    return own === wanted ? undefined : `it is a prefix for ${own}, and the model has ${wanted}`;
+    return own === wanted ? undefined : `it is a prefix for ${own}, but the model has ${wanted}`;
   }
   const known = modulesOf(config);
   for (const [path, { out, inner }] of adapter.modules) {
     const shape = known.get(path)?.shape;
-    if (!shape) return `it adapts ${path}, which the model does not have`;
+    if (!shape) return `it adapts ${path}, which does not exist in the model`;
     if (shape[0] !== out || shape[1] !== inner) {
-      return `it adapts ${path} as [${out}, ${inner}], and the model's is [${shape.join(', ')}]`;
+      return `it adapts ${path} as [${out}, ${inner}], but the model has [${shape.join(', ')}]`;
     }
   }
   return undefined;

@@ -52,7 +52,7 @@ export function adaptationOf(
   const loras = ofKind('lora');
   for (const [weight, given] of updatesOf(loras, config)) {
     if (gated && weight === headName(config)) {
-      throw new CriaError('the update of the head cannot be gated', { remedy: 'give adapters of blocks alone' });
+      throw new CriaError('the update of the head cannot be gated', { remedy: 'use adapters of blocks alone' });
     }
     const { rank, scale, inner, out, a, b } = sum(given.map(({ module }) => module));
     const names = loraNames(weight);
@@ -65,7 +65,7 @@ export function adaptationOf(
   const prefixTokens = addPrefixes(ofKind('prefix'), config, values);
   if (promptTokens + prefixTokens >= config.context) {
     const what = `${promptTokens + prefixTokens} virtual tokens leave no room in the context of ${config.context}`;
-    throw new CriaError(what, { remedy: 'give fewer adapters' });
+    throw new CriaError(what, { remedy: 'use fewer prompt and prefix adapters' });
   }
   const leading = promptPlacement === 'leading' ? promptTokens : 0;
   return { updates, promptTokens, leading, prefixTokens, values, gates: gated ? loras.length : 0 };

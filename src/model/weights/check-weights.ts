@@ -3,7 +3,7 @@ import type { Checkpoint, StoredTensor } from '../../checkpoint/index.ts';
 import type { Config } from '../architecture/config.ts';
 import { embeddingName, headName, layerPrefix, weightShapes } from '../architecture/names.ts';
 
-const mismatch = 'config.json and weights do not belong together';
+const mismatch = 'config.json and the weights are of different models';
 
 /**
  * Checks the tensors of a checkpoint against its configuration, before anything is allocated.
@@ -13,7 +13,7 @@ export function checkWeights(checkpoint: Checkpoint, config: Config): void {
   const shapes = weightShapes(config);
   const classifier = [...checkpoint.tensors.keys()].find((name) => ofClassifier.test(name));
   if (classifier !== undefined && !checkpoint.tensors.has('lm_head.weight')) {
-    const remedy = 'take the checkpoint of the language model that it was made from';
+    const remedy = 'use the language model that it was made from';
     throw new CriaError(`is a classifier (${classifier}), not a language model`, { where: checkpoint.path, remedy });
   }
   const scale = [...checkpoint.tensors.keys()].find((name) => !shapes.has(name) && ofScheme.test(name));
@@ -22,14 +22,14 @@ export function checkWeights(checkpoint: Checkpoint, config: Config): void {
     const stored = checkpoint.tensors.get(name);
     if (!stored) throw missing(checkpoint, config, name);
     if (String(stored.shape) !== String(shape)) {
-      const what = `has the shape [${stored.shape.join(', ')}] where the configuration asks for [${shape.join(', ')}]`;
+      const what = `has the shape [${stored.shape.join(', ')}], but config.json requires [${shape.join(', ')}]`;
       throw new CriaError(what, { where: `${stored.file}: ${name}`, remedy: mismatch });
     }
     if (integerTypes.has(stored.type)) throw unscaled(checkpoint, name, `holds integers (${stored.type})`);
   }
   const beyond = [...checkpoint.tensors.keys()].find((name) => name.startsWith(layerPrefix(config.layers)));
   if (beyond === undefined) return;
-  const what = `is beyond the ${config.layers} layers of the configuration`;
+  const what = `is beyond the ${config.layers} layers of config.json`;
   throw new CriaError(what, { where: `${checkpoint.path}: ${beyond}`, remedy: mismatch });
 }
 
@@ -39,16 +39,17 @@ const ofScheme = /(^|[._])(scales?|weight_scale|weight_scale_inv|scale_inv|zero_
 const integerTypes: ReadonlySet<StoredTensor['type']> = new Set(['I64', 'I32', 'I16', 'I8', 'U8', 'BOOL']);
 
 const unscaled = ({ path }: Checkpoint, name: string, what: string) =>
-  new CriaError(`${what}, and config.json has no quantization_config that says how they are scaled`, {
+  new CriaError(`${what}, but config.json has no quantization_config for its scales`, {
     where: `${path}: ${name}`,
-    remedy: 'take the checkpoint with its quantization_config, in bf16, or as GGUF',
+    remedy: 'use the checkpoint with its quantization_config, in bf16, or as GGUF',
   });
 
 function missing(checkpoint: Checkpoint, config: Config, name: string): CriaError {
   const { path, tensors } = checkpoint;
   const where = `${path}: ${name}`;
   if (name === headName(config) && name !== embeddingName) {
-    const remedy = 'set tie_word_embeddings to true in config.json if the head is the embedding, or fetch the head too';
+    const remedy =
+      'set tie_word_embeddings to true in config.json if the head is the embedding, or download the head too';
     return new CriaError('the tensor is missing, and tie_word_embeddings is false', { where, remedy });
   }
   const names = [...tensors.keys()];
@@ -57,7 +58,7 @@ function missing(checkpoint: Checkpoint, config: Config, name: string): CriaErro
   const remedy =
     related === undefined
       ? `is the download complete? The first of its ${names.length} tensors is ${found ?? '(none)'}`
-      : `the file has ${related}: it holds another kind of model around this one, or names with a prefix`;
+      : `the file has ${related}: it holds another kind of model, or its names have a prefix`;
   return new CriaError('the tensor is missing', { where, remedy });
 }
 

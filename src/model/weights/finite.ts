@@ -8,14 +8,14 @@ import type { Checkpoint } from '../../checkpoint/index.ts';
 export function nonFinite(checkpoint: Checkpoint, place: string, names: readonly string[]): CriaError {
   const damaged = names.find((name) => !isFiniteTensor(checkpoint, name));
   if (damaged !== undefined) {
-    return new CriaError('holds values that are not finite numbers', {
+    return new CriaError('holds NaN or Inf', {
       where: `${checkpoint.tensors.get(damaged)?.file}: ${damaged}`,
-      remedy: 'take the checkpoint from its source again',
+      remedy: 'download the checkpoint again',
     });
   }
-  return new CriaError(`the activations of ${place} are not finite numbers`, {
+  return new CriaError(`the activations of ${place} contain NaN or Inf`, {
     where: checkpoint.path,
-    remedy: 'weights or edits take them beyond float32',
+    remedy: 'the weights or an edit make them overflow',
   });
 }
 

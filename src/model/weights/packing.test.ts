@@ -210,7 +210,7 @@ test.each([
         return values;
       },
     };
-    expect(() => pack(withNaN, packing, ['a'])).toThrow('not finite');
+    expect(() => pack(withNaN, packing, ['a'])).toThrow('NaN or Inf');
   }
 });
 

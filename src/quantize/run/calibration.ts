@@ -28,7 +28,7 @@ export async function calibrationTexts(
   if (calibration === undefined) return undefined;
   const length = sequence ?? Math.min(2048, config.context);
   if (length > config.context) {
-    const remedy = `give at most ${config.context}`;
+    const remedy = `use at most ${config.context}`;
     throw new CriaError(`windows of ${length} tokens do not fit the model's ${config.context} positions`, {
       where: '--sequence',
       remedy,

@@ -77,7 +77,7 @@ export function linearMaps(config: Config): Map<string, number> {
 function formatOf({ dtype, ...options }: QuantizeOptions): Format {
   const format = formatFor(options);
   if (dtype === undefined || format === 'hf') return format;
-  const remedy = 'give --format hf, or leave it out';
+  const remedy = 'pass --format hf, or leave it out';
   throw new CriaError(`is the type of decoded weights, and ${format} holds codes`, { where: '--dtype', remedy });
 }
 
@@ -140,7 +140,7 @@ function refuseQuantized(
   const types = names.map((name) => tensors.get(name)?.type ?? 'F32').filter((type) => packingOf(type).elements > 1);
   const held = quantization?.scheme ?? (types.length > 0 ? [...new Set(types)].join(' and ').toLowerCase() : undefined);
   if (held === undefined) return;
-  const remedy = 'take the float model, or give --requantize if you mean it';
+  const remedy = 'take the float model, or pass --requantize if you mean it';
   throw new CriaError(`is quantized already, by ${held}`, { where: path, remedy });
 }
 
@@ -160,7 +160,7 @@ function usualGroup(
   const inners = chosen.filter(({ scheme }) => isGrouped(scheme)).map(({ inner }) => inner);
   const usual = usualGroups.find((each) => inners.every((inner) => inner % each === 0));
   if (usual !== undefined || group !== undefined || inners.length === 0) return usual ?? 'row';
-  const remedy = 'give --group row, or a --group that divides them';
+  const remedy = 'pass --group row, or a --group that divides them';
   throw new CriaError(`no group of 128, 64 or 32 divides the inputs of every matrix (${[...new Set(inners)]})`, {
     remedy,
   });
@@ -204,7 +204,7 @@ const lacksBits = (scheme: Scheme, bits: number, has: string) =>
 /** Blocks of NF4 run through the flattened matrix. */
 function nf4Block(group: number | 'row' = 64): number {
   if (group !== 'row' && Number.isInteger(Math.log2(group)) && group >= 32 && group <= 4096) return group;
-  const remedy = 'give a power of two from 32 to 4096';
+  const remedy = 'use a power of two from 32 to 4096';
   throw new CriaError(`NF4 has no blocks of ${group}`, { where: '--group', remedy });
 }
 

@@ -38,7 +38,7 @@ export async function quantizeModel(
   const texts = await calibrationTexts(model, options, watch);
   const needy = plan.targets.find(({ quantizer }) => isCalibrated(quantizer));
   if (needy && !texts) {
-    const remedy = 'give --calibration text.txt';
+    const remedy = 'pass --calibration text.txt';
     throw new CriaError(`${needy.quantizer.scheme} needs a text to calibrate on`, { where: needy.name, remedy });
   }
   const text = options.measure === undefined ? undefined : evaluationText(model, { text: options.measure });

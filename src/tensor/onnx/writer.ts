@@ -235,6 +235,6 @@ function scalarBytes(value: number, dtype: Dtype): Uint8Array {
     case 'i8':
       return bytesOf(Int8Array.of(value));
     default:
-      throw new CriaError(`no scalar constants of type ${dtype}`, { kind: 'failure' });
+      throw new CriaError(`scalar constants of type ${dtype} are not supported`, { kind: 'failure' });
   }
 }

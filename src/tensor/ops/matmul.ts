@@ -25,7 +25,7 @@ const matmulOp = declare({
     const rows = dimOf(x, attributes.transA ? -1 : -2);
     const columns = dimOf(y, attributes.transB ? -2 : -1);
     const [inner, innerB] = [dimOf(x, attributes.transA ? -2 : -1), dimOf(y, attributes.transB ? -1 : -2)];
-    if (inner !== innerB) throw new Error(`matmul of inner sizes ${inner} and ${innerB}`);
+    if (inner !== innerB) throw new Error(`matmul: the inner sizes ${inner} and ${innerB} differ`);
     return [{ dtype: x.dtype, shape: [...broadcast(x.shape.slice(0, -2), y.shape.slice(0, -2)), rows, columns] }];
   },
   lower(onnx, [a, b], { inputs: [x, y], attributes }) {

@@ -3,12 +3,12 @@ import { integer, number, type OptionValues, repeated, text } from '../../option
 
 /** How text is generated: what generate and chat share. */
 export const generationOptions = {
-  maxTokens: integer('the most tokens to generate', { default: 256, min: 1 }),
-  temperature: number('0 takes the likeliest token; 1 samples as the model says', { default: 0, min: 0 }),
-  topK: integer('only the k likeliest tokens; 0 is all', { default: 0, min: 0 }),
-  topP: number('only the likeliest tokens of this probability together', { default: 1, min: 0, max: 1 }),
-  minP: number('only tokens at least this likely, relative to the likeliest', { default: 0, min: 0, max: 1 }),
-  repeatPenalty: number('divides the logits of tokens that stand in the text already; 1 is none', {
+  maxTokens: integer('maximum tokens to generate', { default: 256, min: 1 }),
+  temperature: number('sampling temperature; 0 is greedy decoding', { default: 0, min: 0 }),
+  topK: integer('sample from the k most likely tokens; 0 for all', { default: 0, min: 0 }),
+  topP: number('sample from the most likely tokens with this total probability', { default: 1, min: 0, max: 1 }),
+  minP: number('minimum probability relative to the most likely token', { default: 0, min: 0, max: 1 }),
+  repeatPenalty: number('repetition penalty; 1 disables it', {
     default: 1,
     min: 0.01,
   }),

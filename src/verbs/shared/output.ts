@@ -18,11 +18,11 @@ function refuseAround(path: string, source: string): void {
   } catch {
     return; // nothing is there
   }
-  throw new CriaError(`is or holds ${source}, which is read`, { where: path, remedy: 'choose another output' });
+  throw new CriaError(`is or contains the input ${source}`, { where: path, remedy: 'choose another output' });
 }
 
 /** @throws CriaError when a folder would be named like a GGUF file; `options` make one. */
 export function refuseGgufName(path: string, options: string): void {
   if (!path.endsWith('.gguf')) return;
-  throw new CriaError('is named like a GGUF file, but is to be a folder', { where: path, remedy: `give ${options}` });
+  throw new CriaError('ends in .gguf, but the output is a folder', { where: path, remedy: `use ${options}` });
 }

@@ -23,16 +23,16 @@ export async function givenBy(
   );
   if (given.length > 1) {
     const names = given.map(([name]) => name).join(' and ');
-    const remedy = 'give one of PROMPT, --file FILE, --ids FILE and --batch FILE';
-    throw new CriaError(`${names} are given together`, { remedy });
+    const remedy = 'pass one of PROMPT, --file FILE, --ids FILE and --batch FILE';
+    throw new CriaError(`${names} cannot be combined`, { remedy });
   }
   if (batch !== undefined) return { batch: await promptsIn(batch) };
   if (ids !== undefined) return { ids: idsIn(ids) };
   if (file !== undefined) return { text: readText(file) };
   if (prompt === '-') return { text: await standardInput() };
   if (prompt !== undefined) return { text: prompt };
-  throw new CriaError('there is no prompt', {
-    remedy: 'give PROMPT, - for standard input, --file, --ids or --batch FILE',
+  throw new CriaError('a prompt is required', {
+    remedy: 'pass PROMPT, - for standard input, --file, --ids or --batch FILE',
   });
 }
 
@@ -45,7 +45,7 @@ async function standardInput(): Promise<string> {
   for await (const piece of process.stdin) {
     pieces.push(piece);
     bytes += piece.length;
-    if (bytes > longestInput) throw new CriaError(`has more than ${longestInput} bytes`, { where: 'standard input' });
+    if (bytes > longestInput) throw new CriaError(`is longer than ${longestInput} bytes`, { where: 'standard input' });
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(pieces));

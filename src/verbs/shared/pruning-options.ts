@@ -14,19 +14,19 @@ import {
 
 /** What mosp and prune share. */
 export const pruningOptions = {
-  sparsity: text('share of weights to prune, or N:M', { placeholder: '0.5|2:4' }),
-  sparsityFor: repeated(text('another sparsity for some matrices; repeatable', { placeholder: 'pattern=x' })),
-  keep: several(text('matrices that stay dense, by name or glob', { placeholder: 'pattern' })),
-  reprune: flag('prune entries anew that are zero already (otherwise they stay zero)'),
+  sparsity: text('share of weights to set to zero, or N:M', { placeholder: '0.5|2:4' }),
+  sparsityFor: repeated(text('another sparsity for matching matrices; repeatable', { placeholder: 'pattern=x' })),
+  keep: several(text('matrices to leave dense, by name or glob', { placeholder: 'pattern' })),
+  reprune: flag('choose existing zeros anew (by default they stay zero)'),
   columns: columnsOption,
-  samples: integer('calibration windows of a data file, at most', { default: 128, min: 1 }),
+  samples: integer('maximum calibration windows per data file', { default: 128, min: 1 }),
   sequence: integer('tokens in a window (default: 2048, or the context of the model)', { min: 2 }),
   capture: choice(
     ['block', 'group'],
-    'read the inputs of a block once, or group after group of pruned matrices',
+    'collect the inputs of a block once, or again after each group of matrices is pruned',
     'block',
   ),
-  dryRun: flag('print sizes and an estimate of time, and run nothing'),
+  dryRun: flag('print sizes and estimated time, then exit'),
   resume: resumeOption,
 };
 
@@ -36,13 +36,13 @@ export function sparsitiesOf(
   read: (text: string, where?: string) => Sparsity,
 ): { sparsity: Sparsity; sparsityFor: readonly (readonly [string, Sparsity])[] } {
   if (sparsity === undefined)
-    throw new CriaError('no sparsity is given', { remedy: 'give --sparsity 0.5 or --sparsity 2:4' });
+    throw new CriaError('--sparsity is required', { remedy: 'for example --sparsity 0.5 or --sparsity 2:4' });
   return {
     sparsity: read(sparsity),
     sparsityFor: sparsityFor.map((each) => {
       const at = each.lastIndexOf('=');
       if (at > 0) return [each.slice(0, at), read(each.slice(at + 1), '--sparsity-for')] as const;
-      throw new CriaError(`'${each}' does not name a sparsity`, {
+      throw new CriaError(`'${each}' is not a pattern with a sparsity`, {
         where: '--sparsity-for',
         remedy: 'write it as PATTERN=0.5',
       });
@@ -54,9 +54,9 @@ export function sparsitiesOf(
 export function sequenceOf(asked: number | undefined, context: number): number {
   const sequence = asked ?? Math.min(2048, context);
   if (sequence <= context) return sequence;
-  throw new CriaError(`${sequence} tokens are more than the context of ${context}`, {
+  throw new CriaError(`${sequence} tokens do not fit in the context of ${context}`, {
     where: '--sequence',
-    remedy: `give ${context} or fewer`,
+    remedy: `use ${context} or fewer`,
   });
 }
 

@@ -220,9 +220,9 @@ describe('a front of two objectives at 60%', () => {
 
   test.each([
     ['count=0.5', '--weights: weights must sum to 1 (got 0.5)'],
-    ['cats=1', "--weights: 'cats' is not an objective (give some of count, letters)"],
-    ['count=1,count=0', "--weights: 'count=0' is not a weight (give each objective once, from 0 to 1)"],
-    ['count=2,letters=-1', "--weights: 'count=2' is not a weight (give each objective once, from 0 to 1)"],
+    ['cats=1', "--weights: 'cats' is not an objective (use some of count, letters)"],
+    ['count=1,count=0', "--weights: 'count=0' is not a weight (use each objective once, from 0 to 1)"],
+    ['count=2,letters=-1', "--weights: 'count=2' is not a weight (use each objective once, from 0 to 1)"],
   ])('the weights %s are refused', async (weights, sentence) => {
     const { code, err } = await call(['mosp', 'materialise', out, join(folder, 'x'), '--weights', weights]);
     expect([code, err.trim()]).toEqual([2, `cria: ${sentence}`]);
@@ -346,7 +346,7 @@ test('matrices whose inputs M does not divide are skipped', async () => {
 const base = ['mosp', model, join(folder, 'refused')];
 
 test.each([
-  [[...objectives], 'no sparsity is given (give --sparsity 0.5 or --sparsity 2:4)'],
+  [[...objectives], 'no sparsity is given (pass --sparsity 0.5 or --sparsity 2:4)'],
   [
     [...objectives, '--sparsity', '1'],
     '--sparsity: sparsity must be a share from 0 to below 1, or N:M with N below M (got 1)',
@@ -354,18 +354,18 @@ test.each([
   [[...objectives, '--sparsity', '-0.1'], '--sparsity: sparsity must be a share'],
   [[...objectives, '--sparsity', '4:2'], '--sparsity: sparsity must be a share'],
   [[...objectives, '--sparsity', 'half'], '--sparsity: sparsity must be a share'],
-  [['--sparsity', '0.5'], 'no objective is given (give --objective NAME=FILE)'],
+  [['--sparsity', '0.5'], 'no objective is given (pass --objective NAME=FILE)'],
   [['--objective', 'count', '--sparsity', '0.5'], "--objective: 'count' does not name an objective and its data"],
   [
     ['--objective', `a=${data.count}`, '--objective', `a=${data.letters}`, '--sparsity', '0.5'],
-    '--objective: two are called a (give each a name of its own)',
+    '--objective: two are called a (use each a name of its own)',
   ],
   [[...objectives, '--sparsity', '0.5', '--test', `count=${tests.count}`], '--test: letters has no test'],
   [[...objectives, '--sparsity', '0.5', '--test', `cats=${tests.count}`], '--test: cats is not an objective'],
   [[...objectives, '--sparsity', '0.5', '--baselines', 'best'], "--baselines: 'best' is not a baseline"],
   [[...objectives, '--sparsity', '0.5', '--write', '7-8'], '--write: no point or baseline is called 7-8'],
   [[...objectives, '--sparsity', '0.5', '--keep', '*'], 'no matrix is left to prune'],
-  [[...objectives, '--sparsity', '0.5', '--keep', '*.lm_head'], 'no matrix is called *.lm_head (give a name or a glob'],
+  [[...objectives, '--sparsity', '0.5', '--keep', '*.lm_head'], 'no matrix is called *.lm_head (use a name or a glob'],
   [[...objectives, '--sparsity', '0.5', '--sparsity-for', 'mlp=0.2'], 'no matrix is called mlp'],
   [[...objectives, '--sparsity', '0.5', '--sparsity-for', '*=3'], '--sparsity-for: sparsity must be a share'],
   [[...objectives, '--sparsity', '0.5', '--points', '1'], '--points: a front over 2 objectives cannot have 1 points'],
@@ -380,7 +380,7 @@ test('an objective with too few tokens is refused', async () => {
   writeFileSync(short, 'one two');
   const sentence = await refused(...base, '--objective', `a=${short}`, '--sparsity', '0.5');
   expect(sentence).toMatch(
-    /short\.txt: has \d+ tokens, not one window of 32 \(give more data, or a smaller --sequence\)/,
+    /short\.txt: has \d+ tokens, fewer than one window of 32 \(use more data, or a smaller --sequence\)/,
   );
 });
 

@@ -1,22 +1,7 @@
-import { create, toBinary } from '@bufbuild/protobuf';
 import { CriaError } from '../../base/index.ts';
 import type { Dim, Shape } from '../dims.ts';
 import type { Dtype, Node, TensorType } from '../tensor.ts';
-import {
-  type AttributeProto,
-  AttributeProtoSchema,
-  AttributeProto_AttributeType as AttributeType,
-  TensorProto_DataType as DataType,
-  GraphProtoSchema,
-  ModelProtoSchema,
-  type NodeProto,
-  NodeProtoSchema,
-  type TensorProto,
-  TensorProto_DataLocation,
-  TensorProtoSchema,
-  type ValueInfoProto,
-  ValueInfoProtoSchema,
-} from './onnx_pb.ts';
+import { type Field, message } from './protobuf.ts';
 
 /** Says one node of ours in ONNX: from the names of its inputs to the names of its outputs. */
 export type Lower = (onnx: OnnxWriter, inputs: readonly string[], node: Node) => string | readonly string[];
@@ -38,18 +23,10 @@ export interface OnnxWriter {
 }
 
 const opset = 21; // the newest of which every operator that we use has a CPU kernel in ONNX Runtime 1.30
-const irVersion = 10n;
+const irVersion = 10;
 
-const dataTypes: Record<Dtype, DataType> = {
-  f32: DataType.FLOAT,
-  f64: DataType.DOUBLE,
-  f16: DataType.FLOAT16,
-  i64: DataType.INT64,
-  i32: DataType.INT32,
-  u8: DataType.UINT8,
-  i8: DataType.INT8,
-  bool: DataType.BOOL,
-};
+/** TensorProto.DataType. */
+const dataTypes: Readonly<Record<Dtype, number>> = { f32: 1, u8: 2, i8: 3, i32: 6, i64: 7, bool: 9, f16: 10, f64: 11 };
 
 /** The ONNX number of a dtype, for Cast. */
 export const dataTypeOf = (dtype: Dtype): number => dataTypes[dtype];
@@ -72,10 +49,10 @@ export const externalFile = (name: string): string => `${name}.bin`;
 
 /** Accumulates the parts of one model and serialises them. */
 export function onnxModel() {
-  const nodes: NodeProto[] = [];
-  const initializers: TensorProto[] = [];
-  const inputs: ValueInfoProto[] = [];
-  const outputs: ValueInfoProto[] = [];
+  const nodes: OnnxNode[] = [];
+  const initializers: Uint8Array[] = [];
+  const inputs: Uint8Array[] = [];
+  const outputs: Uint8Array[] = [];
   const shared = new Map<string, string>();
   const computed = new Set<string>();
   const renamed = new Map<string, string>();
@@ -93,15 +70,7 @@ export function onnxModel() {
       const [opType = type, domain] = type.split('@');
       const names = Array.from({ length: count }, () => `%${counter++}`);
       for (const name of names) computed.add(name);
-      nodes.push(
-        create(NodeProtoSchema, {
-          opType,
-          domain: domain === 'ms' ? 'com.microsoft' : '',
-          input: [...from],
-          output: names,
-          attribute: Object.entries(attributes).map(([name, value]) => attributeProto(name, value)),
-        }),
-      );
+      nodes.push({ opType, domain: domain === 'ms' ? 'com.microsoft' : '', from, names, attributes });
       return names;
     },
     ints: (values) =>
@@ -111,14 +80,7 @@ export function onnxModel() {
     scalar: (value, dtype) => once(`${dtype} ${value}`, () => writer.data(dtype, [], scalarBytes(value, dtype))),
     data(dtype, shape, bytes) {
       const name = `%${counter++}`;
-      initializers.push(
-        create(TensorProtoSchema, {
-          name,
-          dataType: dataTypes[dtype],
-          dims: shape.map((dim) => BigInt(dim)),
-          rawData: bytes,
-        }),
-      );
+      initializers.push(message([...tensorFields(dtype, shape), [8, name], [9, bytes]]));
       return name;
     },
   };
@@ -133,50 +95,72 @@ export function onnxModel() {
     output(value: string, name: string, type: TensorType) {
       outputs.push(valueInfo(name, type));
       if (computed.has(value) && !renamed.has(value)) renamed.set(value, name);
-      else nodes.push(create(NodeProtoSchema, { opType: 'Identity', input: [value], output: [name] }));
+      else nodes.push({ opType: 'Identity', domain: '', from: [value], names: [name], attributes: {} });
     },
     external(weight: ExternalWeight, place: Place) {
-      const entry = (key: string, value: string) => ({ key, value });
-      initializers.push(
-        create(TensorProtoSchema, {
-          name: weight.name,
-          dataType: dataTypes[weight.dtype],
-          dims: weight.shape.map((dim) => BigInt(dim)),
-          dataLocation: TensorProto_DataLocation.EXTERNAL,
-          externalData: [
-            entry('location', place.file),
-            entry('offset', String(place.offset)),
-            entry('length', String(weight.bytes)),
-          ],
-        }),
-      );
+      const entry = (key: string, value: string): Field => {
+        return [
+          13,
+          message([
+            [1, key],
+            [2, value],
+          ]),
+        ];
+      };
+      const external = [
+        entry('location', place.file),
+        entry('offset', String(place.offset)),
+        entry('length', String(weight.bytes)),
+      ];
+      initializers.push(message([...tensorFields(weight.dtype, weight.shape), [8, weight.name], ...external, [14, 1]]));
     },
+    /** ModelProto, of one GraphProto. */
     bytes(): Uint8Array<ArrayBuffer> {
       const nameOf = (value: string) => renamed.get(value) ?? value;
-      for (const node of nodes) {
-        node.input = node.input.map(nameOf);
-        node.output = node.output.map(nameOf);
-      }
-      return toBinary(
-        ModelProtoSchema,
-        create(ModelProtoSchema, {
-          irVersion,
-          producerName: 'cria',
-          opsetImport: [
-            { domain: '', version: BigInt(opset) },
-            { domain: 'com.microsoft', version: 1n },
-          ],
-          graph: create(GraphProtoSchema, {
-            name: 'cria',
-            node: nodes,
-            initializer: initializers,
-            input: inputs,
-            output: outputs,
-          }),
-        }),
-      ) as Uint8Array<ArrayBuffer>;
+      const graph = message([
+        ...nodes.map((node): Field => [1, nodeMessage(node, nameOf)]),
+        [2, 'cria'],
+        ...initializers.map((tensor): Field => [5, tensor]),
+        ...inputs.map((info): Field => [11, info]),
+        ...outputs.map((info): Field => [12, info]),
+      ]);
+      const opsets = [
+        message([
+          [1, ''],
+          [2, opset],
+        ]),
+        message([
+          [1, 'com.microsoft'],
+          [2, 1],
+        ]),
+      ];
+      return message([[1, irVersion], [2, 'cria'], [7, graph], ...opsets.map((each): Field => [8, each])]);
     },
   };
+}
+
+interface OnnxNode {
+  readonly opType: string;
+  readonly domain: string;
+  readonly from: readonly string[];
+  readonly names: readonly string[];
+  readonly attributes: Readonly<Record<string, AttributeValue>>;
+}
+
+/** NodeProto. */
+function nodeMessage({ opType, domain, from, names, attributes }: OnnxNode, nameOf: (value: string) => string) {
+  return message([
+    ...from.map((value): Field => [1, nameOf(value)]),
+    ...names.map((value): Field => [2, nameOf(value)]),
+    [4, opType],
+    ...Object.entries(attributes).map(([name, value]): Field => [5, message(attributeFields(name, value))]),
+    [7, domain],
+  ]);
+}
+
+/** dims and data_type of TensorProto. */
+function tensorFields(dtype: Dtype, shape: readonly number[]): Field[] {
+  return [...shape.map((dim): Field => [1, dim]), [2, dataTypes[dtype]]];
 }
 
 /**
@@ -192,27 +176,40 @@ export function reshapeTarget(from: Shape, to: Shape): number[] {
   return target;
 }
 
-function valueInfo(name: string, type: TensorType): ValueInfoProto {
-  const dim = type.shape.map((size) => ({
-    value:
-      typeof size === 'number'
-        ? { case: 'dimValue' as const, value: BigInt(size) }
-        : { case: 'dimParam' as const, value: size },
-  }));
-  return create(ValueInfoProtoSchema, {
-    name,
-    type: { value: { case: 'tensorType', value: { elemType: dataTypes[type.dtype], shape: { dim } } } },
-  });
+/** ValueInfoProto, of a TypeProto.Tensor and its TensorShapeProto. */
+function valueInfo(name: string, { dtype, shape }: TensorType): Uint8Array {
+  const dims = shape.map((size): Field => [1, message([typeof size === 'number' ? [1, size] : [2, size]])]);
+  const tensor = message([
+    [1, dataTypes[dtype]],
+    [2, message(dims)],
+  ]);
+  return message([
+    [1, name],
+    [2, message([[1, tensor]])],
+  ]);
 }
 
-function attributeProto(name: string, value: AttributeValue): AttributeProto {
-  if (typeof value === 'string') {
-    return create(AttributeProtoSchema, { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) });
-  }
+/** AttributeProto. */
+function attributeFields(name: string, value: AttributeValue): Field[] {
+  if (typeof value === 'string')
+    return [
+      [1, name],
+      [4, value],
+      [20, 3],
+    ];
   if (typeof value === 'number')
-    return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
-  if ('float' in value) return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: value.float });
-  return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.map((item) => BigInt(item)) });
+    return [
+      [1, name],
+      [3, value],
+      [20, 2],
+    ];
+  if ('float' in value)
+    return [
+      [1, name],
+      [2, value],
+      [20, 1],
+    ];
+  return [[1, name], ...value.map((item): Field => [8, item]), [20, 7]];
 }
 
 function bytesOf(array: ArrayBufferView): Uint8Array {

@@ -11,6 +11,7 @@ import {
   modelArgument,
   modelPath,
   resumeOption,
+  templateOption,
   text,
 } from '../options/index.ts';
 import { sequenceOptions } from '../train/options.ts';
@@ -24,6 +25,7 @@ export const verb = defineVerb({
       placeholder: 'file',
     }),
     columns: columnsOption,
+    template: templateOption,
     packing: sequenceOptions.packing,
     sequence: integer('tokens in a sequence (default: 256, or the context of the model)', { min: 2 }),
     ...e3Options,
@@ -37,15 +39,15 @@ export const verb = defineVerb({
   ],
   async run({ args, options, progress, signal, print }) {
     const { json: _, quiet: __, dryRun, resume, force, ...said } = options;
-    const { data, threads, seed, columns, test, task } = options;
+    const { data, threads, seed, columns, template, test, task } = options;
     if (data === undefined) throw new CriaError('there is no data to search on', { remedy: 'pass --data book.txt' });
     refuseGgufName(args.out, 'a folder name, and convert it afterwards');
-    const files = [data, test, task];
+    const files = [data, template, test, task];
     refuseOutput(args.out, force, [modelPath(args.model), ...files]);
     const { columnsFrom } = await import('../data/index.ts');
     const { costOf, e3Prune, summaryOf } = await import('../methods/e3-pruner/index.ts');
 
-    return withModel({ model: args.model, weights: 'f32', threads, progress }, async (opened) => {
+    return withModel({ model: args.model, weights: 'f32', threads, template, progress }, async (opened) => {
       const { model } = opened;
       const how = {
         ...said,

@@ -9,6 +9,7 @@ import {
   modelArgument,
   modelPath,
   resumeOption,
+  templateOption,
   text,
 } from '../options/index.ts';
 import { sequenceOptions } from '../train/options.ts';
@@ -22,6 +23,7 @@ export const verb = defineVerb({
     ...sequenceOptions,
     ...evaOptions,
     from: text('an adapter folder of cria eva, to redistribute its ranks without data', { placeholder: 'folder' }),
+    template: templateOption,
     adapter: adapterOption,
     resume: resumeOption,
     force: forceOption,
@@ -37,7 +39,7 @@ export const verb = defineVerb({
       const remedy = 'for example --data train.jsonl';
       throw new CriaError('exactly one of --data and --from is required', { remedy });
     }
-    const files = [data, from, ...adapter];
+    const files = [data, from, options.template, ...adapter];
     refuseOutput(args.out, options.force, [modelPath(args.model), ...files]);
     const { columnsFrom } = await import('../data/index.ts');
     const { initializeAdapter, initializeAgain, parameterCount } = await import('../methods/eva/index.ts');

@@ -1,6 +1,14 @@
 import { resolve } from 'node:path';
 import { CriaError, figure } from '../base/index.ts';
-import { adapterOption, argument, choice, defineVerb, modelArgument, modelPath } from '../options/index.ts';
+import {
+  adapterOption,
+  argument,
+  choice,
+  defineVerb,
+  modelArgument,
+  modelPath,
+  templateOption,
+} from '../options/index.ts';
 import { trainOptions } from '../train/options.ts';
 import { refuseOutput } from './shared/output.ts';
 import { provenanceFor, withModel } from './shared/with-model.ts';
@@ -9,6 +17,7 @@ export const verb = defineVerb({
   arguments: { model: modelArgument, out: argument('the folder to write') },
   options: {
     ...trainOptions,
+    template: templateOption,
     adapter: adapterOption,
     weights: choice(['f32', 'auto', 'q8', 'q4'], 'precision of the frozen weights', 'f32'),
   },
@@ -33,7 +42,7 @@ export const verb = defineVerb({
     if (init === 'eva' && options.mode !== 'lora') {
       throw new CriaError('eva requires --mode lora', { where: '--init', remedy: 'pass --mode lora, or leave it out' });
     }
-    const files = [data, rest.valid, start, ...adapters];
+    const files = [data, rest.valid, rest.template, start, ...adapters];
     refuseOutput(args.out, force, [modelPath(args.model), teacher, ...files]);
     return withModel({ ...options, model: args.model, progress }, async ({ model, tokenizer }) => {
       const settings = {

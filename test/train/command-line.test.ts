@@ -51,6 +51,27 @@ describe.each(['lora', 'full', 'prompt', 'prefix'] as const)('%s', (mode) => {
 
 const train = (...argv: readonly string[]) => call(['train', taught, out, ...argv, ...quick]);
 
+test('--template writes conversations in place of the template of the model', async () => {
+  const data = dataFile([
+    {
+      messages: [
+        { role: 'user', content: 'after two', mood: 'calm' },
+        { role: 'assistant', content: 'comes three.' },
+      ],
+    },
+  ]);
+  const steps = ['--data', data, '--steps', '1', '--rank', '2'];
+  expect(await train(...steps)).toMatchObject({ code: 2, err: expect.stringContaining("does not read its 'mood'") });
+  const template = join(temporaryFolder(), 'plain.jinja');
+  writeFileSync(template, '{% for message in messages %}{{ message.mood }} {{ message.content }} {% endfor %}');
+  const named = await train(...steps, '--template', template);
+  expect(named).toMatchObject({ code: 0, err: '' });
+  expect(readFileSync(join(out, 'cria.json'), 'utf8')).toContain('plain.jinja');
+  expect(await train(...steps, '--template', `${template}2`, '--force')).toMatchObject({ code: 2 });
+  const eva = ['eva', taught, `${out}-eva`, '--data', data, '--rank', '2', '--packing', 'none', ...quick];
+  expect(await call([...eva, '--template', template])).toMatchObject({ code: 0 });
+});
+
 /** Log-probabilities of a text as a model gives them. */
 async function scored(...argv: readonly string[]): Promise<readonly number[]> {
   const text = dataFile([{ text: 'after two comes three.' }]);

@@ -128,10 +128,8 @@ const predicted = windows.reduce((sum, { tokens }) => sum + tokens, 0);
 console.log(
   `${windows.length} windows, ${predicted} predicted; perplexity before: ${reference.perplexity.toFixed(3)}\n`,
 );
-console.log(
-  '| | bits per weight | seconds | perplexity | less before: NLL | KL | same likeliest token | less RTN: NLL | KL |',
-);
-console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- |');
+console.log('| | bits per weight | perplexity | less before: NLL | KL | same likeliest token | less RTN: NLL | KL |');
+console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
 for (const { name, bits, out, told } of made) {
   const own = models.find((each) => each.model === out);
   const base = join(folder, `${name === 'awq' ? 'rtn-asymmetric' : 'rtn'}-${bits}`);
@@ -139,7 +137,6 @@ for (const { name, bits, out, told } of made) {
   const cells = [
     `${name} ${bits}`,
     told.bitsPerWeight.toFixed(2),
-    told.seconds.toFixed(0),
     own.perplexity.toFixed(2),
     figures({ value: own.deltaNll, ...own }),
     own.kl.toFixed(4),

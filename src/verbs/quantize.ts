@@ -80,17 +80,18 @@ export const verb = defineVerb({
     return withModel({ model: args.model, weights: 'f32', threads, progress }, async ({ model }) => {
       const plan = planOf(model.checkpoint, model.config, asked, dryRun ? progress : silent); // the run notes it again
       refuseName(args.out, plan.format);
+      const estimate = estimateOf(model.checkpoint, model.config, plan, asked);
+      const cost = `about ${duration(estimate.seconds)} and ${byteSize(estimate.memory)} of memory`;
       if (dryRun) {
-        const estimate = estimateOf(model.checkpoint, model.config, plan, asked);
         print(
           `${plan.targets.length} matrices by ${scheme} as ${plan.format}: about ${byteSize(estimate.bytes)}, ` +
-            `${figure(estimate.bitsPerWeight)} bits per weight, in about ${duration(estimate.seconds)} and ` +
-            `${byteSize(estimate.memory)} of memory; ${plan.kept.length} matrices stay\n`,
+            `${figure(estimate.bitsPerWeight)} bits per weight, in ${cost}; ${plan.kept.length} matrices stay\n`,
         );
         const { format, kept } = plan;
         const tensors = plan.targets.map(({ name, quantizer, fallback }) => ({ name, ...quantizer, fallback }));
         return { ...estimate, format, simulated: format === 'hf', tensors, kept, path: args.out };
       }
+      if (estimate.seconds > 60) progress.note(`It will take ${cost} on two cores.`);
       const files = [said.calibration, said.imatrix, said.measure];
       const provenance = await provenanceFor('quantize', args.model, said, { files, seed, progress, signal });
       const result = await quantizeModel(model, args.out, asked, provenance, { progress, signal });

@@ -49,7 +49,7 @@ export function sweepOver(model: LoadedModel, texts: Texts, file?: string): Bloc
   return openBlockSweep(model, texts, { batch, ...(file !== undefined && bytes > mostHiddenBytes && { file }) });
 }
 
-const tokensAtOnce = 2048;
+export const tokensAtOnce = 2048;
 export const mostHiddenBytes = 2 ** 30;
 
 /** The first texts, of at least 2,048 tokens together: AWQ looks for its scales on them. */

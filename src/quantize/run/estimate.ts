@@ -1,7 +1,7 @@
 import { type Checkpoint, packingOf } from '../../checkpoint/index.ts';
-import type { Config } from '../../model/index.ts';
+import { type Config, programBytes } from '../../model/index.ts';
 import { expectedBits, isCalibrated, isGgufScheme } from '../schemes/index.ts';
-import { mostHiddenBytes } from './calibration.ts';
+import { mostHiddenBytes, tokensAtOnce } from './calibration.ts';
 import type { QuantizeOptions } from './options.ts';
 import type { Plan, Target } from './plan.ts';
 
@@ -17,8 +17,9 @@ export interface Estimate {
 }
 
 const nanosecondsPerWeight = { search: 400, round: 60 }; // types of 256 search their scales
-const multiplications = 4e10; // a second
-const passes = 6; // over a block and its calibration texts: one a group of maps, one on, and the second moments
+const multiplications = 8e10; // a second
+const passes = 3.2; // over a block and its calibration texts: parts of it for each group of maps, one on, second moments
+const search = { exponents: 20, tokens: 2048, passes: 1.25 }; // AWQ's, of which one measures the attention alone
 
 /** Sizes, memory and time of a run. */
 export function estimateOf({ tensors }: Checkpoint, config: Config, plan: Plan, options: QuantizeOptions): Estimate {
@@ -36,14 +37,25 @@ export function estimateOf({ tensors }: Checkpoint, config: Config, plan: Plan, 
   const widest = Math.max(...targets.map(({ inner }) => inner));
   const block = (elements * 4) / config.layers;
   const moments = calibrated ? 5 * 4 * widest ** 2 : 0; // of the inputs, its factor, and what factors it
+  const activations = 4 * (6 * config.hiddenSize + 4 * config.intermediateSize); // of a position, while a block is run
   const rounding = total(({ out, inner, quantizer: { scheme } }) => {
     const searches = isGgufScheme(scheme) && packingOf(scheme.toUpperCase() as 'Q4_K').elements === 256;
     return out * inner * (searches ? nanosecondsPerWeight.search : nanosecondsPerWeight.round);
   });
+  const products = total(({ out, inner, quantizer: { scheme } }) => {
+    const errors = 2 * out * inner ** 2; // of outputs: D H and W H
+    if (scheme === 'gptq') return errors + inner ** 3 + (out * inner ** 2) / 2; // the factor of H^-1, and what it moves
+    return scheme === 'awq' ? errors + search.exponents * search.tokens * search.passes * out * inner : errors;
+  });
   return {
     bytes: kept + (format === 'hf' ? own : Math.ceil(bits / 8)),
     bitsPerWeight: bits / elements,
-    memory: 3 * block + moments + Math.min(mostHiddenBytes, tokens * config.hiddenSize * 4),
-    seconds: rounding / 1e9 + (passes * tokens * elements) / multiplications,
+    memory:
+      programBytes(config) +
+      3 * block +
+      moments +
+      Math.min(tokensAtOnce, tokens) * activations +
+      Math.min(mostHiddenBytes, tokens * config.hiddenSize * 4),
+    seconds: rounding / 1e9 + (calibrated ? passes * tokens * elements + products : 0) / multiplications,
   };
 }

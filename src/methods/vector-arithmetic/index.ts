@@ -6,3 +6,4 @@ export { lensPage } from './report.ts';
 export type { LensResult } from './result.ts';
 export { lensPlace, vectorArithmetic } from './run.ts';
 export { linesIn } from './sources.ts';
+export { figuresOf, summaryOf } from './summary.ts';

@@ -317,6 +317,12 @@ describe('a log of endpoints', () => {
       });
     });
 
+    test('models that choose among answers cannot be served', async () => {
+      const local = file('local.yaml', '- {role: base, model: cria-tiny}\n- {role: guide, model: cria-tiny}');
+      const { code, err } = await call(['route', 'serve', at('served'), '--models', local]);
+      expect([code, err]).toEqual([2, expect.stringContaining('chooses among given answers')]);
+    });
+
     test('an endpoint that fails ends the run: every answer so far, without a guarantee', async () => {
       await served(at('served'), ['--audit-rate', '1'], async (ask) => {
         [asked, failing] = [0, () => asked > 2];
@@ -346,6 +352,22 @@ describe('a log of endpoints', () => {
     expect((await log('--resume')).code).toBe(0);
     expect(asked).toBe(4); // the first question was done
     expect(linesIn(join(at('log'), 'trajectories.jsonl'))).toHaveLength(3);
+  });
+
+  test.each([
+    ['an odd split', { split: 'dev' }, 'its split is "dev"'],
+    ['a qid twice', { qid: 'a' }, 'repeats the qid a'],
+    ['no choices', { choices: [] }, 'choices is not a list of texts'],
+    ['no gold', { gold: [] }, 'gold is not a list of texts'],
+  ])('questions with %s are refused before any call', async (_, more, sentence) => {
+    asked = 0;
+    const rows = [
+      { qid: 'a', question: 'x', gold: ['y'] },
+      { qid: 'b', question: 'x', gold: ['y'], ...more },
+    ];
+    const path = file('odd.jsonl', rows.map((row) => JSON.stringify(row)).join('\n'));
+    const { code, err } = await call(['route', 'log', at('never'), '--models', models(), '--questions', path]);
+    expect([code, err, asked]).toEqual([2, expect.stringContaining(`row 2: ${sentence}`), 0]);
   });
 
   test.each([

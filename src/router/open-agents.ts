@@ -84,8 +84,13 @@ export function servedGuarantee(
     .guarantee;
 }
 
-/** @throws CriaError for a policy that live questions cannot be given to. */
-export function refuseUnservable(policy: PolicyFile): void {
+/** @throws CriaError for a policy that live questions cannot be given to, and for models that choose among answers. */
+export function refuseUnservable(policy: PolicyFile, { models }: Pick<OpenedAgents, 'models'>): void {
+  const local = models.find(({ baseUrl }) => baseUrl === undefined);
+  if (local) {
+    const remedy = `serve it (cria serve ${local.model}) and use its address as base_url`;
+    throw new CriaError('chooses among given answers, and live questions have none', { where: local.id, remedy });
+  }
   const names = featureNames(roundsOf(policy));
   if (policy.features.length === names.length) return;
   const what = `reads ${policy.features.length} numbers and live questions have ${names.length}`;

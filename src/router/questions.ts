@@ -1,7 +1,7 @@
 import { CriaError, permutation, randomFrom } from '../base/index.ts';
 import { gap, readRows } from '../data/index.ts';
 import { readTask } from '../evaluate/index.ts';
-import type { AnswerType } from '../methods/ccpo/index.ts';
+import { type AnswerType, readSplit } from '../methods/ccpo/index.ts';
 import type { AgentQuestion } from './agents.ts';
 
 /** A labelled question to log. */
@@ -24,19 +24,23 @@ const choicesDrawn = 4;
  */
 export async function readQuestions(path: string): Promise<LabelledQuestion[]> {
   const questions: LabelledQuestion[] = [];
+  const seen = new Set<string>();
   for await (const { values, where } of readRows(path)) {
     if (!('gold' in values)) return (await readTask(path)).map(fromTask);
     const { qid, question, gold, answer_type: type, choices, split } = values;
     if (typeof question !== 'string') throw new CriaError('has no question', { where });
     const right = typeof gold === 'string' ? [gold] : gold;
     if (!isTexts(right) || right.length === 0) throw new CriaError('gold is not a list of texts', { where });
-    if (choices !== undefined && !isTexts(choices)) throw new CriaError('choices is not a list of texts', { where });
+    if (choices !== undefined && !(isTexts(choices) && choices.length > 0))
+      throw new CriaError('choices is not a list of texts', { where });
+    const id = String(qid ?? `q${questions.length + 1}`);
+    if (seen.has(id)) throw new CriaError(`repeats the qid ${id}`, { where });
+    seen.add(id);
     if (questions.length >= mostQuestions) throw new CriaError(`has more than ${mostQuestions} rows`, { where: path });
     questions.push({
-      ...{ qid: String(qid ?? `q${questions.length + 1}`), question, gold: right, choices },
+      ...{ qid: id, question, gold: right, choices },
       answerType: type === 'mc' ? 'mc' : 'em',
-      split: typeof split === 'string' ? split : undefined,
-      ...{ prompt: `Q: ${question}\nA:`, where },
+      ...{ split: readSplit(split, where), prompt: `Q: ${question}\nA:`, where },
     });
   }
   if (questions.length === 0) throw new CriaError('has no questions', { where: path });

@@ -28,8 +28,8 @@ export const verb = defineVerb({
     const { openAgents, refuseUnservable, routeApp, servedGuarantee } = await import('../router/index.ts');
     const { listen } = await import('../serve/index.ts');
     const policy = readPolicy(args.policy);
-    refuseUnservable(policy);
     const agents = await openAgents(file, { examples: [], seed, threads, progress });
+    refuseUnservable(policy, agents);
     const guarantee = servedGuarantee(policy, agents);
     if (guarantee === 'void')
       progress.note('The policy was calibrated on other models or prompts: its guarantee is void.');

@@ -122,6 +122,18 @@ describe('a simulated log', () => {
   });
 
   test.each([
+    ['features', [null, null, null, null, null], 'a feature has no mean and std'],
+    ['T', 1e9, 'its T is 1000000000'],
+    ['kappa_hat', 'high', 'kappa_hat is not a number'],
+    ['actions', 3, 'actions and mlp.sizes disagree'],
+  ])('a policy with odd %s is refused', async (key, value, sentence) => {
+    const policy = JSON.parse(readFileSync(at('certified', 'policy.json'), 'utf8'));
+    writeFileSync(at('odd.json'), JSON.stringify({ ...policy, [key]: value }));
+    const { code, err } = await route('evaluate', at('odd.json'), at('log'));
+    expect([code, err]).toEqual([2, expect.stringContaining(sentence)]);
+  });
+
+  test.each([
     ['alpha of 0', ['train', 'log', 'x', '--alpha', '0'], '--alpha: must lie between 0 and 1 (got 0)'],
     [
       'alpha of 1.5',

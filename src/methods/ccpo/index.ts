@@ -13,4 +13,4 @@ export { type PolicyFile, probabilitiesOf, readPolicy } from './policy-file.ts';
 export { type Readiness, readiness } from './readiness.ts';
 export { modelsKey } from './rounds.ts';
 export { outcomeAt, scoresOf } from './sets.ts';
-export { hashOf, type Log, readLog } from './trajectories.ts';
+export { hashOf, type Log, readLog, readSplit } from './trajectories.ts';

@@ -5,6 +5,7 @@ import { readJson } from '../../data/index.ts';
 import type { Episode } from './episode.ts';
 import { parameterCount } from './network.ts';
 import { inputsOf, policyOf } from './policy-network.ts';
+import { mostRounds } from './rounds.ts';
 import { type EmptyRule, emptyRules } from './sets.ts';
 
 /** A policy as plain data: anyone can compute its scores from an observation (specification, section 2). */
@@ -58,8 +59,9 @@ export function readPolicy(path: string): PolicyFile {
   }
   if (!Array.isArray(features) || features.length !== sizes[0]) throw wrong('features and mlp.sizes disagree');
   if (!Array.isArray(actions) || actions.length !== sizes.at(-1)) throw wrong('actions and mlp.sizes disagree');
-  if (features.some(({ mean, std }) => !Number.isFinite(mean) || !(std > 0)))
+  if (features.some((each) => !Number.isFinite(each?.mean) || !(each.std > 0)))
     throw wrong('a feature has no mean and std');
+  if (!(Number.isSafeInteger(value.T) && value.T > 0 && value.T <= 2 * mostRounds)) throw wrong(`its T is ${value.T}`);
   if (mlp.act !== 'tanh') throw wrong(`its activation is ${mlp.act}`);
   if (!emptyRules.includes(value.empty_rule)) throw wrong(`its empty_rule is ${value.empty_rule}`);
   if (!(value.alpha > 0 && value.alpha < 1)) throw wrong('alpha does not lie between 0 and 1');

@@ -43,9 +43,7 @@ export function scoresOf(episode: Episode, pi: Float64Array, rule: EmptyRule): F
   return scores;
 }
 
-function likeliest(probabilities: Float64Array): number {
-  return probabilities.indexOf(Math.max(...probabilities));
-}
+const likeliest = (probabilities: Float64Array): number => probabilities.indexOf(Math.max(...probabilities));
 
 /** kappa*: the question is covered iff kappa <= kappa*. Infinity when no answer is right. (CCPO, section 3.4) */
 export function criticalThreshold(episode: Episode, scores: Float64Array): number {

@@ -106,19 +106,19 @@ function parsedRow(row: Row, seed: number, ladder: boolean): Parsed {
   if (!Array.isArray(rounds) || rounds.length === 0 || rounds.length > mostRounds) {
     throw new CriaError(`needs 1 to ${mostRounds} rounds`, { where, remedy: 'write them as "rounds": [{…}]' });
   }
-  const common = {
-    split: splitOf(values.split, String(qid), seed, where),
-    prompt: typeof values.prompt_hash === 'string' ? values.prompt_hash : '',
-  };
-  const read = questionIn(String(qid), rounds, { type, gold, ladder }, where);
-  return { ...common, ...read };
+  const split = readSplit(values.split, where) ?? drawnSplit(String(qid), seed);
+  const prompt = typeof values.prompt_hash === 'string' ? values.prompt_hash : '';
+  return { split, prompt, ...questionIn(String(qid), rounds, { type, gold, ladder }, where) };
 }
 
-function splitOf(given: unknown, qid: string, seed: number, where: string): Split {
+/** What a row says of its split. @throws CriaError when that is none. */
+export function readSplit(given: unknown, where: string): Split | undefined {
   if (given === 'train' || given === 'calib' || given === 'test') return given;
-  if (given !== undefined && given !== null) {
-    throw new CriaError(`its split is ${JSON.stringify(given)}`, { where, remedy: 'use train, calib or test' });
-  }
+  if (given === undefined || given === null) return undefined;
+  throw new CriaError(`its split is ${JSON.stringify(given)}`, { where, remedy: 'use train, calib or test' });
+}
+
+function drawnSplit(qid: string, seed: number): Split {
   const hash = createHash('sha256').update(`${seed} ${qid}`).digest().readUInt32BE(0) / 2 ** 32;
   return hash < 0.6 ? 'train' : hash < 0.8 ? 'calib' : 'test';
 }

@@ -63,7 +63,7 @@ if (values.world) {
   }
   [text, calibration] = ['valid.txt', 'train.txt'].map((name) => join(folder, name));
   [sequence, context] = ['256', '256'];
-  const names = ['analogies', 'copying', 'facts', 'sums', 'translation', 'two-step-sums', 'word-forms', 'culture'];
+  const names = ['analogies', 'copying', 'sums', 'translation', 'word-forms'];
   tasks = names.map((name) => join(world, 'tasks', `${name}.jsonl`));
 }
 

@@ -22,8 +22,8 @@ export const verb = defineVerb({
 
     refuseOutput(path, force, [modelPath(args.model), args.adapter]);
     const adapter = readAdapter(args.adapter);
-    const opening = { model: args.model, adapter: [args.adapter], progress }; // which checks that they belong together
-    return withModel(opening, async ({ model }) => {
+    await withModel({ model: args.model, adapter: [args.adapter] }, async () => {}); // which checks that they belong together
+    return withModel({ model: args.model, progress }, async ({ model }) => {
       const read = { files: [args.adapter], seed, progress, signal };
       const provenance = await provenanceFor('merge', args.model, { adapter: args.adapter, densify }, read);
       const bytes = await mergeAdapter(model.checkpoint, adapter, path, {

@@ -62,6 +62,11 @@ ADAPTERS = {
         torch.float32,
     ),
     "lora-biases": ("qwen2", LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj", "k_proj"], bias="lora_only"), torch.float32),
+    "lora-saved-embedding": (
+        "llama-tied",
+        LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj"], modules_to_save=["embed_tokens", "norm"]),
+        torch.float32,
+    ),
 }
 
 

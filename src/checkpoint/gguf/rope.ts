@@ -26,14 +26,14 @@ export function ropeScalingOf(rope: GgufRope, base: number, where: string): Rope
   if (longFactors && shortFactors) return longrope(longFactors, shortFactors);
   switch (
     rope.type ??
-    (rope.factor === undefined ? 'none' : 'linear') // as llama.cpp reads a factor alone
+    (rope.factor ? 'linear' : 'none') // as llama.cpp reads a factor alone, and one of 0 as none
   ) {
     case 'none':
       return undefined;
     case 'linear':
-      return { rope_type: 'linear', factor: rope.factor ?? 1 };
+      return { rope_type: 'linear', factor: rope.factor || 1 };
     case 'yarn': {
-      const factor = rope.factor ?? 1;
+      const factor = rope.factor || 1;
       return {
         rope_type: 'yarn',
         factor,

@@ -11,6 +11,8 @@ export interface LoraAdapter {
   readonly rslora: boolean;
   /** Tensors in place of the model's, by their names in it: PEFT's modules_to_save, and trained biases. */
   readonly replaced?: ReadonlyMap<string, SavedTensor>;
+  /** A saved embedding is the head too, where the model ties them (PEFT's ensure_weight_tying). */
+  readonly tiesSaved?: boolean;
 }
 
 export interface SavedTensor {

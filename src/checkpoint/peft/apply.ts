@@ -26,9 +26,14 @@ export function withReplacements(
     }
     tensors.set(name, { shape, read: () => data.slice() });
   }
+  const isTied = !checkpoint.tensors.has(head) || checkpoint.config.tie_word_embeddings === true;
+  const shape = replaced.get(embedding)?.shape;
+  if (isTied && shape && !replaced.has(head) && !adapter.tiesSaved) {
+    tensors.set(head, { shape, read: () => checkpoint.readFloat32(embedding) }); // the head keeps the model's own table
+  }
   const saved = overlaid(checkpoint, {
     tensors,
-    ...(replaced.has(head) ? { config: { tie_word_embeddings: false } } : {}),
+    ...(tensors.has(head) ? { config: { tie_word_embeddings: false } } : {}),
   });
   const weights = decomposed.map(
     ([path, module]) => [`${path}.weight`, weightOf(saved, `${path}.weight`, module)] as const,

@@ -41,7 +41,8 @@ export function readLora(files: AdapterFiles): LoraAdapter {
     if (magnitude?.length === out) return [path, { ...module, magnitude }];
     throw new CriaError(`has no lora_magnitude_vector of ${out} rows for ${path}`, { where: weights.path });
   });
-  return { kind: 'lora', base, modules: new Map(read), rslora, ...(replaced.size > 0 ? { replaced } : {}) };
+  const tiesSaved = config.ensure_weight_tying === true;
+  return { kind: 'lora', base, modules: new Map(read), rslora, ...(replaced.size > 0 ? { replaced, tiesSaved } : {}) };
 }
 
 const magnitudeKey = /^base_model\.model\.([\w.]{1,200}?)\.lora_magnitude_vector(?:\.weight)?$/;
@@ -50,7 +51,7 @@ const savedKey = /^base_model\.model\.([\w.]{1,200}?)(?:\.modules_to_save(?:\.de
 /** Whether the configuration says that a tensor of the model is stored with the adapter. */
 function isSaved(path: string, part: string, { modules_to_save: saved, bias }: AdapterFiles['config']): boolean {
   const isBias = part === 'bias' && (bias === 'all' || bias === 'lora_only');
-  const isModule = Array.isArray(saved) && saved.some((name) => path === name || path.endsWith(`.${name}`));
+  const isModule = Array.isArray(saved) && saved.some((name) => path.endsWith(String(name))); // as PEFT finds them
   return isBias || isModule;
 }
 

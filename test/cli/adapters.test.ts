@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { verbs } from '../../src/verbs/index.ts';
 import { call } from '../command-line.ts';
 import { temporaryFolder } from '../hostile.ts';
-import { adapterNames, adapterPath, goldenPath, readAdapterGolden } from '../model/goldens.ts';
+import { adapterPath, goldenPath, readAdapterGolden } from '../model/goldens.ts';
 
 const tiny = goldenPath('llama-gqa');
 
@@ -47,22 +47,19 @@ test('every verb that runs a model as it is takes adapters', async () => {
   expect(taking).toContain('lens apply');
 });
 
-test.each(adapterNames.filter((name) => name.startsWith('lora')))(
-  '%s: merged is what it is with --adapter',
-  async (name) => {
-    const { checkpoint, sequences } = readAdapterGolden(name);
-    const source = goldenPath(checkpoint);
-    const file = rowsFile(sequences[0]?.ids as readonly number[]);
-    const out = join(temporaryFolder(), 'merged');
-    expect(await call(['merge', source, adapterPath(name), out, '--quiet'])).toMatchObject({ code: 0, err: '' });
-    const scored = async (...model: string[]): Promise<number[]> => {
-      return JSON.parse((await call(['score', ...model, '--file', file, '--json', '--quiet'])).out).rows[0].logprobs;
-    };
-    const [merged, applied] = await Promise.all([scored(out), scored(source, '--adapter', adapterPath(name))]);
-    // the merged weights are rounded to the type of the model; an update that is applied twice is ten times as far
-    for (const [i, logprob] of merged.entries()) expect(Math.abs(logprob - (applied[i] as number))).toBeLessThan(0.05);
-  },
-);
+test.each(['lora', 'lora-dora'])('%s: merged is what it is with --adapter', async (name) => {
+  const { checkpoint, sequences } = readAdapterGolden(name);
+  const source = goldenPath(checkpoint);
+  const file = rowsFile(sequences[0]?.ids as readonly number[]);
+  const out = join(temporaryFolder(), 'merged');
+  expect(await call(['merge', source, adapterPath(name), out, '--quiet'])).toMatchObject({ code: 0, err: '' });
+  const scored = async (...model: string[]): Promise<number[]> => {
+    return JSON.parse((await call(['score', ...model, '--file', file, '--json', '--quiet'])).out).rows[0].logprobs;
+  };
+  const [merged, applied] = await Promise.all([scored(out), scored(source, '--adapter', adapterPath(name))]);
+  // the merged weights are rounded to the type of the model; an update that is applied twice is ten times as far
+  for (const [i, logprob] of merged.entries()) expect(Math.abs(logprob - (applied[i] as number))).toBeLessThan(0.05);
+});
 
 test('merge writes a folder that tells what made it', async () => {
   const out = join(temporaryFolder(), 'merged');

@@ -199,7 +199,7 @@ test('parts of a split GGUF are read as one file', async () => {
   expect(await refusalOf(() => loadModel(join(folder, 'other.gguf')))).toContain('its name does not say which');
 });
 
-test('a RoPE factor without a type is linear, under its older key too', async () => {
+test('a RoPE factor without a type is linear, under its older key too, and one of 0 is none', async () => {
   const checkpoint = openCheckpoint(goldenPath('llama'));
   onTestFinished(() => checkpoint.close());
   const tensors = [...checkpoint.tensors.values()].map(({ name, shape }) => {
@@ -208,11 +208,16 @@ test('a RoPE factor without a type is linear, under its older key too', async ()
   const plain = ggufFromHuggingFace({ path: 'x', config: checkpoint.config, tensors });
   const linear = withConfig('llama', { rope_scaling: { rope_type: 'linear', factor: 4 } });
   for (const key of ['llama.rope.scaling.factor', 'llama.rope.scale_linear']) {
-    const file = join(temporaryFolder(), 'a.gguf');
-    const types = new Map([...(plain.types ?? []), [key, 'f32' as const]]);
-    await writeGguf(file, { ...plain, types, metadata: new Map([...plain.metadata, [key, 4]]) });
-    const expected = await logitsOf(linear);
-    for (const [i, x] of (await logitsOf(file)).entries()) expect(x).toBeCloseTo(expected[i] as number, 5);
+    for (const [factor, same] of [
+      [4, linear],
+      [0, goldenPath('llama')],
+    ] as const) {
+      const file = join(temporaryFolder(), 'a.gguf');
+      const types = new Map([...(plain.types ?? []), [key, 'f32' as const]]);
+      await writeGguf(file, { ...plain, types, metadata: new Map([...plain.metadata, [key, factor]]) });
+      const expected = await logitsOf(same);
+      for (const [i, x] of (await logitsOf(file)).entries()) expect(x).toBeCloseTo(expected[i] as number, 5);
+    }
   }
 });
 

@@ -3,7 +3,14 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { appendLine, makeFolder, refuseExisting, writeFileAtomically, writeFolderAtomically } from './files.ts';
+import {
+  appendLine,
+  closing,
+  makeFolder,
+  refuseExisting,
+  writeFileAtomically,
+  writeFolderAtomically,
+} from './files.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -117,3 +124,15 @@ function mount(path: string): boolean {
     return false;
   }
 }
+
+test('a file is closed behind its use, whether that gives something or fails', () => {
+  let closed = 0;
+  const file = { size: 3, close: () => closed++ };
+  expect(closing(file, ({ size }) => size)).toBe(3);
+  expect(() =>
+    closing(file, () => {
+      throw new Error('damaged');
+    }),
+  ).toThrow('damaged');
+  expect(closed).toBe(2);
+});

@@ -51,6 +51,15 @@ export async function writeFileAtomically(path: string, fill: (append: Append) =
   }
 }
 
+/** What `use` makes of an open file, which is closed on every path. */
+export function closing<File extends { close(): void }, T>(file: File, use: (file: File) => T): T {
+  try {
+    return use(file);
+  } finally {
+    file.close();
+  }
+}
+
 /** The SHA-256 of a file's bytes, in hexadecimal. @throws CriaError when it cannot be read. */
 export async function contentHash(path: string, { progress = silent, signal }: Watch = {}): Promise<string> {
   const hash = createHash('sha256');

@@ -3,6 +3,7 @@ export { boundedBody, CriaError, codeOf, messageOf, readError, throwIfAborted } 
 export {
   type Append,
   appendLine,
+  closing,
   contentHash,
   makeFolder,
   refuseExisting,

@@ -11,7 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { CriaError, messageOf, throwIfAborted } from '../base/index.ts';
+import { CriaError, closing, messageOf, throwIfAborted } from '../base/index.ts';
 import { asNetworkError, type Hub } from './hub-connection.ts';
 import { openRanges } from './ranges.ts';
 
@@ -107,8 +107,7 @@ function newHash({ checksum, size }: RemoteFile): Hash {
 /** The hash after the bytes that are in the file at `path`. */
 function hashUpTo(path: string, file: RemoteFile, signal: AbortSignal | undefined): Hash {
   const hash = newHash(file);
-  const there = openRanges(path);
-  try {
+  return closing(openRanges(path), (there) => {
     const piece = new Uint8Array(Math.min(pieceBytes, there.size));
     for (let done = 0; done < there.size; done += piece.length) {
       throwIfAborted(signal);
@@ -117,9 +116,7 @@ function hashUpTo(path: string, file: RemoteFile, signal: AbortSignal | undefine
       hash.update(part);
     }
     return hash;
-  } finally {
-    there.close();
-  }
+  });
 }
 
 function writeAll(descriptor: number, bytes: Uint8Array): void {

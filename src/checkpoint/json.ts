@@ -1,4 +1,4 @@
-import { CriaError, messageOf } from '../base/index.ts';
+import { CriaError, closing, messageOf } from '../base/index.ts';
 import { openRanges } from './ranges.ts';
 
 /** How much JSON is taken: `depth` of nesting, `values` in all. */
@@ -28,17 +28,14 @@ export function parseJson(bytes: Uint8Array, where: string, limits: JsonLimits =
 
 /** Reads a file that holds one JSON object. @throws CriaError when it is missing, too long or something else. */
 export function readJsonObject(path: string): Record<string, unknown> {
-  const file = openRanges(path);
-  try {
+  return closing(openRanges(path), (file) => {
     if (file.size > longestJson) throw new CriaError(`is longer than ${longestJson} bytes`, { where: path });
     const bytes = new Uint8Array(file.size);
     file.read(0, bytes);
     const value = parseJson(bytes, path);
     if (!isObject(value)) throw new CriaError('is not a JSON object', { where: path });
     return value;
-  } finally {
-    file.close();
-  }
+  });
 }
 
 /** Whether a JSON value is an object: neither null, an array nor a scalar. */

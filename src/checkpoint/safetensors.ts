@@ -1,4 +1,4 @@
-import { CriaError } from '../base/index.ts';
+import { CriaError, closing } from '../base/index.ts';
 import { allocate, checkedRows, type Rows, rowBytesOf, stagingBytes } from './blocks/rows.ts';
 import { elementBytes, plainToFloat32 } from './plain.ts';
 import { openRanges, type RangeFile } from './ranges.ts';
@@ -12,12 +12,7 @@ export interface SafetensorsFile extends Pick<Checkpoint, 'path' | 'tensors' | '
 
 /** The tensors and the metadata of a safetensors file, checked against the file. @throws CriaError when they lie. */
 export function readSafetensorsHeader(path: string): SafetensorsHeader {
-  const file = openRanges(path);
-  try {
-    return readHeader(file);
-  } finally {
-    file.close();
-  }
+  return closing(openRanges(path), readHeader);
 }
 
 /** Opens a safetensors file; its tensors are read when asked for. @throws CriaError when its header is not sound. */

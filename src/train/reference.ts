@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { silent, throwIfAborted, type Watch } from '../base/index.ts';
+import { closing, silent, throwIfAborted, type Watch } from '../base/index.ts';
 import { openSafetensors, writeSafetensors } from '../checkpoint/index.ts';
 import type { Value } from '../engine/index.ts';
 import type { Forward } from '../model/index.ts';
@@ -63,13 +63,10 @@ export async function writeMargins(path: string, pairs: readonly Pair[], key: st
 /** Pairs with the margins of a file; undefined where there is none of that key. */
 export function readMargins(path: string, pairs: readonly Pair[], key: string): Pair[] | undefined {
   if (!existsSync(path)) return undefined;
-  const file = openSafetensors(path);
-  try {
+  return closing(openSafetensors(path), (file) => {
     const { shape, type } = file.tensors.get('margins') ?? {};
     if (file.metadata.key !== key || type !== 'F64' || shape?.[0] !== pairs.length) return undefined;
     const margins = new Float64Array(file.readBytes('margins').slice().buffer);
     return pairs.map((pair, i) => ({ ...pair, margin: margins[i] as number }));
-  } finally {
-    file.close();
-  }
+  });
 }

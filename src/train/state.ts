@@ -1,4 +1,4 @@
-import { CriaError, notOfARun, type RunPlace, type RunState } from '../base/index.ts';
+import { CriaError, closing, notOfARun, type RunPlace, type RunState } from '../base/index.ts';
 import { openSafetensors, writeSafetensors } from '../checkpoint/index.ts';
 import type { TrainingPlan } from './memory-estimate.ts';
 import type { ParameterBuffer } from './parameters.ts';
@@ -59,8 +59,7 @@ export async function saveReached(
 export function restoreReached(state: RunState, buffer: ParameterBuffer): Reached {
   if (!state.has(stateFile)) return { step: 0, loss: Number.NaN };
   const path = state.path(stateFile);
-  const file = openSafetensors(path);
-  try {
+  return closing(openSafetensors(path), (file) => {
     const [step, loss] = [Number(file.metadata.step), Number(file.metadata.loss)];
     if (!Number.isSafeInteger(step)) throw notOfARun(path);
     for (const name of parts) {
@@ -71,18 +70,11 @@ export function restoreReached(state: RunState, buffer: ParameterBuffer): Reache
       file.readFloat32(name, { into });
     }
     return { step, loss };
-  } finally {
-    file.close();
-  }
+  });
 }
 
 /** The plan under which a run has saved how far it was: another one would round otherwise. */
 export function savedPlan(state: RunState): TrainingPlan | undefined {
   if (!state.has(stateFile)) return undefined;
-  const file = openSafetensors(state.path(stateFile));
-  try {
-    return file.metadata.plan as TrainingPlan | undefined;
-  } finally {
-    file.close();
-  }
+  return closing(openSafetensors(state.path(stateFile)), ({ metadata }) => metadata.plan as TrainingPlan | undefined);
 }

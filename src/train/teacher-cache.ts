@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { CriaError, type Watch } from '../base/index.ts';
+import { CriaError, closing, type Watch } from '../base/index.ts';
 import { decodeStored, encodeStored, openSafetensors, writeSafetensors } from '../checkpoint/index.ts';
 import { integers, type Values, value } from '../engine/index.ts';
 import { forBatches, forLogits } from '../evaluate/index.ts';
@@ -132,8 +132,7 @@ export async function writeTeacherCache(path: string, cache: TeacherCache, key: 
 /** The cache at `path`; undefined where there is none of that key. @throws CriaError when it is not sound. */
 export function readTeacherCache(path: string, key: string): TeacherCache | undefined {
   if (!existsSync(path)) return undefined;
-  const file = openSafetensors(path);
-  try {
+  return closing(openSafetensors(path), (file) => {
     if (file.metadata.key !== key) return undefined;
     const [rows = 0, top = 0] = file.tensors.get('ids')?.shape ?? [];
     const isSound = (name: string, type: string, shape: readonly number[]) =>
@@ -150,9 +149,7 @@ export function readTeacherCache(path: string, key: string): TeacherCache | unde
       ...{ top, rows, ids: new Uint32Array(copied('ids')), logprobs: new Uint16Array(copied('logprobs')) },
       logSumExp: new Float32Array(copied('logSumExp')),
     };
-  } finally {
-    file.close();
-  }
+  });
 }
 
 const halvesOf = (values: Float32Array): Uint16Array => {

@@ -1,4 +1,4 @@
-import { CriaError } from '../../base/index.ts';
+import { CriaError, closing } from '../../base/index.ts';
 import { packingOf } from '../blocks/stored.ts';
 import { openRanges, type RangeFile } from '../ranges.ts';
 import { elementCount, placeOf } from '../safetensors-header.ts';
@@ -26,12 +26,7 @@ const rewrite = 'the file is damaged or incomplete: download or write it again';
  * @throws CriaError naming the file, the key or tensor, and what to do.
  */
 export function readGgufHeader(path: string): GgufHeader {
-  const file = openRanges(path);
-  try {
-    return readHeader(file);
-  } finally {
-    file.close();
-  }
+  return closing(openRanges(path), readHeader);
 }
 
 /** `readGgufHeader` of an open file. */

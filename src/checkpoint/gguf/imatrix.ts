@@ -1,4 +1,4 @@
-import { allFinite, CriaError } from '../../base/index.ts';
+import { allFinite, CriaError, closing } from '../../base/index.ts';
 import { float32ToPlain } from '../plain.ts';
 import { openRanges, type RangeFile } from '../ranges.ts';
 import type { MetadataValue } from '../types.ts';
@@ -30,8 +30,7 @@ const sumsEnding = '.in_sum2';
  */
 export function readImatrix(path: string, modelType: unknown): Imatrix {
   const architecture = architectureOfModelType(modelType, path);
-  const file = openRanges(path);
-  try {
+  return closing(openRanges(path), (file) => {
     const found = isGguf(file) ? fromGguf(file) : fromLegacy(file);
     return {
       importance(name, inner) {
@@ -48,9 +47,7 @@ export function readImatrix(path: string, modelType: unknown): Imatrix {
         return own;
       },
     };
-  } finally {
-    file.close();
-  }
+  });
 }
 
 function isGguf(file: RangeFile): boolean {

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { CriaError } from '../../base/index.ts';
+import { CriaError, closing } from '../../base/index.ts';
 import { quoted, readJsonObject } from '../json.ts';
 import { openSafetensors, type SafetensorsFile } from '../safetensors.ts';
 import type { StoredTensor } from '../types.ts';
@@ -47,12 +47,7 @@ function readWith<T>(readers: Readonly<Record<string, Reader<T>>>, path: string)
     const what = `adapters of the type ${quoted(String(config.peft_type ?? null))} are not supported`;
     throw new CriaError(what, { where, remedy: `supported: ${Object.keys(readers).join(', ')}` });
   }
-  const weights = openSafetensors(weightsIn(path));
-  try {
-    return read({ config, where, weights });
-  } finally {
-    weights.close();
-  }
+  return closing(openSafetensors(weightsIn(path)), (weights) => read({ config, where, weights }));
 }
 
 function weightsIn(path: string): string {

@@ -1,4 +1,4 @@
-import { CriaError, type Settings } from '../../base/index.ts';
+import { CriaError, closing, type Settings } from '../../base/index.ts';
 import { openSafetensors, type SafetensorsFile, type TensorToWrite, writeSafetensors } from '../../checkpoint/index.ts';
 import type { InputGroup } from './groups.ts';
 import type { Pca } from './incremental-pca.ts';
@@ -59,8 +59,7 @@ export function readState(
   path: string,
   groupsOf: (settings: Settings) => readonly InputGroup[],
 ): { state: EvaState; settings: Settings; groups: readonly InputGroup[] } {
-  const file = openSafetensors(path);
-  try {
+  return closing(openSafetensors(path), (file) => {
     const { batches, settings, groups: told } = headerOf(file);
     const groups = groupsOf(settings);
     const found = groups.map((group) => {
@@ -69,9 +68,7 @@ export function readState(
     });
     if (Object.keys(told).length !== found.filter(Boolean).length) throw unsound(path, 'is of other targets');
     return { state: { batches, groups: found }, settings, groups };
-  } finally {
-    file.close();
-  }
+  });
 }
 
 function headerOf({ path, metadata }: SafetensorsFile): Header {

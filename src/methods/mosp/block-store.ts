@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeFolder } from '../../base/index.ts';
+import { closing, makeFolder } from '../../base/index.ts';
 import { openSafetensors, type PlainType, type TensorToWrite, writeSafetensors } from '../../checkpoint/index.ts';
 import type { MatrixReport, PrunedBlock, StageSeconds } from './blocks.ts';
 import type { Target } from './matrices.ts';
@@ -24,14 +24,8 @@ export function openBlockStore(
   objectives: readonly string[],
 ): BlockStore {
   const pathOf = (layer: number) => join(folder, `block-${String(layer).padStart(3, '0')}.safetensors`);
-  const opened = <T>(layer: number, use: (file: ReturnType<typeof openSafetensors>) => T): T => {
-    const file = openSafetensors(pathOf(layer));
-    try {
-      return use(file);
-    } finally {
-      file.close();
-    }
-  };
+  const opened = <T>(layer: number, use: (file: ReturnType<typeof openSafetensors>) => T): T =>
+    closing(openSafetensors(pathOf(layer)), use);
   const matrixIn = (file: ReturnType<typeof openSafetensors>, { name, rows, columns }: Target) =>
     readMatrix(file, name, [rows, columns], objectives);
   return {

@@ -1,5 +1,5 @@
 import type { Replacements } from '../../artifact/index.ts';
-import { notOfARun, type RunState } from '../../base/index.ts';
+import { closing, notOfARun, type RunState } from '../../base/index.ts';
 import {
   type BlockCodes,
   type Codes,
@@ -40,20 +40,12 @@ export function openSpool(state: RunState, parts: readonly string[]): Spool {
   return {
     resultsOf(part) {
       if (!state.has(fileOf(part))) return undefined;
-      const file = openSafetensors(pathOf(part));
-      try {
-        return headerOf(file).results;
-      } finally {
-        file.close();
-      }
+      return closing(openSafetensors(pathOf(part)), headerOf).results;
     },
     readPart(part) {
-      const file = openSafetensors(pathOf(part));
-      try {
+      return closing(openSafetensors(pathOf(part)), (file) => {
         return new Map(Object.entries(headerOf(file).codes).map(([name, told]) => [name, restored(name, told, file)]));
-      } finally {
-        file.close();
-      }
+      });
     },
     async save(part, { replaced, results }) {
       const entries = [...replaced].map(([name, replacement]) => stored(name, replacement));

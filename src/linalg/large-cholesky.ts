@@ -163,10 +163,10 @@ export async function openCholesky<P extends Precision>(
       return result;
     },
     async inverseFactor(a, signal) {
-      const turned: M = { ...a, data: a.data.slice() as ArrayOf[P] };
-      turned.data.reverse(); // both rows and columns
+      const reversed: M = { ...a, data: a.data.slice() as ArrayOf[P] };
+      reversed.data.reverse(); // both rows and columns
       try {
-        const { inverse } = await factor(turned, 0, signal);
+        const { inverse } = await factor(reversed, 0, signal);
         inverse.data.reverse();
         return inverse;
       } catch (error) {

@@ -31,11 +31,11 @@ export function transposed<Data extends Float32Array | Float64Array>({
   columns,
   data,
 }: Matrix<Data>): Matrix<Data> {
-  const turned = data.slice() as Data;
+  const transposed = data.slice() as Data;
   for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) turned[j * rows + i] = data[i * columns + j] as number;
+    for (let j = 0; j < columns; j++) transposed[j * rows + i] = data[i * columns + j] as number;
   }
-  return { rows: columns, columns: rows, data: turned };
+  return { rows: columns, columns: rows, data: transposed };
 }
 
 export function identity(size: number): Matrix {

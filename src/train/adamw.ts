@@ -17,7 +17,7 @@ export interface Update {
 }
 
 export interface Optimizer {
-  /** Adds the buffer's gradients to the sum of those of earlier pieces of the batch, which `norm` and `update` then take. */
+  /** Adds the gradients of the buffer to the sum over earlier micro-batches, which `norm` and `update` then use. */
   accumulate(): void;
   /** The norm of the gradients, or of their sum. */
   norm(): number;
@@ -34,7 +34,7 @@ export interface Optimizer {
 export function adamw({ decaying, vectors }: ParameterBuffer, [beta1, beta2]: Betas = usualBetas): Optimizer {
   const { gradients, total } = vectors.arrays;
   const everything = { from: 0, to: gradients.length };
-  let summed = false; // the gradients of a batch that is read in pieces, into `total`
+  let summed = false; // the gradients of several micro-batches, in `total`
   const current = () => (summed ? 'total' : 'gradients');
   return {
     accumulate() {

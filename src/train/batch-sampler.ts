@@ -13,18 +13,18 @@ import {
 import { rowsIn } from './reference.ts';
 import { cachedLogprobs, entropyWeights, rowBegins, type TeacherCache, teacherFeeds } from './teacher-cache.ts';
 
-/** What is learned in each step: it depends on the step alone, so that a run can go on where it stopped. */
+/** The micro-batches of each step. They depend only on the step, so that a run can be resumed. */
 export interface BatchSampler {
-  /** The pieces of the batch of a step (counted from 0), one after the other. */
+  /** The micro-batches of a step (counted from 0), in order. */
   microBatches(step: number): AsyncIterable<MicroBatch>;
-  /** How many pieces a batch has. */
+  /** Micro-batches in a batch. */
   readonly microBatchesPerStep: number;
-  /** What the batch is made of, for messages. */
+  /** The examples of a batch, for messages. */
   describe(step: number): string;
 }
 
 export interface Batching extends BatchOrder {
-  /** Texts that are read at once: a batch may be read in pieces, whose gradients add up. */
+  /** Texts in a micro-batch; the gradients of the micro-batches of a batch are summed. */
   readonly atOnce: number;
   /** Ids of virtual tokens in front of every text. */
   readonly before: readonly number[];
@@ -32,21 +32,21 @@ export interface Batching extends BatchOrder {
 
 /** Next-token prediction of sequences. */
 export function predictionSampler(sequences: readonly Example[], batching: Batching): BatchSampler {
-  return batchSampler(sequences, batching, async (piece, batch) =>
-    predictionMicroBatch(piece, targetTokens(batch), batching.before),
+  return batchSampler(sequences, batching, async (examples, batch) =>
+    predictionMicroBatch(examples, targetTokens(batch), batching.before),
   );
 }
 
 /** The same rows, with the logits of a teacher that reads the same texts. */
 export function distillationSampler(sequences: readonly Example[], batching: Batching, teacher: Forward): BatchSampler {
-  return batchSampler(sequences, batching, async (piece, batch) => {
-    const microBatch = predictionMicroBatch(piece, targetTokens(batch), batching.before);
-    const plain = predictions(piece, []);
+  return batchSampler(sequences, batching, async (examples, batch) => {
+    const microBatch = predictionMicroBatch(examples, targetTokens(batch), batching.before);
+    const plain = predictions(examples, []);
     const { lastHidden } = await teacher.run(plain.texts);
     const logits = await teacher.logits(rowsIn(lastHidden, plain.rows));
     const taught = value('f32', [plain.rows.length, logits.length / plain.rows.length], logits);
-    const { [lossInputs.targets]: _, ...shares } = microBatch.feeds;
-    return { ...microBatch, feeds: { ...shares, [lossInputs.teacher]: taught } };
+    const { [lossInputs.targets]: _, ...lossWeights } = microBatch.feeds;
+    return { ...microBatch, feeds: { ...lossWeights, [lossInputs.teacher]: taught } };
   });
 }
 
@@ -76,17 +76,17 @@ export function cachedDistillationSampler(
       cache.top,
       entropyWeight,
     );
-  return batchSampler(placed, batching, async (piece, batch) => {
+  return batchSampler(placed, batching, async (examples, batch) => {
     const total = weightsOf([...batch]).reduce((sum, weight) => sum + weight, 0);
-    const texts = piece.map(({ sequence }) => sequence);
-    const microBatch = predictionMicroBatch(texts, total, batching.before, weightsOf([...piece]));
+    const texts = examples.map(({ sequence }) => sequence);
+    const microBatch = predictionMicroBatch(texts, total, batching.before, weightsOf([...examples]));
     return {
       ...microBatch,
       feeds: {
         ...microBatch.feeds,
         ...teacherFeeds(
           cache,
-          piece.flatMap(({ rows }) => rows),
+          examples.flatMap(({ rows }) => rows),
         ),
       },
     };
@@ -95,9 +95,9 @@ export function cachedDistillationSampler(
 
 /** Pairs of answers with their margins by the reference. */
 export function preferenceSampler(pairs: readonly Pair[], batching: Batching): BatchSampler {
-  return batchSampler(pairs, batching, async (piece, batch) => {
-    const texts = [...piece.map(({ chosen }) => chosen), ...piece.map(({ rejected }) => rejected)];
-    const margins = piece.map(({ margin }) => margin as number);
+  return batchSampler(pairs, batching, async (examples, batch) => {
+    const texts = [...examples.map(({ chosen }) => chosen), ...examples.map(({ rejected }) => rejected)];
+    const margins = examples.map(({ margin }) => margin as number);
     return preferenceMicroBatch(texts, batch.length, margins, batching.before);
   });
 }
@@ -105,7 +105,7 @@ export function preferenceSampler(pairs: readonly Pair[], batching: Batching): B
 function batchSampler<E>(
   examples: readonly E[],
   { size, atOnce, shuffle, seed }: Batching,
-  microBatchOf: (piece: readonly E[], batch: readonly E[]) => Promise<MicroBatch>,
+  microBatchOf: (examples: readonly E[], batch: readonly E[]) => Promise<MicroBatch>,
 ): BatchSampler {
   const order = batchOrder(examples.length, size, shuffle, seed);
   return {

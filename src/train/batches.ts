@@ -2,24 +2,24 @@ import { CriaError, permutation } from '../base/index.ts';
 import type { Example } from './examples.ts';
 import { randomFor } from './parameters.ts';
 
-/** Texts that are learned together, each from its start. */
+/** Texts that are trained on together, each from its start. */
 export type Batch = readonly Example[];
 
 export const packings = ['concat', 'none'] as const;
-/** Texts one after the other, cut into pieces of one length; or each by itself. */
+/** `concat`: texts are concatenated and cut into sequences of one length; `none`: one text per sequence. */
 export type Packing = (typeof packings)[number];
 
 export interface Packed {
   readonly sequences: readonly Example[];
-  /** How many texts were longer than a sequence, and lost their ends. */
+  /** How many texts were truncated to the length of a sequence. */
   readonly cut: number;
 }
 
 /**
  * Sequences of at most `length` tokens. `concat` joins all texts, leaves out the first `skip` tokens, and cuts the rest
- * into full sequences; what is left over is dropped, unless it is all there is. `none` keeps every text apart, cut
- * to the length; a text of which nothing is learned then is left out. `where` the texts are from is for messages.
- * @throws CriaError when nothing is left to learn.
+ * into full sequences; the remainder is dropped, unless there is no full sequence. `none` truncates every text to the
+ * length and leaves out texts without target tokens. `where` names the source in messages.
+ * @throws CriaError when no target tokens are left.
  */
 export function packed(
   examples: readonly Example[],
@@ -61,15 +61,15 @@ function concatenated(examples: readonly Example[], length: number, skip: number
     at += example.ids.length;
   }
   const all = lossMask.every((each) => each === 1);
-  const piece = (from: number): Example => {
+  const window = (from: number): Example => {
     const to = Math.min(total, from + length);
     return {
       ids: [...ids.subarray(from, to)],
       lossMask: all ? undefined : Array.from(lossMask.subarray(from, to), (each) => each === 1),
     };
   };
-  if (total - skip <= length) return total > skip ? [piece(skip)] : [];
-  return Array.from({ length: Math.floor((total - skip) / length) }, (_, i) => piece(skip + i * length));
+  if (total - skip <= length) return total > skip ? [window(skip)] : [];
+  return Array.from({ length: Math.floor((total - skip) / length) }, (_, i) => window(skip + i * length));
 }
 
 /** The indexes of all examples that the batches of `steps` steps have, in ascending order. */
@@ -90,18 +90,18 @@ export interface BatchOrder {
 }
 
 /**
- * What is learned in a step: the order is drawn anew for every round through the data, or kept as it is. It depends on
- * nothing but the step, so that a run can go on anywhere. A round ends with the data: its last batch takes from the next.
+ * The examples of each batch: in an order that is shuffled for every epoch, or in the order of the data. They depend only on
+ * the step, so that a run can be resumed anywhere. The last batch of an epoch is filled from the next epoch.
  */
 export function batchOrder(count: number, size: number, shuffle: boolean, seed: number) {
-  let round = -1;
+  let epoch = -1;
   let order: Uint32Array | undefined;
   const indexAt = (position: number): number => {
     const now = Math.floor(position / count);
     if (!shuffle) return position % count;
-    if (now !== round || !order) {
+    if (now !== epoch || !order) {
       order = permutation(count, randomFor(seed, `round ${now}`));
-      round = now;
+      epoch = now;
     }
     return order[position % count] as number;
   };

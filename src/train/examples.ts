@@ -7,7 +7,7 @@ import { encodedTurns } from './conversation.ts';
 /** A text to learn from. */
 export interface Example {
   readonly ids: readonly number[];
-  /** Whether a token is learned: predicted from those before it. Undefined where all are. */
+  /** Loss mask: whether a token is a target. Undefined if all are. */
   readonly lossMask: readonly boolean[] | undefined;
 }
 
@@ -148,7 +148,7 @@ function exampleOf(row: Row, form: Form, reading: Reading): Example | undefined 
   return { ids, lossMask: undefined };
 }
 
-/** A prompt that is read, and a completion and the end of the text that are learned. */
+/** A prompt without targets; the completion and the end token are targets. */
 function completed(prompt: string, completion: string, { tokenizer, trainOnPrompts }: Reading): Example {
   const before = tokenizer.encode(prompt, { continued: true });
   const after = [...tokenizer.encode(gap(prompt, completion) + completion, { special: false }), ...end(tokenizer)];

@@ -4,7 +4,7 @@ import type { MicroBatch } from './micro-batch.ts';
 
 /** A model that computes losses and their gradients. */
 export interface ForwardBackward {
-  /** The loss of a piece of a batch; its gradients are then in the buffer. */
+  /** Computes the loss of a micro-batch and writes its gradients to the buffer. */
   forwardBackward(microBatch: MicroBatch): Promise<number>;
   /** The loss alone. */
   loss(microBatch: MicroBatch): Promise<number>;

@@ -7,7 +7,7 @@ import { fillNormal, randomFor } from './parameters.ts';
 const deviation = 0.02;
 
 /**
- * Writes a model that has learned nothing yet, in float32: norms 1 (0 where they are stored as offsets from it), biases
+ * Writes an untrained model in float32: norms 1 (0 where they are stored as offsets from it), biases
  * 0, matrices normal with deviation 0.02, those that write to the residual stream divided by sqrt(2 layers).
  * (Radford et al. 2019, section 2.3) `files` are texts that go with it, by name: a tokenizer's.
  * @throws CriaError when the configuration is not sound or something stands at `path`.

@@ -62,12 +62,12 @@ describe('a microBatch', () => {
     expect(read[1]).toEqual([7, 8, 4, 0, 3]);
   });
 
-  test('read in pieces has the shares of the whole batch', () => {
+  test('of several has the loss weights of the whole batch', () => {
     const total = targetTokens(texts);
-    const shares = texts.flatMap((text) => [
-      ...(predictionMicroBatch([text], total).feeds.shares as Value<'f32'>).data,
+    const lossWeights = texts.flatMap((text) => [
+      ...(predictionMicroBatch([text], total).feeds.lossWeights as Value<'f32'>).data,
     ]);
-    expect(shares).toEqual([0.25, 0.25, 0.25, 0.25]);
+    expect(lossWeights).toEqual([0.25, 0.25, 0.25, 0.25]);
   });
 });
 
@@ -83,7 +83,7 @@ test('cross entropy is the mean of -log p(target), and its gradient the slope', 
 
 describe('distillation', () => {
   const [logits, teacher] = [matrix(4), matrix(4)];
-  const shares = f32([0.25, 0.25, 0.25, 0.25], [4]);
+  const lossWeights = f32([0.25, 0.25, 0.25, 0.25], [4]);
 
   test.each([1, 0.5, 3])('at temperature %d is T^2 KL(teacher || student), and its gradient the slope', async (t) => {
     const formula = (rows: number[][]) =>
@@ -93,7 +93,7 @@ describe('distillation', () => {
         return sum + taught.reduce((all, log, k) => all + Math.exp(log) * (log - (student[k] as number)), 0);
       }, 0) *
       (t ** 2 / 4);
-    const feeds = { shares, teacher: f32(teacher.flat(), [4, classes]) };
+    const feeds = { lossWeights, teacher: f32(teacher.flat(), [4, classes]) };
     const { loss, gradient } = await computed(distillation(t), logits, feeds);
     expect(loss).toBeCloseTo(formula(logits), 5);
     expectClose(gradient, slopes(logits, formula));
@@ -101,7 +101,7 @@ describe('distillation', () => {
 
   test('is 0 without a slope where the student is the teacher', async () => {
     const { loss, gradient } = await computed(distillation(2), logits, {
-      shares,
+      lossWeights,
       teacher: f32(logits.flat(), [4, classes]),
     });
     expect(Math.abs(loss)).toBeLessThan(1e-6);
@@ -113,7 +113,10 @@ describe('distillation', () => {
 
   test('does not see what is added to all logits of a row', async () => {
     const shifted = logits.map((row, i) => row.map((x) => x + 3 * i));
-    const { loss } = await computed(distillation(1), logits, { shares, teacher: f32(shifted.flat(), [4, classes]) });
+    const { loss } = await computed(distillation(1), logits, {
+      lossWeights,
+      teacher: f32(shifted.flat(), [4, classes]),
+    });
     expect(Math.abs(loss)).toBeLessThan(1e-5);
   });
 });
@@ -179,11 +182,11 @@ describe('distillation from a cache', () => {
     [0.5, 0.3, 0.1, 0.05, 0.05],
     [0.4, 0.3, 0.1, 0.1, 0.1],
   ];
-  const feedsFor = (teacher: readonly (readonly number[])[], top: number, shares: readonly number[]) => {
+  const feedsFor = (teacher: readonly (readonly number[])[], top: number, lossWeights: readonly number[]) => {
     const ids = teacher.map((row) => [...row.keys()].sort((a, b) => (row[b] as number) - (row[a] as number)));
     const kept = teacher.map((row, i) => (ids[i] as number[]).slice(0, top).map((id) => row[id] as number));
     return {
-      shares: f32(shares, [teacher.length]),
+      lossWeights: f32(lossWeights, [teacher.length]),
       'teacher:ids': integers(
         ids.flatMap((row) => row.slice(0, top)),
         [teacher.length, top],
@@ -271,7 +274,7 @@ test('losses read what their microBatches feed, and nothing else', () => {
   const names = (loss: Loss) => [
     ...inputsOf({ loss: loss(input('logits', 'f32' as Dtype, ['rows', classes])) }).keys(),
   ];
-  expect(names(crossEntropy).sort()).toEqual(['logits', 'shares', 'targets']);
-  expect(names(distillation(1)).sort()).toEqual(['logits', 'shares', 'teacher']);
-  expect(names(preference(1)).sort()).toEqual(['logits', 'pairShare', 'reference', 'shares', 'targets']);
+  expect(names(crossEntropy).sort()).toEqual(['logits', 'lossWeights', 'targets']);
+  expect(names(distillation(1)).sort()).toEqual(['logits', 'lossWeights', 'teacher']);
+  expect(names(preference(1)).sort()).toEqual(['logits', 'pairShare', 'reference', 'lossWeights', 'targets']);
 });

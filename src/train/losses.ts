@@ -22,7 +22,7 @@ import {
 /** The inputs of a loss: what each row of hidden states is to predict, and how much that counts. */
 export const lossInputs = {
   targets: 'targets',
-  shares: 'shares',
+  weights: 'lossWeights',
   teacher: 'teacher',
   teacherIds: 'teacher:ids',
   teacherLogprobs: 'teacher:logprobs',
@@ -36,10 +36,10 @@ const rows: Dim = 'rows';
 /** A loss, a scalar, of the logits [rows, vocabulary] of the rows that are lossMask. */
 export type Loss = (logits: Tensor) => Tensor;
 
-/** Cross entropy: the mean of -log p(target) over rows; `shares` are 1 / rows, of the whole batch where it is read in pieces. */
+/** Cross entropy: the mean of -log p(target) over rows; the loss weights are 1 / (rows of the whole batch). */
 export const crossEntropy: Loss = (logits) => {
   const likelihood = logLikelihood(logits, input(lossInputs.targets, 'i64', [rows]));
-  return neg(sum(mul(likelihood, input(lossInputs.shares, 'f32', [rows])), [0]));
+  return neg(sum(mul(likelihood, input(lossInputs.weights, 'f32', [rows])), [0]));
 };
 
 /**
@@ -53,7 +53,7 @@ export const distillation =
     const student = cooled(logits);
     const teacher = cooled(input(lossInputs.teacher, 'f32', logits.shape));
     const divergence = sum(mul(exp(teacher), sub(teacher, student)), [-1]);
-    return mul(sum(mul(divergence, input(lossInputs.shares, 'f32', [rows])), [0]), temperature ** 2);
+    return mul(sum(mul(divergence, input(lossInputs.weights, 'f32', [rows])), [0]), temperature ** 2);
   };
 
 /** How distillation from the teacher's likeliest tokens treats all other tokens. */
@@ -72,7 +72,7 @@ export interface CachedDistillation {
 }
 
 /**
- * Distillation from a cache of the teacher's likeliest tokens: the sum over rows of shares times
+ * Distillation from a cache of the teacher's most likely tokens: the sum over rows of the loss weights times
  * share T^2 KL + (1 - share) CE. With a bucket, KL = sum_v p_v ln(p_v / q_v) + p_rest ln(p_rest / q_rest).
  */
 export const cachedDistillation =
@@ -89,7 +89,7 @@ export const cachedDistillation =
     const studentRest = atLeast(sub(scalar(1), total(student)), leastRest);
     const ofRest = mul(rest, sub(log(rest), log(studentRest)));
     const taught = mul(tail === 'bucket' ? add(divergence, ofRest) : divergence, share * temperature ** 2);
-    const weights = input(lossInputs.shares, 'f32', [rows]);
+    const weights = input(lossInputs.weights, 'f32', [rows]);
     if (share === 1) return sum(mul(taught, weights), [0]);
     const likelihood = logLikelihood(logits, input(lossInputs.targets, 'i64', [rows]));
     return sum(mul(sub(taught, mul(likelihood, 1 - share)), weights), [0]);
@@ -101,14 +101,14 @@ const atLeast = (x: Tensor, least: number): Tensor => where(greater(x, scalar(le
 
 /**
  * Direct preference optimization: -log sigmoid(beta ((chosen - rejected) - (its reference))), the mean over pairs, of
- * sums of log-probabilities. `shares` [2 * pairs, rows] say which rows belong to a text: the chosen texts first;
+ * sums of log-probabilities. The loss weights [pairs, rows] assign rows to pairs: +1 for the chosen text, -1 for the rejected one;
  * `reference` [pairs] is chosen minus rejected by the reference. (Rafailov et al. 2023, equation 7)
  */
 export const preference =
   (beta: number, pairs: Dim = 'pairs'): Loss =>
   (logits) => {
     const likelihood = logLikelihood(logits, input(lossInputs.targets, 'i64', [rows]));
-    const signs = input(lossInputs.shares, 'f32', [pairs, rows]);
+    const signs = input(lossInputs.weights, 'f32', [pairs, rows]);
     const margins = sum(mul(signs, reshape(likelihood, [1, rows])), [1]);
     const advantage = mul(sub(margins, input(lossInputs.reference, 'f32', [pairs])), beta);
     return mul(sum(softplus(neg(advantage)), [0]), input(lossInputs.pairShare, 'f32', []));

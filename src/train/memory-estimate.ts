@@ -22,7 +22,7 @@ export function trainingPlan(
   const texts = textsAtOnce(options) * (options.loss === 'dpo' ? 2 : 1);
   const tokens = texts * (options.sequence + trainable.adaptation.promptTokens);
   const trained = trainable.parameters.reduce((sum, { shape }) => sum + elements(shape), 0);
-  // values, gradients, the runtime's copy of them, two moments, the sum over pieces of a batch
+  // values, gradients, the runtime's copy of them, two moments, the sum over micro-batches
   const own = (options.accumulate > 1 ? 6 : 5) * 4 * trained + headBytes(config, tokens);
   const weights = options.mode === 'full' ? 0 : model.bound(trainable.precision).bytes;
   const inTheAir = passingBytes(config, tokens, options.sequence);

@@ -4,10 +4,10 @@ import type { Batch } from './batches.ts';
 import type { Example } from './examples.ts';
 import { lossInputs } from './losses.ts';
 
-/** A piece of a batch as a graph reads it. */
+/** The texts of one forward and backward pass. */
 export interface MicroBatch {
   readonly texts: Texts;
-  /** Places in the padded texts, row by row, of the tokens before those that are lossMask. */
+  /** Flat positions in the padded texts of the tokens that predict the targets. */
   readonly rows: readonly number[];
   /** Inputs of the loss. */
   readonly feeds: Values;
@@ -19,39 +19,39 @@ export function targetTokens(batch: Batch): number {
 }
 
 /**
- * Next-token prediction of the texts of a piece, of a batch whose targets weigh `total` together: 1 each, or by target
- * as `weights` has it.
+ * Next-token prediction. The loss weight of a target is 1, or that of `weights`, divided by `total`, the sum over the whole
+ * batch.
  */
 export function predictionMicroBatch(
-  piece: Batch,
+  examples: Batch,
   total: number,
   before: readonly number[] = [],
   weights?: Float32Array,
 ): MicroBatch {
-  const { texts, rows, targets } = predictions(piece, before);
-  const shares = Float32Array.from(rows, (_, row) => (weights?.[row] ?? 1) / total);
+  const { texts, rows, targets } = predictions(examples, before);
+  const lossWeights = Float32Array.from(rows, (_, row) => (weights?.[row] ?? 1) / total);
   return {
     texts,
     rows,
     feeds: {
       [lossInputs.targets]: integers(targets),
-      [lossInputs.shares]: value('f32', [shares.length], shares),
+      [lossInputs.weights]: value('f32', [lossWeights.length], lossWeights),
     },
   };
 }
 
 /**
- * Preferences among texts, the chosen ones first and the rejected ones in the same order behind them, of a batch of
- * `total` pairs; `margins` are the reference's, by pair.
+ * Preference pairs: the chosen texts first, then the rejected ones in the same order, of a batch of `total` pairs. `margins`
+ * are those of the reference, by pair.
  */
 export function preferenceMicroBatch(
-  piece: Batch,
+  examples: Batch,
   total: number,
   margins: readonly number[],
   before: readonly number[] = [],
 ): MicroBatch {
-  const pairs = piece.length / 2;
-  const { texts, rows, targets, textOf } = predictions(piece, before);
+  const pairs = examples.length / 2;
+  const { texts, rows, targets, textOf } = predictions(examples, before);
   const signs = new Float32Array(pairs * rows.length);
   for (const [row, text] of textOf.entries()) signs[(text % pairs) * rows.length + row] = text < pairs ? 1 : -1;
   return {
@@ -59,7 +59,7 @@ export function preferenceMicroBatch(
     rows,
     feeds: {
       [lossInputs.targets]: integers(targets),
-      [lossInputs.shares]: value('f32', [pairs, rows.length], signs),
+      [lossInputs.weights]: value('f32', [pairs, rows.length], signs),
       [lossInputs.reference]: value('f32', [pairs], Float32Array.from(margins)),
       [lossInputs.pairShare]: value('f32', [], Float32Array.of(1 / total)),
     },
@@ -67,20 +67,20 @@ export function preferenceMicroBatch(
 }
 
 /**
- * The texts behind the virtual tokens `before` each, the rows that predict learned tokens, what they are to predict,
- * and of which text they are.
+ * The texts, each after the virtual tokens `before`; the rows that predict targets; the target ids; and the text index of
+ * each row.
  */
-export function predictions(piece: Batch, before: readonly number[]) {
-  const texts = piece.map(({ ids }) => [...before, ...ids]);
+export function predictions(examples: Batch, before: readonly number[]) {
+  const texts = examples.map(({ ids }) => [...before, ...ids]);
   const seq = Math.max(...texts.map((ids) => ids.length));
   const rows: number[] = [];
   const targets: number[] = [];
   const textOf: number[] = [];
-  for (const [text, example] of piece.entries()) {
+  for (const [text, example] of examples.entries()) {
     const { ids } = example;
-    for (const place of targetPositions(example)) {
-      rows.push(text * seq + before.length + place - 1);
-      targets.push(ids[place] as number);
+    for (const position of targetPositions(example)) {
+      rows.push(text * seq + before.length + position - 1);
+      targets.push(ids[position] as number);
       textOf.push(text);
     }
   }
@@ -90,5 +90,5 @@ export function predictions(piece: Batch, before: readonly number[]) {
 /** The positions of a text's target tokens: the first token has nothing before it. */
 export function targetPositions({ ids, lossMask }: Example): number[] {
   const all = Array.from({ length: Math.max(0, ids.length - 1) }, (_, i) => i + 1);
-  return lossMask ? all.filter((place) => lossMask[place]) : all;
+  return lossMask ? all.filter((position) => lossMask[position]) : all;
 }

@@ -12,7 +12,7 @@ export interface Parameter {
 }
 
 /**
- * Everything that is trained, in one array: a parameter is a piece of it, and the optimizer sees one vector. Those
+ * All trainable parameters in one array: each parameter is a view of it, and the optimizer sees one vector. Those
  * that decay come first; zeros fill both parts up to multiples of four.
  */
 export interface ParameterBuffer {
@@ -26,7 +26,7 @@ export interface ParameterBuffer {
   readonly decaying: number;
   /**
    * The values, the gradients and what AdamW keeps beside them, laid out alike: the running averages of the gradients and of
-   * their squares, and the sum of gradients of a batch that is read in pieces.
+   * their squares, and the sum of gradients over micro-batches.
    */
   readonly vectors: Vectors<'values' | 'gradients' | 'first' | 'second' | 'total'>;
   /** The value of a parameter: a view of the buffer. Undefined when it is none. */

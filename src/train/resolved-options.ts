@@ -129,7 +129,7 @@ function refuseLong(sequence: number, before: number, context: number): void {
   });
 }
 
-/** Texts (or pairs) in a piece of a batch. */
+/** Texts (or pairs) in a micro-batch. */
 export const textsAtOnce = ({ batch, accumulate }: Pick<OptionsWithDefaults, 'batch' | 'accumulate'>): number =>
   Math.ceil(batch / accumulate);
 

@@ -227,7 +227,7 @@ function refuseTeacher(teacher: LoadedModel, { config }: LoadedModel, sequence: 
 }
 
 /**
- * The mean cross entropy of what is learned of held-out data, as a function that reads it once; undefined where none
+ * A function that computes the mean cross entropy of the target tokens of held-out data; undefined where none
  * is given.
  */
 export async function heldOut(

@@ -46,10 +46,10 @@ export async function teacherCache(
   await forBatches(teacher, predicted, watch, async (batch) => {
     for (const { index, lastHidden, text } of batch) {
       const width = lastHidden.length / (text.ids.length - text.from);
-      const places = positions[index] as number[];
-      const hidden = new Float32Array(places.length * width);
-      for (const [i, place] of places.entries()) {
-        hidden.set(lastHidden.subarray((place - 1) * width, place * width), i * width);
+      const targets = positions[index] as number[];
+      const hidden = new Float32Array(targets.length * width);
+      for (const [i, target] of targets.entries()) {
+        hidden.set(lastHidden.subarray((target - 1) * width, target * width), i * width);
       }
       await forLogits(teacher, hidden, width, (i, logits) => {
         const row = (begins[index] as number) + i;

@@ -68,9 +68,9 @@ const tasks: Readonly<Record<string, Task>> = {
       const { feeds, ...microBatch } = predictionMicroBatch(texts, targetTokens(texts), before);
       const random = randomFrom(seed);
       const logits = Float32Array.from({ length: microBatch.rows.length * config.vocabulary }, () => 4 * random());
-      const { targets: _, ...shares } = feeds;
+      const { targets: _, ...lossWeights } = feeds;
       const teacher = value('f32', [microBatch.rows.length, config.vocabulary], logits);
-      return { ...microBatch, feeds: { ...shares, teacher } };
+      return { ...microBatch, feeds: { ...lossWeights, teacher } };
     },
   },
   dpo: {

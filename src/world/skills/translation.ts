@@ -13,7 +13,7 @@ const listShare = 0.1;
  * those of other languages.
  */
 export function translation(languages: readonly Language[]): Skill {
-  const { lists, tasks } = lessons(languages);
+  const { lists, tasks } = listsOf(languages);
   return {
     name: 'translation',
     row(random) {
@@ -28,7 +28,7 @@ export function translation(languages: readonly Language[]): Skill {
 
 /** Translation of one to three words, of which the answer alone is learnt: the words before their order. */
 export function dictionary(languages: readonly Language[]): Skill {
-  const { lists } = lessons(languages);
+  const { lists } = listsOf(languages);
   return {
     name: 'dictionary',
     row(random) {
@@ -39,7 +39,7 @@ export function dictionary(languages: readonly Language[]): Skill {
   };
 }
 
-function lessons(languages: readonly Language[]) {
+function listsOf(languages: readonly Language[]) {
   const drawPair = (random: Random) => several(random, languages, 2) as [Language, Language];
   const seen = (from: Language, to: Language) => conceptsOf(from).filter((concept) => !isUnseen(concept, from, to));
   const isKnown = (concept: number, language: Language) =>

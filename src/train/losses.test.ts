@@ -276,5 +276,5 @@ test('losses read what their microBatches feed, and nothing else', () => {
   ];
   expect(names(crossEntropy).sort()).toEqual(['logits', 'lossWeights', 'targets']);
   expect(names(distillation(1)).sort()).toEqual(['logits', 'lossWeights', 'teacher']);
-  expect(names(preference(1)).sort()).toEqual(['logits', 'pairShare', 'reference', 'lossWeights', 'targets']);
+  expect(names(preference(1)).sort()).toEqual(['logits', 'lossWeights', 'pairShare', 'reference', 'targets']);
 });

@@ -27,7 +27,7 @@ const attentionAndMlp = {
   ffn_down: 'mlp.down_proj',
 };
 const twoNorms = { ...attentionAndMlp, ffn_norm: 'post_attention_layernorm' };
-const headNorms = { attn_q_norm: 'self_attn.q_norm', attn_k_norm: 'self_attn.k_norm' };
+const qkNorms = { attn_q_norm: 'self_attn.q_norm', attn_k_norm: 'self_attn.k_norm' };
 const fourNorms = {
   ...attentionAndMlp,
   post_attention_norm: 'post_attention_layernorm',
@@ -55,7 +55,7 @@ const architectures: readonly Architecture[] = [
     className: 'Qwen3ForCausalLM',
     interleaved: false,
     shiftedNorms: false,
-    modules: modulesOf({ ...twoNorms, ...headNorms }),
+    modules: modulesOf({ ...twoNorms, ...qkNorms }),
   },
   {
     name: 'gemma3',
@@ -63,7 +63,7 @@ const architectures: readonly Architecture[] = [
     className: 'Gemma3ForCausalLM',
     interleaved: false,
     shiftedNorms: true,
-    modules: modulesOf({ ...fourNorms, ...headNorms }),
+    modules: modulesOf({ ...fourNorms, ...qkNorms }),
   },
 ];
 

@@ -13,7 +13,7 @@ export interface Decoder {
   layer(index: number, hidden: Tensor, positions: Positions, taps?: Taps, prefix?: string): Tensor;
   /** The final norm: hidden [batch, seq, width] -> the same. */
   norm(hidden: Tensor, taps?: Taps): Tensor;
-  /** Normed hidden states -> logits [batch, seq, vocabulary]. */
+  /** Last hidden states -> logits [batch, seq, vocabulary]. */
   logits(lastHidden: Tensor, taps?: Taps): Tensor;
 }
 

@@ -32,7 +32,7 @@ const refinements = 10;
  * Calibrated against products of one thread: what an entry costs in the rest of an iteration, which uses one thread, and how
  * many entries its constant part is worth; an inversion as a multiple of n^3, a forward pass of its products.
  */
-const [entry, constant, inverting, forwarding] = [1000, 2 ** 16, 2, 1.5];
+const [entry, constant, inverting, forwarding] = [1300, 2 ** 16, 2.5, 2];
 
 /** Products with a second moment that a method takes for a matrix, and inversions for the matrices of one input. */
 function workOf(method: Method, objectives: number): readonly [products: number, inversions: number] {

@@ -2,7 +2,7 @@ import { support } from '../../linalg/index.ts';
 import { pruneByMagnitude, pruneByWanda } from './baselines.ts';
 import type { Solver } from './blocks.ts';
 import { type LayerEngine, layerError } from './engine.ts';
-import { type LayerSolution, layerDefaults, pruneByAlps, pruneLayer } from './layer.ts';
+import { type LayerSolution, layerDefaults, pruneByAlps, pruneLayer, timed } from './layer.ts';
 import type { BaselineName, PruneOptions } from './options.ts';
 import { patternOf } from './pattern.ts';
 import { isUniform, merged, onlyObjective, type Preference, preferenceId } from './preference.ts';
@@ -74,8 +74,8 @@ export function baselineSolver(
       sparsegpt: () => pruneBySparseGpt(engine, dense, group.sum, sparsity, { among, signal }),
       alps: () => pruneByAlps(engine, dense, group.shared, { sparsity, refinements, among }, signal),
     };
-    const shared = await prune[method]();
-    const core = new Uint8Array(dense.data.length);
-    return { shared, own: [], core, scale: group.shared.scale, seconds: { stage1: 0, stage2: 0, stage3: 0 } };
+    const seconds = { stage1: 0, stage2: 0, stage3: 0 };
+    const shared = await timed(seconds, 'stage1', prune[method]());
+    return { shared, own: [], core: new Uint8Array(dense.data.length), scale: group.shared.scale, seconds };
   };
 }

@@ -107,6 +107,7 @@ describe('a front of two objectives at 60%', () => {
     expect(front.baselines.alps.perplexity).toEqual(front.points[2].perplexity); // by construction
     expect(front.hypervolume).toBeGreaterThanOrEqual(0);
     expect(Object.keys(front.gapClosed)).toEqual(['count', 'letters']);
+    expect(front.seconds.baselines).toBeGreaterThan(front.seconds.capture);
   });
 
   test('every written model has exactly k entries a matrix, and all else of the base to the byte (oracles 1, 15)', () => {

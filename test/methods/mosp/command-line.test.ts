@@ -347,7 +347,7 @@ test('matrices whose inputs M does not divide are skipped', async () => {
 const base = ['mosp', model, join(folder, 'refused')];
 
 test.each([
-  [[...objectives], 'no sparsity is given (pass --sparsity 0.5 or --sparsity 2:4)'],
+  [[...objectives], '--sparsity is required (for example --sparsity 0.5 or --sparsity 2:4)'],
   [
     [...objectives, '--sparsity', '1'],
     '--sparsity: sparsity must be a share from 0 to below 1, or N:M with N below M (got 1)',

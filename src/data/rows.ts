@@ -111,7 +111,7 @@ function isObjectText(line: string): boolean {
 const longestRecord = 16 * 2 ** 20; // characters
 
 async function* csvRecords(path: string): AsyncGenerator<Row> {
-  const { parse } = await import('csv-parse');
+  const { CsvError, parse } = await import('csv-parse');
   const parser = parse({ bom: true, skip_empty_lines: true, max_record_size: longestRecord });
   pipeline(createReadStream(path), parser, () => {}); // an error of the file ends the parser, which tells it below
   let header: readonly string[] | undefined;
@@ -125,8 +125,7 @@ async function* csvRecords(path: string): AsyncGenerator<Row> {
       header ??= record;
     }
   } catch (error) {
-    const isSyntax = String((error as NodeJS.ErrnoException)?.code).startsWith('CSV_');
-    if (!isSyntax) throw readError(error, path);
+    if (!(error instanceof CsvError)) throw readError(error, path);
     throw new CriaError(`is not valid CSV: ${messageOf(error)}`, { where: path, cause: error });
   }
 }

@@ -19,7 +19,7 @@ const delimiters = [',', ';', '\t', '|'];
  */
 export async function readTable(path: string): Promise<Table> {
   const text = decoded(path);
-  const { parse } = await import('csv-parse/sync');
+  const { CsvError, parse } = await import('csv-parse/sync');
   const read = (delimiter: string, to?: number): string[][] =>
     parse(text, { delimiter, skip_empty_lines: true, ...(to === undefined ? {} : { to, relax_column_count: true }) });
   try {
@@ -42,7 +42,7 @@ export async function readTable(path: string): Promise<Table> {
     }));
     return { columns, rows };
   } catch (error) {
-    if (!String((error as NodeJS.ErrnoException)?.code).startsWith('CSV_')) throw error;
+    if (!(error instanceof CsvError)) throw error;
     throw new CriaError(`is not valid CSV: ${messageOf(error)}`, { where: path, cause: error });
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -334,6 +334,15 @@ describe('a log of endpoints', () => {
         failing = () => false;
       });
     });
+  });
+
+  test('a dry run counts questions and calls, and what a log allows', async () => {
+    asked = 0;
+    const { out } = await log('--dry-run', '--json', '--force');
+    expect([JSON.parse(out), asked]).toMatchObject([{ questions: 3, calls: 6 }, 0]);
+    const argv = ['route', 'train', at('many'), at('dry'), '--dry-run', '--json', '--quiet'];
+    expect(JSON.parse((await call(argv)).out)).toMatchObject({ questions: 58, go: expect.any(Boolean) });
+    expect(existsSync(at('dry'))).toBe(false);
   });
 
   test('that was interrupted goes on, and asks nothing twice', async () => {

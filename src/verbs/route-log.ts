@@ -1,5 +1,5 @@
 import { CriaError, withRunState } from '../base/index.ts';
-import { argument, defineVerb, forceOption, integer, resumeOption, text } from '../options/index.ts';
+import { argument, defineVerb, flag, forceOption, integer, resumeOption, text } from '../options/index.ts';
 import { refuseOutput } from './shared/output.ts';
 import { provenanceFor } from './shared/with-model.ts';
 
@@ -12,18 +12,24 @@ export const verb = defineVerb({
     }),
     rounds: integer('rounds of every question: the horizon', { default: 2, min: 1, max: 16 }),
     limit: integer('the most questions to log (default: all)', { min: 1 }),
+    dryRun: flag('print how many questions and calls there would be, and ask nothing'),
     resume: resumeOption,
     force: forceOption,
   },
   examples: ['route log log --models models.yaml --questions questions.jsonl --rounds 4'],
   async run({ args, options, progress, signal, print }) {
-    const { models: file, questions: task, rounds: horizon, limit, seed, threads, resume, force } = options;
+    const { models: file, questions: task, rounds: horizon, limit, seed, threads, resume, force, dryRun } = options;
     if (file === undefined) throw new CriaError('there are no models', { remedy: 'pass --models models.yaml' });
     if (task === undefined)
       throw new CriaError('there are no questions', { remedy: 'pass --questions questions.jsonl' });
     refuseOutput(args.out, force, [file, task]);
     const { logPlace, logQuestions, openAgents, questionsToLog, writeLog } = await import('../router/index.ts');
     const { asked, examples } = await questionsToLog(task, file, { horizon, limit, seed });
+    if (dryRun) {
+      const calls = asked.length * horizon * 2;
+      print(`${args.out}: ${asked.length} questions, ${calls} calls, half of them of the guide\n`);
+      return { path: args.out, questions: asked.length, calls };
+    }
     const read = { models: [], files: [file, task], seed, progress, signal };
     const provenance = await provenanceFor('route log', file, { questions: task, horizon, limit }, read);
     const { inputs } = provenance;

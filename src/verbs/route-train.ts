@@ -20,12 +20,13 @@ export const verb = defineVerb({
     hidden: integers('sizes of the hidden layers (default: 64,64,64, of vtrace 32,32)', 1),
     ladder: flag('decide after every call, the base and the guide apart: the guide is then called only where it pays'),
     lambda: number('price of an answer in the set, in the unit of the costs', { default: 0, min: 0 }),
+    dryRun: flag('print what the log allows, and train nothing'),
     emptyRule: choice(['abstain', 'argmax'], 'what a question without any action in its set gets', 'abstain'),
     force: forceOption,
   },
   examples: ['route train log policy --alpha 0.1', 'route train log policy --alpha 0.05 --seed 3'],
   async run({ args, options, progress, signal, print }) {
-    const { alpha, estimator, steps, batch, hidden, ladder, lambda, emptyRule, seed, force } = options;
+    const { alpha, estimator, steps, batch, hidden, ladder, lambda, emptyRule, seed, force, dryRun } = options;
     refuseOutput(args.out, force, [args.log]);
     const { readiness, readLog, refuseLevel, trainingPage, trainPolicy, writePolicyFolder } = await import(
       '../methods/ccpo/index.ts'
@@ -36,6 +37,10 @@ export const verb = defineVerb({
     if (log.truncated > 0) progress.note(`${log.truncated} rows were cut short and are left out.`);
     const { go, sentences } = readiness(log, alpha);
     for (const sentence of sentences) progress.note(sentence);
+    if (dryRun) {
+      print(`${args.out}: ${go ? 'can be trained' : 'is not worth training'} on ${log.questions.length} questions\n`);
+      return { path: args.out, questions: log.questions.length, go, readiness: sentences };
+    }
     const settings = { alpha, estimator, steps, batch, hidden, lambda, emptyRule, seed };
     const { policy, history } = await trainPolicy(log, settings, { progress, signal });
     const read = { models: [], files: [args.log], seed, signal };

@@ -281,8 +281,14 @@ describe('bad input is one sentence, and nothing is written', () => {
   test.each<[string, string | Uint8Array, string[], RegExp]>([
     ['Latin-1', Buffer.from(text, 'latin1'), [], /is not text in UTF-8 \(it may be Latin-1/],
     ['UTF-16 without a mark', Buffer.from(text, 'utf16le'), [], /is not text in UTF-8/],
-    ['a short row', `${header}\n${first.split(',').slice(0, 2).join(',')}\n${others.join('\n')}`, [], /is not CSV/],
-    ['an open quote', `${header}\n${first}\n"open`, [], /is not CSV/],
+    [
+      'a short row',
+      `${header}\n${first.split(',').slice(0, 2).join(',')}\n${others.join('\n')}`,
+      [],
+      /is not valid CSV/,
+    ],
+    ['a quote behind a space', `${text}"otra pregunta","", "","una arepa","no"\n`, [], /is not valid CSV/],
+    ['an open quote', `${header}\n${first}\n"open`, [], /is not valid CSV/],
     [
       'a column twice',
       header.replace('bad_Response', 'good_Response') + text.slice(header.length),

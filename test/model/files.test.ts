@@ -71,7 +71,7 @@ test.each(['_orig_mod.', 'module.', 'module._orig_mod.'])(
 );
 
 test.each([
-  ['language_model.', 'it holds another kind of model around this one, or names with a prefix'],
+  ['language_model.', 'it holds another kind of model, or its names have a prefix'],
   ['base_model.model.', 'the file has base_model.model.'],
 ])('another prefix, %s, is named', async (prefix, sentence) => {
   const folder = await folderOf(
@@ -98,7 +98,7 @@ test('shards without an index open when all of them are there, and are counted w
   expect(await logitsOf(folder)).toEqual(await logitsOf(goldenPath('llama')));
   expect(await logitsOf(join(folder, 'model-00001-of-00002.safetensors'))).toEqual(await logitsOf(folder));
   await writeSafetensors(join(folder, 'model-00002-of-00002.safetensors'), tensors.slice(4));
-  expect(await refusalOf(() => loadModel(folder))).toContain('stands in "model-00001-of-00002.safetensors" too');
+  expect(await refusalOf(() => loadModel(folder))).toContain('is also in "model-00001-of-00002.safetensors"');
 });
 
 test('a head that differs from a tied embedding is used, and a copy of it stays tied', async () => {

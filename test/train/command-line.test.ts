@@ -61,7 +61,7 @@ test('--template writes conversations in place of the template of the model', as
     },
   ]);
   const steps = ['--data', data, '--steps', '1', '--rank', '2'];
-  expect(await train(...steps)).toMatchObject({ code: 2, err: expect.stringContaining("does not read its 'mood'") });
+  expect(await train(...steps)).toMatchObject({ code: 2, err: expect.stringContaining("does not read 'mood'") });
   const template = join(temporaryFolder(), 'plain.jinja');
   writeFileSync(template, '{% for message in messages %}{{ message.mood }} {{ message.content }} {% endfor %}');
   const named = await train(...steps, '--template', template);
@@ -99,7 +99,7 @@ test.each([
   const { code, err } = await train(...how, '--init', first, ...other);
   expect([code, err]).toEqual([
     2,
-    `cria: ${option}: the adapter that training goes on with has another one (leave it out, or leave --init out)\n`,
+    `cria: ${option}: differs from the value of the --init adapter (leave it or --init out)\n`,
   ]);
   expect((await train(...how, '--init', first, ...made)).code).toBe(0);
 });
@@ -124,7 +124,10 @@ test('--init eva reads the preferred answers of preferences', async () => {
 test('what is wrong is said before EVA reads anything, and an unfinished run keeps its start', async () => {
   const how = ['--data', dataFile(rows.text), '--init', 'eva', '--rank', '2', '--batch', '6'];
   const late = await train(...how, '--accumulate', '7');
-  expect(late).toMatchObject({ code: 2, err: expect.stringContaining('a batch of 6 has no 7 pieces') });
+  expect(late).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('a batch of 6 cannot be split into 7 micro-batches'),
+  });
   expect(readdirSync(dirname(out))).toEqual([]);
   const stop = new AbortController();
   const log = join(temporaryFolder(), 'log.jsonl');
@@ -237,10 +240,10 @@ describe('is refused in one sentence, and nothing is written:', () => {
   test.each<[string, () => readonly string[] | Promise<readonly string[]>, string]>([
     ['no data', () => [], '--data is required (for example --data train.jsonl)'],
     ['data that is missing', () => ['--data', 'no/such.jsonl'], 'no/such.jsonl: does not exist'],
-    ['empty data', () => ['--data', some('empty.jsonl', '')], 'empty.jsonl: holds nothing to learn from'],
-    ['an empty text', () => ['--data', some('empty.txt', '')], 'empty.txt: holds nothing to learn from'],
+    ['empty data', () => ['--data', some('empty.jsonl', '')], 'empty.jsonl: has no target tokens'],
+    ['an empty text', () => ['--data', some('empty.txt', '')], 'empty.txt: has no target tokens'],
     ['one token', () => ['--data', some('a.txt', 'a')], 'a.txt: has no target tokens within sequences of 48 tokens'],
-    ['an unknown kind of file', () => ['--data', some('a.xml', '')], 'a.xml: is not a data file by its name'],
+    ['an unknown kind of file', () => ['--data', some('a.xml', '')], 'a.xml: has no extension of a data file'],
     ['data that is not UTF-8', () => ['--data', some('a.txt', Buffer.from([0x61, 0xff]))], 'is not text in UTF-8'],
     ['rows that are not UTF-8', () => ['--data', some('a.jsonl', Buffer.from([0xff]))], 'is not text in UTF-8'],
     ['a row without its column', () => ['--data', dataFile(badRow)], "data.jsonl: row 3: has no column 'completion'"],
@@ -277,7 +280,7 @@ describe('is refused in one sentence, and nothing is written:', () => {
     [
       'tokens to skip of texts that stand apart',
       () => ['--data', dataFile(rows.completion), '--skip-tokens', '3'],
-      '--skip-tokens: tokens are skipped where texts are joined',
+      '--skip-tokens: requires --packing concat',
     ],
     [
       'pairs to join',

@@ -135,7 +135,7 @@ describe('what is refused, in one sentence', () => {
   test('a prompt without tokens, and options out of range', async () => {
     expect(await refusal([])).toContain('the prompt has no tokens');
     expect(await refusal(prompt, { temperature: -1 })).toContain('temperature must be a number of at least 0');
-    expect(await refusal(prompt, { maxTokens: 1.5 })).toContain('maxTokens is 1.5');
+    expect(await refusal(prompt, { maxTokens: 1.5 })).toContain('maxTokens must be an integer of at least 0 (got 1.5)');
     expect(await refusal(prompt, { maxTokens: Number.NaN })).toContain('maxTokens is NaN');
   });
 

@@ -190,7 +190,7 @@ function adapterOf(path: string, out: number, inner: number, entry = 0.1): LoraA
   return { kind: 'lora', base: 'org/other', modules: new Map([[path, { ...module, a, b }]]), rslora: false };
 }
 
-const belongs = '(use the base model that the adapter was trained on: "org/other")';
+const belongs = '(the adapter was trained on another model: "org/other")';
 
 test.each([
   [

@@ -14,6 +14,7 @@ import { goldens } from './sections/goldens.mjs';
 import { memoryLimit } from './sections/memory-limit.mjs';
 import { opening } from './sections/opening.mjs';
 import { pruning } from './sections/pruning.mjs';
+import { serving } from './sections/serving.mjs';
 import { sevenB } from './sections/seven-b.mjs';
 import { steadyMemory } from './sections/steady-memory.mjs';
 import { training } from './sections/training.mjs';
@@ -30,6 +31,7 @@ const sections = {
   eva,
   pruning,
   training,
+  serving,
 };
 
 const values = asked();

@@ -136,7 +136,9 @@ describe('what is refused, in one sentence', () => {
     expect(await refusal([])).toContain('the prompt has no tokens');
     expect(await refusal(prompt, { temperature: -1 })).toContain('temperature must be a number of at least 0');
     expect(await refusal(prompt, { maxTokens: 1.5 })).toContain('maxTokens must be an integer of at least 0 (got 1.5)');
-    expect(await refusal(prompt, { maxTokens: Number.NaN })).toContain('maxTokens is NaN');
+    expect(await refusal(prompt, { maxTokens: Number.NaN })).toContain(
+      'maxTokens must be an integer of at least 0 (got NaN)',
+    );
   });
 
   test('a token that the model does not have', async () => {

@@ -11,12 +11,12 @@ const klNames: Readonly<Record<KlKind, string>> = {
 
 /** The comparison as a person reads it. */
 export function comparisonPage(comparison: ModelComparison): Page {
-  const { reference, models, text, context } = comparison;
+  const { reference, models, text, context, bos } = comparison;
   const windows = models[0]?.windows.length ?? 0;
   const told = models.map(({ model, deltaNll, low, high }) => `${model} ${verdict(deltaNll, low, high)}`);
   return {
     title: `Beside ${reference.model}`,
-    summary: `${told.join('; ')}. ${windows} windows of ${context} tokens of ${text}.`,
+    summary: `${told.join('; ')}. ${windows} windows of ${context} tokens${bos ? ', begun with BOS,' : ''} of ${text}.`,
     sections: [
       { title: 'All models', parts: [table(comparison)] },
       {

@@ -98,7 +98,7 @@ export function followable(schema: unknown, { param, isLenient = false, base = '
     for (const name of type === 'string' || type === 'array' ? [least, greatest] : []) {
       const bound = own[name as string];
       if (bound === undefined) continue;
-      if (!Number.isInteger(bound) || (bound as number) < 0) refuse(where, `${name} is not a number of 0 or more`);
+      if (!Number.isInteger(bound) || (bound as number) < 0) refuse(where, `${name} must be an integer of at least 0`);
       if ((bound as number) <= most) bounds[name as string] = bound as number;
       else if (name === least) refuse(where, `${name} is above ${most}`);
       else bounds[name as string] = most;

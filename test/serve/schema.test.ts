@@ -177,7 +177,7 @@ test.each<[unknown, string]>([
   [{ allOf: [] }, "schema: the keyword 'allOf' is not supported"],
   [{ type: 'text' }, 'schema: there is no type "text"'],
   [{ type: [] }, 'schema: there is no type []'],
-  [{ type: 'string', minLength: -1 }, 'schema: minLength is not a number of at least 0'],
+  [{ type: 'string', minLength: -1 }, 'schema: minLength must be an integer of at least 0'],
   [{ minLength: 1e6 }, 'schema: minLength is above 10000'],
   [{ pattern: 'a', maxLength: 2 }, "schema: 'pattern' beside"],
   [{ enum: 'x' }, 'schema: enum is not a list'],

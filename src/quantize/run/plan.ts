@@ -214,7 +214,7 @@ function dividing(group: number | 'row', { name, inner }: Place): number {
   if (inner % group === 0) return group;
   const others = usualGroups.filter((each) => inner % each === 0);
   const remedy = `${others.length > 0 ? `${others.join(', ')} would, or` : 'give'} --group row`;
-  throw new CriaError(`groups of ${group} do not divide its ${inner} inputs`, { where: name, remedy });
+  throw new CriaError(`its ${inner} inputs are not a multiple of the group size ${group}`, { where: name, remedy });
 }
 
 /** What a format holds, in words, and whether it does. */

@@ -1,11 +1,17 @@
 import { float32ToPlain, plainToFloat32 } from '../plain.ts';
 
-/** Every half-precision number by its bits: blocks of 32 weights need one or two each, faster than by arithmetic. */
-const halves = new Float32Array(65_536);
-plainToFloat32('F16', new Uint8Array(Uint16Array.from(halves, (_, bits) => bits).buffer), halves);
+/** Every half-precision number by its bits: made when the first is asked for. */
+let halves: Float32Array | undefined;
+
+function allHalves(): Float32Array {
+  const values = new Float32Array(65_536);
+  plainToFloat32('F16', new Uint8Array(Uint16Array.from(values, (_, bits) => bits).buffer), values);
+  return values;
+}
 
 /** The half-precision number whose little-endian bits stand at `at`: a block's scale or minimum. */
 export function readHalf(bytes: Uint8Array, at: number): number {
+  halves ??= allHalves();
   return halves[(bytes[at] as number) | ((bytes[at + 1] as number) << 8)] as number;
 }
 

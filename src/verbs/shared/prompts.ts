@@ -1,6 +1,5 @@
 import { extname } from 'node:path';
 import { CriaError } from '../../base/index.ts';
-import { linesOf, readJson, readRows, readText, textIn } from '../../data/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 
 /** The ids of a message to the model, in its chat template. */
@@ -27,14 +26,16 @@ export async function givenBy(
     throw new CriaError(`${names} cannot be combined`, { remedy });
   }
   if (batch !== undefined) return { batch: await promptsIn(batch) };
-  if (ids !== undefined) return { ids: idsIn(ids) };
-  if (file !== undefined) return { text: readText(file) };
+  if (ids !== undefined) return { ids: await idsIn(ids) };
+  if (file !== undefined) return { text: (await data()).readText(file) };
   if (prompt === '-') return { text: await standardInput() };
   if (prompt !== undefined) return { text: prompt };
   throw new CriaError('a prompt is required', {
     remedy: 'pass PROMPT, - for standard input, --file, --ids or --batch FILE',
   });
 }
+
+const data = () => import('../../data/index.ts'); // a prompt that is an argument needs none of it
 
 const longestInput = 256 * 2 ** 20; // bytes, as of a file
 
@@ -54,8 +55,8 @@ async function standardInput(): Promise<string> {
   }
 }
 
-function idsIn(path: string): number[] {
-  const value = readJson(path);
+async function idsIn(path: string): Promise<number[]> {
+  const value = (await data()).readJson(path);
   const ids = Array.isArray(value) ? value : (value as { ids?: unknown } | null)?.ids;
   if (Array.isArray(ids) && ids.every((id) => Number.isInteger(id))) return ids;
   throw new CriaError('is not a list of token ids', { where: path, remedy: 'write it as [1, 2, 3]' });
@@ -66,17 +67,17 @@ function idsIn(path: string): number[] {
  * file that are not empty.
  */
 async function promptsIn(path: string): Promise<string[]> {
+  const { linesOf, readJson, readRows, textIn } = await data();
   const prompts: string[] = [];
   const ending = extname(path).toLowerCase();
-  if (ending === '.json') prompts.push(...listIn(path));
+  if (ending === '.json') prompts.push(...listOf(readJson(path), path));
   else if (ending === '.jsonl') for await (const row of readRows(path)) prompts.push(textIn(row, 'prompt'));
   else for await (const line of linesOf(path)) if (line !== '') prompts.push(line);
   if (prompts.length > 0) return prompts;
   throw new CriaError('holds no prompts', { where: path, remedy: 'write one a line' });
 }
 
-function listIn(path: string): string[] {
-  const list = readJson(path);
+function listOf(list: unknown, path: string): string[] {
   if (Array.isArray(list) && list.every((item) => typeof item === 'string')) return list;
   throw new CriaError('is not a list of prompts', { where: path, remedy: 'write it as ["…", "…"]' });
 }

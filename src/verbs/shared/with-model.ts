@@ -55,8 +55,8 @@ export async function withGenerator<T>(opening: Opening, work: (model: Model) =>
 }
 
 async function openOptions({ weights: precision, adapter: adapters, threads, template: file, progress }: Opening) {
-  const { readText } = await import('../../data/index.ts');
-  return { precision, adapters, threads, progress, template: file === undefined ? undefined : readText(file) };
+  const template = file === undefined ? undefined : (await import('../../data/index.ts')).readText(file);
+  return { precision, adapters, threads, progress, template };
 }
 
 /** What a verb reads, and who watches it. */

@@ -161,7 +161,7 @@ describe.each<Plan>(['whole', 'by-layer'])('under the plan %s', (plan) => {
       }
     }
     await expect(forward.gradients([text], [{ text: 0, position: 6, id: 0, weight: 1 }])).rejects.toThrow(
-      'is not in the texts',
+      'is out of range of the texts or the vocabulary',
     );
   });
 

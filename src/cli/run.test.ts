@@ -144,10 +144,10 @@ describe('words', () => {
   test.each([
     [['ecko', '--help'], "unknown command 'ecko' (Did you mean echo?)"],
     [['echo', 'm', '--max-token', '3'], "unknown option '--max-token' (Did you mean --max-tokens?)"],
-    [['echo'], "missing required argument 'model' (--help lists them)"],
-    [['echo', 'm', 'p', 'q'], "too many arguments for 'echo'. Expected 2 arguments but got 3. (--help lists them)"],
-    [['echo', 'm', '--stop'], "option '--stop <text>' argument missing (--help lists them)"],
-    [['help', 'nothing'], "unknown command 'nothing' (--help lists them)"],
+    [['echo'], "missing required argument 'model' (see --help)"],
+    [['echo', 'm', 'p', 'q'], "too many arguments for 'echo'. Expected 2 arguments but got 3. (see --help)"],
+    [['echo', 'm', '--stop'], "option '--stop <text>' argument missing (see --help)"],
+    [['help', 'nothing'], "unknown command 'nothing' (see --help)"],
   ])('%j is one line on stderr and exit code 2', async (argv, sentence) => {
     expect(await call(argv)).toEqual({ code: 2, out: '', err: `cria: ${sentence}\n` });
   });

@@ -72,7 +72,7 @@ function explain(error: unknown): [code: number, sentence: string] {
   }
   if (error instanceof CommanderError) {
     const sentence = error.message.replace(/^error: /, '');
-    const help = sentence.includes('Did you mean') ? '' : ' (--help lists them)';
+    const help = sentence.includes('Did you mean') ? '' : ' (see --help)';
     return [exitCode.wrongInput, sentence + help];
   }
   return [exitCode.failed, `unexpected: ${messageOf(error)} (CRIA_DEBUG=1 shows where)`];

@@ -28,7 +28,7 @@ export interface LoraOptions {
 /**
  * LoRA on the named linear layers of every block, as PEFT starts it: A uniform as a linear layer's own weights
  * (kaiming_uniform_ with a = sqrt(5)), B zero, so that nothing changes yet. (Hu et al. 2021)
- * @throws CriaError when a target is no linear layer, the rank is larger than one can have, or alpha is not above 0.
+ * @throws CriaError if a target is not a linear layer, the rank is too large for one, or alpha is not positive.
  */
 export function initLora({ config, path }: LoadedModel, options: LoraOptions, seed: number): LoraAdapter {
   const { rank, alpha, rslora } = options;

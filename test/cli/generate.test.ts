@@ -40,7 +40,7 @@ describe('generate refuses, in one sentence,', () => {
     ['a prompt beside prompts', ['x', '--batch', 'p.txt'], 'PROMPT and --batch cannot be combined'],
     ['ids beside prompts', ['--ids', 'i.json', '--batch', 'p.txt'], '--ids and --batch cannot be combined'],
     ['a negative temperature', ['x', '--temperature', '-1'], "must be a number of at least 0 (got '-1')"],
-    ['a top-p above 1', ['x', '--top-p', '2'], "must be from 0 to 1 (got '2')"],
+    ['a top-p above 1', ['x', '--top-p', '2'], "must be a number from 0 to 1 (got '2')"],
     ['no tokens at all', ['x', '--max-tokens', '0'], "must be an integer of at least 1 (got '0')"],
     ['a precision that there is not', ['x', '--weights', 'q3'], "must be one of auto, f32, q8, q4 (got 'q3')"],
     ['a file of ids that is missing', ['--ids', 'no/such.json'], 'no/such.json: does not exist'],

@@ -178,7 +178,7 @@ test('adapter check tells what a server needs, on lines and as an object', async
   );
   expect(out).toContain(`fits ${tiny}`);
   expect(out).toContain('vLLM: start it with --enable-lora --max-lora-rank 8');
-  expect(out).toContain(`vLLM: serve the output of cria adapter export ${adapterPath('lora-patterns')} OUT writes`);
+  expect(out).toContain(`vLLM: serve the output of cria adapter export ${adapterPath('lora-patterns')} OUT`);
   const { out: json } = await call(['adapter', 'check', adapterPath('lora'), '--json']);
   expect(JSON.parse(json)).toMatchObject({ agree: true, maxLoraRank: 8, advice: [expect.stringContaining('vLLM')] });
   expect((await call(['adapter', 'check', adapterPath('prompt')])).out).toMatch(/^a prompt of \d virtual tokens/);

@@ -42,7 +42,7 @@ export async function runCalls(
 }
 
 /** The tokens of a question, estimated where no model counts them: four characters each. */
-export const questionTokens = ({ question }: { readonly question: string }): number => question.length / 4;
+const questionTokens = ({ question }: { readonly question: string }): number => question.length / 4;
 
 /** The decisions of the calls so far. A round whose guide was not called is one on a ladder alone. */
 export function stagesOf(policy: PolicyFile, rounds: readonly (Round | OpenRound)[], question: string): LiveStage[] {

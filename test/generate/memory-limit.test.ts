@@ -79,6 +79,6 @@ test.skipIf(skip)(less, { timeout: 120_000 }, async () => {
   const [whole, byLayer] = [await promised('f32', 'whole'), await promised('f32', 'by-layer')];
   expect(byLayer).toBeLessThan(whole / 2);
   const { stdout, stderr } = await limited(whole / 2, ...generate('f32'));
-  expect(stderr).toContain('layer by layer');
+  expect(stderr).toContain('using the by-layer plan');
   expect(JSON.parse(stdout).ids).toHaveLength(3);
 });

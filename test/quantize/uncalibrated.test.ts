@@ -155,7 +155,7 @@ describe('cria quantize', () => {
     [
       'a group that does not divide',
       ['--scheme', 'rtn', '--group', '128', '--format', 'hf'],
-      /down_proj\.weight: groups of 128 do not divide its 576 inputs \(64, 32 would, or --group row\)/,
+      /down_proj\.weight: its 576 inputs are not a multiple of the group size 128 \(64, 32 would, or --group row\)/,
     ],
     ['bits that a scheme lacks', ['--scheme', 'nf4', '--bits', '3'], /--bits: nf4 has no 3 bits \(it has 4\)/],
     ['a group of a scheme with blocks', ['--scheme', 'q4_0', '--group', '32'], /--group: q4_0 has blocks of its own/],

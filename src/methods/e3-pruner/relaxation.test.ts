@@ -157,9 +157,8 @@ test.each(relaxations)('%s: the Jacobian is the slope, and a shift of all scores
           Float64Array,
         ];
         for (const i of z.keys()) {
-          expect(Math.abs(((up[i] as number) - (down[i] as number)) / (2 * h) - (rows[i]?.[j] as number))).toBeLessThan(
-            1e-8,
-          );
+          const slope = ((up[i] as number) - (down[i] as number)) / (2 * h);
+          expect(Math.abs(slope - (rows[i]?.[j] as number))).toBeLessThan(1e-6); // third derivatives reach 1e4 near ties
         }
       }
       const shifted = at(z.map((x) => x + 1.5));

@@ -1,7 +1,6 @@
 export {
   type AwqClip,
   type AwqOptions,
-  awqScales,
   openAwqClip,
   overInputs,
   overRows,

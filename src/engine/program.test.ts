@@ -30,6 +30,8 @@ test('a result can be written over an input of an elementwise graph', async () =
 test('a missing input and one of another type are named', async () => {
   const program = await compile({ y: add(input('x', 'f32', [1]), 1) });
   await expect(program.run({})).rejects.toThrow('the input x of the graph is missing');
-  await expect(program.run({ x: value('f64', [1], Float64Array.of(1)) })).rejects.toThrow('the input x must be f32 (got f64)');
+  await expect(program.run({ x: value('f64', [1], Float64Array.of(1)) })).rejects.toThrow(
+    'the input x must be f32 (got f64)',
+  );
   await program.dispose();
 });

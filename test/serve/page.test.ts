@@ -20,10 +20,12 @@ async function opened(url: string) {
   const profile = mkdtempSync(join(tmpdir(), 'cria-test-'));
   const child: ChildProcess = spawn(browser as string, [...args, `--user-data-dir=${profile}`], {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+    detached: true, // a group of its own: its children have to end with it
   });
   onTestFinished(async () => {
-    child.kill('SIGKILL');
-    await new Promise((done) => child.once('exit', done));
+    const ended = new Promise((done) => child.once('exit', done));
+    process.kill(-(child.pid as number), 'SIGKILL');
+    await ended;
     rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }); // its children end a little later
   });
   const [write, read] = [child.stdio[3] as Writable, child.stdio[4] as Readable];

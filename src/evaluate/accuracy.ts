@@ -1,7 +1,7 @@
 import { CriaError, concatArrays, silent, throwIfAborted, type Watch } from '../base/index.ts';
 import { gap } from '../data/index.ts';
 import { argmax, type Forward } from '../model/index.ts';
-import { wilson } from '../statistics/index.ts';
+import { mean, wilson } from '../statistics/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { forBatches, forLogits, logLikelihoods, type Predicted, type Read } from './likelihoods.ts';
 import type { Asked } from './task.ts';
@@ -131,8 +131,4 @@ function accuracyOf(
   }));
   const right = rows.filter(({ correct }) => correct).length;
   return { accuracy: right / rows.length, ...wilson(right, rows.length), n: rows.length, rows };
-}
-
-function mean(values: Float32Array): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

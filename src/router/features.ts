@@ -1,4 +1,5 @@
 import { normalised } from '../methods/ccpo/index.ts';
+import { mean } from '../statistics/index.ts';
 
 /** What one call of a model gave. */
 export interface Reply {
@@ -64,7 +65,9 @@ export function observationOf(
     ...Array.from({ length: horizon }, (_, i) => (i === rounds.length - 1 ? 1 : 0)),
     guide.judge === 'yes' ? 1 : 0,
     guide.pYes,
-    ...[base, guide].flatMap(({ logprobs }) => [mean(logprobs), logprobs.length > 0 ? Math.min(...logprobs) : 0]),
+    ...[base, guide].flatMap(({ logprobs }) =>
+      logprobs.length > 0 ? [mean(logprobs), Math.min(...logprobs)] : [0, 0],
+    ),
     base.logprobs.length === 0 ? 1 : 0,
     guide.logprobs.length === 0 ? 1 : 0,
     base.confidence ?? 0,
@@ -77,6 +80,3 @@ export function observationOf(
     questionTokens / 100,
   ];
 }
-
-const mean = (values: readonly number[]): number =>
-  values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : 0;

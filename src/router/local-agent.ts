@@ -1,6 +1,7 @@
 import { CriaError } from '../base/index.ts';
 import { answered, logLikelihoods } from '../evaluate/index.ts';
 import { type LoadedModel, openForward } from '../model/index.ts';
+import { mean } from '../statistics/index.ts';
 import { openTokenizer } from '../tokenizer/index.ts';
 import type { Agent, AgentQuestion } from './agents.ts';
 import type { GuideReply, Reply } from './features.ts';
@@ -36,7 +37,7 @@ export async function openLocalAgent(
     const reader = { forward, tokenizer, context: model.config.context };
     const texts = choices.map((answer) => answered(reader, { prompt, answer, text, where }, answer));
     const likelihoods = await logLikelihoods(forward, texts, { ...(signal && { signal }) });
-    const means = likelihoods.map((values) => values.reduce((sum, value) => sum + value, 0) / values.length);
+    const means = likelihoods.map(mean);
     const largest = Math.max(...means);
     const weights = means.map((each) => Math.exp(each - largest));
     const total = weights.reduce((sum, weight) => sum + weight, 0);

@@ -10,6 +10,7 @@ import {
 } from '../base/index.ts';
 import { linesOf } from '../data/index.ts';
 import { isRight, type LiveStage, type PolicyFile, roundsOf } from '../methods/ccpo/index.ts';
+import { mean } from '../statistics/index.ts';
 import type { Agent } from './agents.ts';
 import { featureNames, type OpenRound, observationOf, type Round } from './features.ts';
 import type { LabelledQuestion } from './questions.ts';
@@ -71,14 +72,12 @@ function trajectoryRow(
   const call = ({ model, answer, tokensIn, tokensOut, cost }: Round['base']) => ({
     ...{ model, answer, tok_in: tokensIn, tok_out: tokensOut, cost },
   });
-  const mean = (values: readonly number[]) =>
-    values.length > 0 ? values.reduce((sum, each) => sum + each, 0) / values.length : null;
   return {
     ...{ v: 1, qid: question.qid, gold, answer_type: answerType, prompt_hash: promptHash, split: question.split },
     features: featureNames(horizon),
     rounds: rounds.map(({ base, guide }, i) => ({
       t: i + 1,
-      base: { ...call(base), text: base.text, mean_logprob: mean(base.logprobs) },
+      base: { ...call(base), text: base.text, mean_logprob: base.logprobs.length > 0 ? mean(base.logprobs) : null },
       guide: { ...call(guide), judge: guide.judge, p_yes: guide.pYes, ans_logprobs: guide.logprobs },
       obs_base: observationOf([...rounds.slice(0, i), { base }], horizon, questionTokens(question)),
       obs: observationOf(rounds.slice(0, i + 1), horizon, questionTokens(question)),

@@ -1,10 +1,12 @@
 /** The arithmetic mean; NaN of an empty sample. */
-export function mean(values: readonly number[]): number {
+export function mean(values: Iterable<number> & ArrayLike<number>): number {
   return sum(values) / values.length;
 }
 
-export function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
+export function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
 }
 
 /** The sum of squared deviations from the mean. */

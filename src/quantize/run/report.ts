@@ -1,5 +1,6 @@
 import { figure } from '../../base/index.ts';
 import type { HeatMaps, Page, Section, Table } from '../../report/index.ts';
+import { mean } from '../../statistics/index.ts';
 import { verdict } from '../compare/rows.ts';
 import { bitsPerWeight, type TensorResult } from './result.ts';
 import type { Measured, Writing, Written } from './write.ts';
@@ -7,13 +8,12 @@ import type { Measured, Writing, Written } from './write.ts';
 /** What a person looks at: the error of every matrix by block and linear map, what was kept, and how to ship it. */
 export function quantizePage({ tensors, plan, options, provenance }: Writing, { bytes, measured }: Written): Page {
   const errors = tensors.map(({ relativeError }) => relativeError);
-  const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length;
   const worst = tensors.reduce((a, b) => (b.relativeError > a.relativeError ? b : a));
   return {
     title: `${provenance.source} by ${options.scheme}`,
     summary:
       `${tensors.length} matrices at ${figure(bitsPerWeight(tensors))} bits per weight, ${figure(bytes / 1e6)} MB of ` +
-      `weight files. Mean relative error ${figure(mean)}; the largest, ${figure(worst.relativeError)}, is that of ${worst.name}.`,
+      `weight files. Mean relative error ${figure(mean(errors))}; the largest, ${figure(worst.relativeError)}, is that of ${worst.name}.`,
     sections: [
       ...(measured ? [measurement(measured)] : []),
       { title: 'Error by matrix', parts: errorMaps(tensors) },
